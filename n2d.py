@@ -1,0 +1,282 @@
+#!/usr/bin/env python
+"""N2D, (Not Too) Deep clustering: train an autoencoder, learn the manifold of its latent space, cluster it."""
+
+import argparse
+import json
+import os
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import datasets
+
+WEIGHTS = Path(__file__).resolve().parent / "weights"
+LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
+RANGES = {
+    "n_clusters": (2, None),
+    "batch_size": (1, None),
+    "pretrain_epochs": (0, None),
+    "umap_dim": (1, None),
+    "umap_neighbors": (2, None),
+    "umap_min_dist": (0, 1),
+    "gmm_restarts": (1, None),
+    "max_points": (1, None),
+    "seed": (0, 2**32 - 1),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """One line and exit code 2 for a mistake in the input."""
+
+    def error(self, message):
+        """Stop with the message alone, without the usage lines of argparse."""
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def build_parser():
+    """The command line, in argument groups; its help is the reference."""
+    parser = Parser(prog="n2d.py", description=__doc__, allow_abbrev=False)
+    add = parser.add_argument_group("Data").add_argument
+    add("dataset", choices=datasets.REGISTRY, metavar="dataset", help=" | ".join(datasets.REGISTRY))
+    add("gpu", help="where the autoencoder is trained: 0, 1, ... (a CUDA device) or cpu")
+    add(
+        "--data_dir",
+        type=Path,
+        default=Path(os.environ.get("N2D_DATA_DIR", "data")),
+        help="folder of the datasets' files, downloaded there if missing; the environment variable N2D_DATA_DIR "
+        "changes the default (%(default)s)",
+    )
+
+    add = parser.add_argument_group("Autoencoder").add_argument
+    add("--pretrain_epochs", type=int, default=1000, help="epochs of training (%(default)s)")
+    add("--batch_size", type=int, default=256, help="samples in one training step (%(default)s)")
+    add("--ae_weights", metavar="NAME|PATH", help="do not train: load these weights, by name in weights/ or by path")
+    add(
+        "--save_weights",
+        nargs="?",
+        const="",
+        metavar="PATH",
+        help="keep the trained weights in this file too (without PATH: weights/{dataset}-{epochs}-n2d.safetensors)",
+    )
+    add(
+        "--precision",
+        choices=("auto", "fp32", "bf16"),
+        default="auto",
+        help="of training; auto is bf16 where the processor has instructions for it (%(default)s)",
+    )
+
+    add = parser.add_argument_group("Manifold").add_argument
+    add("--manifold_learner", choices=("UMAP", "LLE", "tSNE", "isomap"), default="UMAP", help="(%(default)s)")
+    add("--umap_dim", type=int, default=2, help="dimensions of the embedding, of any learner (%(default)s)")
+    add("--umap_neighbors", type=int, default=10, help="neighbours of a point, of UMAP, LLE and isomap (%(default)s)")
+    add("--umap_min_dist", type=float, default=0.0, help="smallest distance in the embedding, 0 to 1 (%(default)s)")
+    add(
+        "--umap_metric",
+        choices=("euclidean", "manhattan", "chebyshev", "canberra", "braycurtis", "cosine", "correlation"),
+        metavar="METRIC",
+        default="euclidean",
+        help="distance in the latent space: %(choices)s (%(default)s)",
+    )
+
+    add = parser.add_argument_group("Clustering").add_argument
+    add("--cluster", choices=("GMM", "KM", "SC"), default="GMM", help="mixture, k-means or spectral (%(default)s)")
+    add("--n_clusters", type=int, help="number of clusters (the dataset's number of classes)")
+    add("--gmm_restarts", type=int, default=20, help="fits of the mixture; the likeliest is kept (%(default)s)")
+    add("--eval_all", action="store_true", help="score every clusterer on raw data, its manifold, and the embedding")
+
+    add = parser.add_argument_group("Output").add_argument
+    add("--save_dir", type=Path, help="folder of everything that is written (runs/{dataset}-n2d)")
+    add("--visualize", action="store_true", help="draw the embedding, coloured by class and by cluster")
+    add("--max_points", type=int, default=100_000, help="points drawn at most (%(default)s)")
+
+    add = parser.add_argument_group("Run").add_argument
+    add("--seed", type=int, default=0, help="the same seed gives the same clusters (%(default)s)")
+    return parser
+
+
+def parse_arguments(parser, argv):
+    """Parse, check ranges, and fill in the defaults that depend on the dataset."""
+    args = parser.parse_args(argv)
+    if args.n_clusters is None:
+        args.n_clusters = datasets.REGISTRY[args.dataset].n_classes
+    for name, (low, high) in RANGES.items():
+        value = getattr(args, name)
+        if not value >= low:
+            parser.error(f"--{name} must be at least {low}, got {value}")
+        if high is not None and value > high:
+            parser.error(f"--{name} must be at most {high}, got {value}")
+    if args.gpu != "cpu" and not args.gpu.isdecimal():
+        parser.error(f"gpu must be cpu or the index of a CUDA device, got {args.gpu}")
+    if args.manifold_learner == "tSNE" and args.umap_dim > 3:
+        parser.error(f"--umap_dim must be at most 3 with --manifold_learner tSNE, got {args.umap_dim}")
+    if args.save_dir is None:
+        args.save_dir = Path("runs") / f"{args.dataset}-n2d"
+    if args.ae_weights is not None:
+        if args.save_weights is not None:
+            parser.error("--save_weights keeps trained weights, and --ae_weights trains none: give one of them")
+        names = (args.ae_weights, WEIGHTS / args.ae_weights, WEIGHTS / f"{args.ae_weights}.safetensors")
+        found = [Path(name) for name in names if Path(name).is_file()]
+        if not found:
+            known = ", ".join(sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))) or "nothing"
+            parser.error(f"--ae_weights {args.ae_weights} is neither a file nor a name in {WEIGHTS} (there: {known})")
+        args.ae_weights = found[0]
+    if args.save_weights == "":
+        args.save_weights = WEIGHTS / f"{args.dataset}-{args.pretrain_epochs}-n2d.safetensors"
+    return args
+
+
+def choose_device(parser, gpu):
+    """The PyTorch device of the argument gpu; the CPU, with a notice, where there is no CUDA."""
+    import torch
+
+    if gpu == "cpu":
+        return "cpu"
+    if not torch.cuda.is_available():
+        print(f"no CUDA here: the autoencoder runs on the CPU instead of device {gpu}")
+        return "cpu"
+    if int(gpu) >= torch.cuda.device_count():
+        parser.error(f"gpu must be cpu or less than {torch.cuda.device_count()}, the number of devices, got {gpu}")
+    return f"cuda:{gpu}"
+
+
+def main(argv=None):
+    """Arguments in, experiment run, report out."""
+    parser = build_parser()
+    args = parse_arguments(parser, argv)
+    try:
+        data = datasets.load(args.dataset, args.data_dir)
+    except datasets.DatasetError as error:
+        parser.error(str(error))
+    for name, value in (("n_clusters", args.n_clusters), ("umap_neighbors", args.umap_neighbors)):
+        if value >= len(data.x):
+            parser.error(f"--{name} must be less than the {len(data.x)} samples of {args.dataset}, got {value}")
+
+    try:
+        args.save_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--save_dir {args.save_dir} cannot be made ({error.strerror})")
+
+    import models  # the heavy imports wait until the input is known to be good
+    from pipeline import N2D
+
+    print(f"{args.dataset}: {len(data.x):,} samples, {data.x.shape[1]} features, {len(data.label_names)} classes")
+    model = N2D(
+        args.n_clusters,
+        pretrain_epochs=args.pretrain_epochs,
+        batch_size=args.batch_size,
+        ae_weights=args.ae_weights,
+        precision=args.precision,
+        device=choose_device(parser, args.gpu),
+        manifold_learner=args.manifold_learner,
+        n_components=args.umap_dim,
+        n_neighbors=args.umap_neighbors,
+        min_dist=args.umap_min_dist,
+        metric=args.umap_metric,
+        cluster=args.cluster,
+        gmm_restarts=args.gmm_restarts,
+        random_state=args.seed,
+        verbose=True,
+    )
+    try:
+        model.fit_autoencoder(data.x)
+    except models.WeightsError as error:
+        parser.error(str(error))
+    if args.ae_weights is None:
+        keep_weights(model, args)
+    model.fit_clusters(data.x)
+    report(model, data, args)
+
+
+def keep_weights(model, args):
+    """Write the trained autoencoder before the next stage starts, so that nothing can lose it."""
+    from models import save_weights
+
+    path = args.save_dir / "weights.safetensors"
+    save_weights(
+        model.autoencoder_,
+        path,
+        dataset=args.dataset,
+        epochs=args.pretrain_epochs,
+        batch_size=args.batch_size,
+        seed=args.seed,
+        loss=model.history_[-1] if model.history_ else None,
+        versions=versions(),
+    )
+    if args.save_weights is not None:
+        Path(args.save_weights).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, args.save_weights)
+
+
+def versions():
+    """What results depend on, for the records."""
+    return {library: version(library) for library in LIBRARIES}
+
+
+def report(model, data, args):
+    """Scores on screen; scores, clusters, arrays and pictures in the save folder."""
+    import numpy as np
+    import pandas as pd
+
+    import metrics
+
+    names = np.array(data.label_names)
+    scores = metrics.scores(data.y, model.labels_)
+    pd.DataFrame({"cluster": model.labels_, "label": names[data.y]}).to_csv(
+        args.save_dir / "clusters.csv", index_label="index"
+    )
+    pd.DataFrame({"epoch": range(1, len(model.history_) + 1), "loss": model.history_}).to_csv(
+        args.save_dir / "history.csv", index=False
+    )
+    np.save(args.save_dir / "latent.npy", model.latent_)
+    np.save(args.save_dir / "embedding.npy", model.embedding_)
+    record = {**scores, "seconds": model.seconds_, "arguments": vars(args), "versions": versions()}
+    (args.save_dir / "metrics.json").write_text(json.dumps(record, indent=2, default=str) + "\n")
+
+    print(f"\n{'':<34}    ACC    NMI    ARI")
+    print(score_line(f"N2D: autoencoder, {args.manifold_learner}, {args.cluster}", scores))
+    if args.eval_all:
+        from pipeline import compare
+
+        rows = []
+        for row in compare(model, data.x, data.y):
+            rows.append(row)
+            print(score_line(f"{row['input']}, {row['manifold']}, {row['cluster']}", row))
+        pd.DataFrame(rows).to_csv(args.save_dir / "eval_all.csv", index=False)
+    if args.visualize:
+        draw(model, data, args, scores)
+    print(f"\nwritten to {args.save_dir}{os.sep}: {', '.join(sorted(path.name for path in args.save_dir.iterdir()))}")
+
+
+def score_line(name, scores):
+    """One row of the table on screen."""
+    return f"{name:<34} {scores['acc']:6.3f} {scores['nmi']:6.3f} {scores['ari']:6.3f}"
+
+
+def draw(model, data, args, scores):
+    """The same map twice: coloured by class, and by cluster."""
+    import metrics
+    import visualize
+
+    what = f"{args.manifold_learner} of the autoencoder's latent space"
+    figures = f"ACC {scores['acc']:.3f}   NMI {scores['nmi']:.3f}   ARI {scores['ari']:.3f}"
+    match, _ = metrics.match_labels(data.y, model.labels_)
+    clusters, cluster_names = visualize.matched_names(model.labels_, match, data.label_names)
+    pictures = {
+        f"{args.dataset}-n2d.png": ("true classes", data.y, data.label_names),
+        f"{args.dataset}-n2d-predicted.png": ("clusters, named after the matched class", clusters, cluster_names),
+    }
+    for file, (colouring, groups, names) in pictures.items():
+        visualize.scatter(
+            model.embedding_,
+            groups,
+            names,
+            args.save_dir / file,
+            title=f"{args.dataset}: {colouring}",
+            subtitle=f"{what}   {figures}",
+            max_points=args.max_points,
+            seed=args.seed,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""N2D as a scikit-learn estimator: autoencode, embed, cluster."""
+
+import numbers
+import time
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClusterMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
+
+import clustering
+import manifold
+import metrics
+import models
+import training
+
+
+class N2D(ClusterMixin, BaseEstimator):
+    """(Not Too) Deep clustering.
+
+    Train an autoencoder on the data, learn the manifold of its latent space, cluster the manifold.
+
+    Parameters
+    ----------
+    n_clusters : int
+        Number of clusters, and of latent dimensions.
+    pretrain_epochs, batch_size : int
+        Training of the autoencoder.
+    ae_weights : path-like or None
+        A safetensors file of autoencoder weights to use instead of training.
+    precision : {'auto', 'fp32', 'bf16'}
+        Of the autoencoder's training; 'auto' takes bf16 where the processor has instructions for it.
+    device : str
+        Where the autoencoder lives: 'cpu', 'cuda:0', ...
+    manifold_learner : {'UMAP', 'LLE', 'tSNE', 'isomap'}
+    n_components, n_neighbors, min_dist, metric
+        Of the manifold learner, see `manifold.manifold_learner`.
+    cluster : {'GMM', 'KM', 'SC'}
+    gmm_restarts : int
+        Fits of the clusterer, of which the best by its own criterion is kept, see `clustering.clusterer`.
+    random_state : int, RandomState or None
+        An int makes every stage deterministic.
+    verbose : bool
+        Show progress, and the time of each stage.
+
+    Attributes
+    ----------
+    autoencoder_ : models.DenseAutoencoder
+    history_ : list of float
+        Reconstruction loss of each epoch; empty if the weights were loaded.
+    latent_ : ndarray of float32, shape (n_samples, n_clusters)
+    embedding_ : ndarray of float64, shape (n_samples, n_components)
+    labels_ : ndarray of int, shape (n_samples,)
+    manifold_, clusterer_ : fitted scikit-learn estimators
+    seconds_ : dict
+        Wall-clock time of the stages 'pretrain', 'encode', 'manifold' and 'cluster'.
+
+    References
+    ----------
+    McConville et al., "N2D: (Not Too) Deep Clustering via Clustering the Local Manifold of an Autoencoded Embedding",
+    ICPR 2020, arXiv:1908.05968.
+    """
+
+    def __init__(
+        self,
+        n_clusters=10,
+        *,
+        pretrain_epochs=1000,
+        batch_size=256,
+        ae_weights=None,
+        precision="auto",
+        device="cpu",
+        manifold_learner="UMAP",
+        n_components=2,
+        n_neighbors=10,
+        min_dist=0.0,
+        metric="euclidean",
+        cluster="GMM",
+        gmm_restarts=20,
+        random_state=None,
+        verbose=False,
+    ):
+        self.n_clusters = n_clusters
+        self.pretrain_epochs = pretrain_epochs
+        self.batch_size = batch_size
+        self.ae_weights = ae_weights
+        self.precision = precision
+        self.device = device
+        self.manifold_learner = manifold_learner
+        self.n_components = n_components
+        self.n_neighbors = n_neighbors
+        self.min_dist = min_dist
+        self.metric = metric
+        self.cluster = cluster
+        self.gmm_restarts = gmm_restarts
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, x, y=None):
+        """Cluster x, array-like of shape (n_samples, n_features). y is ignored."""
+        return self.fit_autoencoder(x).fit_clusters(x)
+
+    def fit_autoencoder(self, x):
+        """First stage of `fit`: train the autoencoder, or load its weights."""
+        x = validate_data(self, x, dtype=np.float32, order="C")
+        self.seconds_ = {}
+        is_seed = isinstance(self.random_state, numbers.Integral)
+        self._seed = self.random_state if is_seed else check_random_state(self.random_state).randint(2**31 - 1)
+        dims = (x.shape[1], *models.HIDDEN_DIMS, self.n_clusters)
+        self.autoencoder_ = models.DenseAutoencoder(dims, seed=self._seed)
+        self.history_ = []
+        if self.ae_weights is not None:
+            models.load_weights(self.autoencoder_, self.ae_weights)
+        self.autoencoder_.to(self.device)
+        if self.ae_weights is None:
+            with self._stage("pretrain", f"{self.pretrain_epochs} epochs"):
+                self.history_ = training.pretrain(
+                    self.autoencoder_,
+                    x,
+                    epochs=self.pretrain_epochs,
+                    batch_size=self.batch_size,
+                    precision=self.precision,
+                    seed=self._seed,
+                    verbose=self.verbose,
+                )
+        return self
+
+    def fit_clusters(self, x):
+        """Second stage of `fit`: encode x, embed its latent space, cluster the embedding."""
+        x = validate_data(self, x, dtype=np.float32, order="C", reset=False)
+        with self._stage("encode", f"{x.shape[1]} -> {self.n_clusters} dimensions"):
+            self.latent_ = training.encode(self.autoencoder_, x)
+        self.manifold_ = manifold.manifold_learner(
+            self.manifold_learner,
+            n_components=self.n_components,
+            n_neighbors=self.n_neighbors,
+            min_dist=self.min_dist,
+            metric=self.metric,
+            random_state=None if self.random_state is None else self._seed,  # without a seed UMAP runs in parallel
+        )
+        with self._stage("manifold", f"{self.manifold_learner}, {self.n_clusters} -> {self.n_components} dimensions"):
+            # the mixture's covariances can come out singular in UMAP's float32
+            self.embedding_ = self.manifold_.fit_transform(self.latent_).astype(np.float64)
+        self.clusterer_ = clustering.clusterer(
+            self.cluster, n_clusters=self.n_clusters, restarts=self.gmm_restarts, random_state=self._seed
+        )
+        with self._stage("cluster", f"{self.cluster}, {self.n_clusters} clusters"):
+            self.labels_ = self.clusterer_.fit_predict(self.embedding_)
+        return self
+
+    @contextmanager
+    def _stage(self, name, description):
+        start = time.perf_counter()
+        yield
+        self.seconds_[name] = time.perf_counter() - start
+        if self.verbose:
+            print(f"{name:<10} {self.seconds_[name]:8.1f} s   {description}", flush=True)
+
+
+def compare(model, x, y):
+    """Score the clusterers on the raw data, and on the manifold of the raw data and of the latent space.
+
+    Parameters
+    ----------
+    model : N2D
+        Fitted on x; its parameters are those of the manifold learner and the clusterers here.
+    x : ndarray of float32, shape (n_samples, n_features)
+    y : ndarray of int, shape (n_samples,)
+
+    Yields
+    ------
+    row : dict
+        Keys input ('raw' or 'autoencoder'), manifold, cluster, acc, nmi, ari and seconds (of the clusterer).
+    """
+    learner = clone(model.manifold_)
+    spaces = {
+        ("raw", "none"): lambda: x,
+        ("raw", model.manifold_learner): lambda: learner.fit_transform(x),
+        ("autoencoder", model.manifold_learner): lambda: model.embedding_,
+    }
+    for (source, learned), space in spaces.items():
+        space = space().astype(np.float64)
+        for name in clustering.CLUSTERERS:
+            shallow = clustering.clusterer(
+                name, n_clusters=model.n_clusters, restarts=model.gmm_restarts, random_state=model.random_state
+            )
+            start = time.perf_counter()
+            labels = shallow.fit_predict(space)
+            seconds = time.perf_counter() - start
+            yield {
+                "input": source,
+                "manifold": learned,
+                "cluster": name,
+                **metrics.scores(y, labels),
+                "seconds": seconds,
+            }

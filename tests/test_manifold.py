@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+from sklearn.datasets import make_swiss_roll
+from sklearn.manifold import trustworthiness
+
+import manifold
+
+
+@pytest.fixture(scope="module")
+def roll():
+    return make_swiss_roll(800, random_state=0)[0].astype(np.float32)
+
+
+@pytest.mark.parametrize("name", manifold.MANIFOLD_LEARNERS)
+def test_each_learner_keeps_neighbourhoods_and_obeys_its_seed(name, roll):
+    embeddings = [
+        manifold.manifold_learner(name, n_components=2, n_neighbors=8, random_state=3).fit_transform(roll)
+        for _ in range(2)
+    ]
+    assert embeddings[0].shape == (800, 2)
+    if name == "isomap":  # its eigensolver has no seed
+        np.testing.assert_allclose(*np.abs(embeddings), rtol=1e-3, atol=1e-6 * np.abs(embeddings).max())
+    else:
+        assert np.array_equal(*embeddings)
+    assert trustworthiness(roll, embeddings[0], n_neighbors=5) > 0.9
+
+
+def test_settings_reach_umap():
+    learner = manifold.manifold_learner(
+        "UMAP", n_components=6, n_neighbors=21, min_dist=0.1, metric="cosine", random_state=4
+    )
+    assert (learner.n_components, learner.n_neighbors, learner.min_dist) == (6, 21, 0.1)
+    assert (learner.metric, learner.random_state, learner.n_jobs) == ("cosine", 4, 1)
+    assert manifold.manifold_learner("UMAP").n_jobs == -1
+
+
+def test_unknown_learner():
+    with pytest.raises(ValueError, match="must be UMAP, LLE, tSNE or isomap, got 'umap'"):
+        manifold.manifold_learner("umap")

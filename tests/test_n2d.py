@@ -1,0 +1,222 @@
+"""The command line as a user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors import safe_open
+
+import n2d
+
+ROOT = Path(n2d.__file__).parent
+FILES = {"clusters.csv", "embedding.npy", "history.csv", "latent.npy", "metrics.json", "weights.safetensors"}
+
+
+def run(*arguments, cwd=ROOT, **environment):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "n2d.py"), *arguments],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """A short run on scikit-learn's digits, in a process of its own."""
+    folder = tmp_path_factory.mktemp("digits")
+    done = run("digits", "cpu", "--umap_dim=2", "--visualize", "--pretrain_epochs=30", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "runs/digits-n2d", done.stdout
+
+
+def test_digits_leave_every_file(digits):
+    folder, output = digits
+    assert {path.name for path in folder.iterdir()} == FILES | {"digits-n2d.png", "digits-n2d-predicted.png"}
+    clusters = pd.read_csv(folder / "clusters.csv")
+    assert list(clusters) == ["index", "cluster", "label"]
+    assert clusters["index"].tolist() == list(range(1797))
+    assert sorted(clusters["cluster"].unique()) == list(range(10))
+    assert np.load(folder / "latent.npy").shape == (1797, 10)
+    assert np.load(folder / "embedding.npy").shape == (1797, 2)
+    history = pd.read_csv(folder / "history.csv")
+    assert history["epoch"].tolist() == list(range(1, 31))
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+    for picture in folder.glob("*.png"):
+        assert plt.imread(picture).shape[:2] == (990, 1260)
+
+
+def test_scores_on_screen_are_those_in_the_files(digits):
+    folder, output = digits
+    record = json.loads((folder / "metrics.json").read_text())
+    assert f"{record['acc']:.3f}  {record['nmi']:.3f}  {record['ari']:.3f}" in output
+    assert record["acc"] > 0.7
+    assert set(record["seconds"]) == {"pretrain", "encode", "manifold", "cluster"}
+    assert record["arguments"]["umap_neighbors"] == 10 and record["arguments"]["n_clusters"] == 10
+    assert {"torch", "umap-learn", "scikit-learn"} <= set(record["versions"])
+    clusters = pd.read_csv(folder / "clusters.csv")
+    table = pd.crosstab(clusters["cluster"], clusters["label"])
+    assert record["acc"] <= table.max(axis=1).sum() / 1797
+
+
+def test_weights_tell_where_they_come_from(digits):
+    folder, _ = digits
+    with safe_open(folder / "weights.safetensors", framework="pt") as file:
+        metadata = {key: json.loads(value) for key, value in file.metadata().items()}
+    assert metadata["dataset"] == "digits"
+    assert metadata["dims"] == [64, 500, 500, 2000, 10]
+    assert (metadata["epochs"], metadata["seed"]) == (30, 0)
+    assert metadata["loss"] == pd.read_csv(folder / "history.csv")["loss"].iloc[-1]
+    assert "torch" in metadata["versions"]
+
+
+def test_same_seed_same_clusters_and_weights_stand_for_training(digits, tmp_path):
+    """A process that loads the first run's weights ends with the very same clusters."""
+    folder, _ = digits
+    weights = folder / "weights.safetensors"
+    done = run("digits", "cpu", f"--ae_weights={weights}", f"--save_dir={tmp_path}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "clusters.csv").read_bytes() == (folder / "clusters.csv").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == FILES - {"weights.safetensors"}
+
+
+def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, capsys, monkeypatch):
+    """pendigits, real data, from scratch; its latent space after 3 epochs is already good for most digits."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    save = tmp_path / "kept.safetensors"
+    arguments = f"pendigits 0 --data_dir={data_dir} --pretrain_epochs=3 --umap_dim=10 --umap_neighbors=20 --eval_all"
+    n2d.main([*arguments.split(), f"--save_dir={tmp_path / 'run'}", f"--save_weights={save}", "--max_points=500"])
+    output = capsys.readouterr().out
+    assert "no CUDA here: the autoencoder runs on the CPU instead of device 0" in output
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["acc"] > 0.7
+    assert save.read_bytes() == (tmp_path / "run/weights.safetensors").read_bytes()
+    rows = pd.read_csv(tmp_path / "run/eval_all.csv")
+    assert list(rows) == ["input", "manifold", "cluster", "acc", "nmi", "ari", "seconds"]
+    assert len(rows) == 9
+    kmeans = rows[(rows["input"] == "raw") & (rows["manifold"] == "none") & (rows["cluster"] == "KM")]
+    assert kmeans["acc"].item() > 0.6  # the paper has .666
+
+
+def test_default_place_and_names_of_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(n2d, "WEIGHTS", tmp_path)
+    parser = n2d.build_parser()
+    args = n2d.parse_arguments(parser, ["har", "cpu", "--save_weights", "--pretrain_epochs=7"])
+    assert args.save_weights == tmp_path / "har-7-n2d.safetensors"
+    assert args.save_dir == Path("runs/har-n2d")
+    assert args.n_clusters == 6
+    (tmp_path / "har-7-n2d.safetensors").touch()
+    for name in ("har-7-n2d", "har-7-n2d.safetensors", str(tmp_path / "har-7-n2d.safetensors")):
+        assert n2d.parse_arguments(parser, ["har", "cpu", "--ae_weights", name]).ae_weights == args.save_weights
+
+
+def test_weights_of_another_dataset_are_refused_with_both_shapes(digits, data_dir, tmp_path, capsys):
+    folder, _ = digits
+    with pytest.raises(SystemExit) as stop:
+        n2d.main(
+            f"usps cpu --data_dir={data_dir} --save_dir={tmp_path} --ae_weights={folder}/weights.safetensors".split()
+        )
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert "64-500-500-2000-10" in error and "256-500-500-2000-10" in error and error.count("\n") == 1
+
+
+MISTAKES = {
+    "": "dataset, gpu",
+    "digits": "gpu",
+    "digit cpu": "'digit'",
+    "digits gpu": "gpu must be cpu or the index of a CUDA device, got gpu",
+    "digits -1": "-1",
+    "digits cpu --umap_neighbors=1": "--umap_neighbors must be at least 2, got 1",
+    "digits cpu --umap_neighbors=1797": "--umap_neighbors must be less than the 1797 samples of digits, got 1797",
+    "digits cpu --umap_dim=0": "--umap_dim must be at least 1, got 0",
+    "digits cpu --umap_dim=two": "'two'",
+    "digits cpu --umap_min_dist=nan": "--umap_min_dist must be at least 0, got nan",
+    "digits cpu --umap_min_dist=2": "--umap_min_dist must be at most 1, got 2.0",
+    "digits cpu --umap_metric=euclid": "'euclid'",
+    "digits cpu --n_clusters=1": "--n_clusters must be at least 2, got 1",
+    "digits cpu --n_clusters=2000": "--n_clusters must be less than the 1797 samples of digits, got 2000",
+    "digits cpu --batch_size=0": "--batch_size must be at least 1, got 0",
+    "digits cpu --pretrain_epochs=-1": "--pretrain_epochs must be at least 0, got -1",
+    "digits cpu --gmm_restarts=0": "--gmm_restarts must be at least 1, got 0",
+    "digits cpu --max_points=0": "--max_points must be at least 1, got 0",
+    "digits cpu --seed=-1": "--seed must be at least 0, got -1",
+    "digits cpu --seed=4294967296": "--seed must be at most 4294967295, got 4294967296",
+    "digits cpu --precision=fp16": "'fp16'",
+    "digits cpu --cluster=DBSCAN": "'DBSCAN'",
+    "digits cpu --manifold_learner=PCA": "'PCA'",
+    "digits cpu --manifold_learner=tSNE --umap_dim=4": "--umap_dim must be at most 3 with --manifold_learner tSNE",
+    "digits cpu --ae_weights=nothing": "--ae_weights nothing is neither a file nor a name in",
+    "digits cpu --ae_weights=pyproject.toml": "pyproject.toml is not a readable safetensors file",
+    "digits cpu --ae_weights=pyproject.toml --save_weights": "give one of them",
+    "digits cpu --save_dir=/dev/null/runs": "--save_dir /dev/null/runs cannot be made",
+    "digits cpu --sede=1": "--sede=1",
+}
+
+
+@pytest.mark.parametrize("arguments", MISTAKES)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    where = [] if "--save_dir" in arguments else [f"--save_dir={tmp_path / 'run'}"]
+    with pytest.raises(SystemExit) as stop:
+        n2d.main([*arguments.split(), *where])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("n2d.py: error: ") and error.count("\n") == 1
+    assert MISTAKES[arguments] in error
+
+
+def test_missing_data_is_one_line_and_nothing_is_left(tmp_path):
+    proxy = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
+    done = run("usps", "cpu", "--data_dir=nowhere", "--save_dir=run", cwd=tmp_path, **proxy)
+    assert done.returncode == 2
+    assert done.stderr.startswith("n2d.py: error: zip.train.gz is not in nowhere/usps and could not be downloaded")
+    assert "https://hastie.su.domains/ElemStatLearn/datasets/zip.train.gz" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_help_needs_no_heavy_import():
+    code = "import sys, n2d; n2d.build_parser().format_help(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    modules = set(done.stdout.split())
+    assert "n2d" in modules
+    assert not modules & {"torch", "umap", "sklearn", "scipy", "pandas", "matplotlib", "torchvision"}
+
+
+def test_help_names_every_flag_of_the_papers_code():
+    done = run("--help")
+    assert done.returncode == 0
+    for flag in (
+        "dataset gpu --n_clusters --batch_size --pretrain_epochs --ae_weights --save_dir --umap_dim --umap_neighbors "
+        "--umap_min_dist --umap_metric --cluster --eval_all --manifold_learner --visualize"
+    ).split():
+        assert flag in done.stdout
+    for group in ("Data", "Autoencoder", "Manifold", "Clustering", "Output", "Run"):
+        assert f"\n{group}:\n" in done.stdout
+
+
+def test_run_sh_uses_shipped_weights_and_trains_the_rest(tmp_path):
+    """run.sh with a stand-in for python: what it would run."""
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/usps-1000-n2d.safetensors").touch()
+    (tmp_path / "run.sh").write_bytes((ROOT / "run.sh").read_bytes())
+    (tmp_path / "python").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "python").chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "run.sh"], cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert [line.split()[1] for line in lines] == ["mnist", "mnist-test", "usps", "fashion", "pendigits", "har"]
+    assert all("--umap_neighbors=20" in line for line in lines)
+    assert ["--umap_dim=6" in line for line in lines] == [False] * 5 + [True]
+    assert "--ae_weights weights/usps-1000-n2d.safetensors" in lines[2]
+    assert all("--save_weights" in line for line in lines if line is not lines[2])
+    assert lines[0] == "n2d.py mnist 0 --save_weights --umap_dim=10 --umap_neighbors=20 --visualize"

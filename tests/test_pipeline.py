@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_blobs
+from sklearn.metrics import adjusted_rand_score
+
+import models
+import pipeline
+
+QUICK = {"n_clusters": 4, "pretrain_epochs": 5, "n_neighbors": 10, "gmm_restarts": 3, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    x, y = make_blobs(400, n_features=12, centers=4, cluster_std=0.3, random_state=0)
+    return x.astype(np.float32), y
+
+
+@pytest.fixture(scope="module")
+def fitted(blobs):
+    return pipeline.N2D(**QUICK).fit(blobs[0])
+
+
+def test_separate_blobs_are_found(blobs, fitted):
+    assert adjusted_rand_score(blobs[1], fitted.labels_) == 1
+
+
+def test_every_stage_leaves_its_result(fitted):
+    assert fitted.autoencoder_.dims == (12, 500, 500, 2000, 4)
+    assert len(fitted.history_) == 5
+    assert fitted.latent_.shape == (400, 4) and fitted.latent_.dtype == np.float32
+    assert fitted.embedding_.shape == (400, 2) and fitted.embedding_.dtype == np.float64
+    assert list(fitted.seconds_) == ["pretrain", "encode", "manifold", "cluster"]
+
+
+def test_same_random_state_same_labels_and_fit_predict_agrees(blobs, fitted):
+    again = clone(fitted)
+    labels = again.fit_predict(blobs[0])
+    assert np.array_equal(labels, fitted.labels_)
+    assert np.array_equal(again.embedding_, fitted.embedding_)
+
+
+def test_labels_do_not_matter(blobs, fitted):
+    assert np.array_equal(clone(fitted).fit(*blobs).labels_, fitted.labels_)
+
+
+def test_the_likeliest_mixture_of_several_is_kept(blobs, fitted):
+    single = clone(fitted.clusterer_).set_params(n_init=1)
+    one = single.fit(fitted.embedding_).lower_bound_
+    assert fitted.clusterer_.n_init == 3
+    assert fitted.clusterer_.lower_bound_ >= one
+
+
+def test_weights_replace_training(blobs, fitted, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    models.save_weights(fitted.autoencoder_, path)
+    loaded = clone(fitted).set_params(ae_weights=path).fit(blobs[0])
+    assert loaded.history_ == []
+    assert "pretrain" not in loaded.seconds_
+    assert np.array_equal(loaded.labels_, fitted.labels_)
+
+
+def test_no_random_state_still_works(blobs):
+    labels = pipeline.N2D(**{**QUICK, "random_state": None}).fit_predict(blobs[0])
+    assert adjusted_rand_score(blobs[1], labels) == 1
+
+
+def test_verbose_reports_each_stage(blobs, capsys):
+    pipeline.N2D(**QUICK, verbose=True).fit(blobs[0])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["pretrain", "encode", "manifold", "cluster"]
+
+
+def test_comparison_scores_every_clusterer_on_every_space(blobs, fitted):
+    rows = list(pipeline.compare(fitted, *blobs))
+    spaces = [("raw", "none"), ("raw", "UMAP"), ("autoencoder", "UMAP")]
+    assert [(row["input"], row["manifold"], row["cluster"]) for row in rows] == [
+        (*space, cluster) for space in spaces for cluster in ("GMM", "KM", "SC")
+    ]
+    assert all(row["acc"] == row["nmi"] == row["ari"] == 1 for row in rows if row["cluster"] != "SC")
+
+
+def test_bad_data_is_refused():
+    with pytest.raises(ValueError, match="NaN"):
+        pipeline.N2D(**QUICK).fit(np.full((50, 3), np.nan))

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+import torch
+
+import models
+import training
+
+DIMS = (20, 64, 32, 3)
+
+
+@pytest.fixture(scope="module")
+def x():
+    """Points near a curved surface of three dimensions in twenty."""
+    rng = np.random.default_rng(0)
+    hidden = np.tanh(rng.normal(size=(600, 3)) @ rng.normal(size=(3, 20)))
+    return (hidden + 0.01 * rng.normal(size=hidden.shape)).astype(np.float32)
+
+
+def train(x, seed=0, **settings):
+    model = models.DenseAutoencoder(DIMS, seed=seed)
+    return model, training.pretrain(model, x, seed=seed, batch_size=64, **settings)
+
+
+def test_loss_falls_and_is_the_reconstruction_error(x):
+    model, history = train(x, epochs=60)
+    assert len(history) == 60
+    assert history[-1] < 0.2 * history[0]
+    with torch.no_grad():
+        error = torch.nn.functional.mse_loss(model(torch.as_tensor(x)), torch.as_tensor(x)).item()
+    assert error == pytest.approx(history[-1], rel=0.2)
+
+
+def test_the_loss_of_an_epoch_counts_every_sample_once(x):
+    """With a learning rate of zero the epoch's loss is that of the untrained network, odd last batch included."""
+    model = models.DenseAutoencoder(DIMS)
+    history = training.pretrain(model, x, epochs=1, batch_size=256, learning_rate=0.0, precision="fp32")
+    with torch.no_grad():
+        error = torch.nn.functional.mse_loss(model(torch.as_tensor(x)), torch.as_tensor(x)).item()
+    assert history == [pytest.approx(error, rel=1e-5)]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_same_seed_same_weights(x, precision):
+    (a, history_a), (b, history_b), (c, _) = (train(x, s, epochs=3, precision=precision) for s in (1, 1, 2))
+    assert history_a == history_b
+    assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters()))
+    assert not torch.equal(a.encoder[0].weight, c.encoder[0].weight)
+
+
+def test_bf16_trains_as_well_as_fp32(x):
+    fp32, bf16 = (train(x, epochs=60, precision=precision)[1][-1] for precision in ("fp32", "bf16"))
+    assert bf16 == pytest.approx(fp32, rel=0.05)
+    assert bf16 != fp32
+
+
+def test_no_epochs_leave_the_model_as_it_was(x):
+    model, history = train(x, epochs=0)
+    assert history == []
+    assert torch.equal(model.encoder[0].weight, models.DenseAutoencoder(DIMS).encoder[0].weight)
+
+
+def test_encode_is_the_encoder_in_chunks(x):
+    model = models.DenseAutoencoder(DIMS)
+    latent = training.encode(model, x, batch_size=77)
+    assert latent.shape == (600, 3) and latent.dtype == np.float32
+    np.testing.assert_allclose(latent, model.encoder(torch.as_tensor(x)).detach(), atol=1e-6)
+
+
+def test_automatic_precision_asks_the_processor(monkeypatch):
+    for avx512, amx, expected in ((True, False, "bf16"), (False, True, "bf16"), (False, False, "fp32")):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda has=avx512: has)
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda has=amx: has)
+        assert training.choose_precision("auto", "cpu") == expected
+        assert training.choose_precision("fp32", "cpu") == "fp32"
+        assert training.choose_precision("bf16", "cpu") == "bf16"

@@ -1,0 +1,88 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import visualize
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """Figures that `scatter` made, kept open for inspection."""
+    kept = []
+    monkeypatch.setattr(plt, "close", kept.append)
+    yield kept
+    for figure in kept:
+        figure.clf()
+
+
+@pytest.fixture(scope="module")
+def embedding():
+    return np.random.default_rng(0).normal(size=(300, 2))
+
+
+def test_every_point_every_name_and_the_title_are_in_the_picture(embedding, tmp_path, figures):
+    groups = np.arange(300) % 3
+    path = tmp_path / "map.png"
+    visualize.scatter(embedding, groups, ["ant", "bee", "cow"], path, title="Insects?", subtitle="ACC 0.5")
+    axes = figures[0].axes[0]
+    assert sorted(map(tuple, axes.collections[0].get_offsets())) == sorted(map(tuple, embedding))
+    assert {text.get_text() for text in axes.get_legend().get_texts()} == {"ant", "bee", "cow"}
+    assert {text.get_text() for text in axes.texts} == {"ant", "bee", "cow"}
+    assert figures[0].get_suptitle() == "Insects?"
+    assert axes.get_title() == "ACC 0.5"
+    assert plt.imread(path).shape[0] > 800
+
+
+def test_colour_is_the_groups(embedding, tmp_path, figures):
+    groups = (embedding[:, 0] > 0).astype(int)
+    visualize.scatter(embedding, groups, ["left", "right"], tmp_path / "map.png", title="")
+    points = figures[0].axes[0].collections[0]
+    colors = points.get_facecolors()[:, :3]
+    right = np.asarray(points.get_offsets())[:, 0] > 0
+    assert len(np.unique(colors[right], axis=0)) == len(np.unique(colors[~right], axis=0)) == 1
+    np.testing.assert_allclose(colors[right][0], visualize.palette(2)[1, :3])
+
+
+def test_max_points(embedding, tmp_path, figures):
+    visualize.scatter(embedding, np.zeros(300, int), ["all"], tmp_path / "map.png", title="", max_points=50)
+    assert len(figures[0].axes[0].collections[0].get_offsets()) == 50
+
+
+def test_legend_is_outside_the_axes(embedding, tmp_path, figures):
+    visualize.scatter(embedding, np.zeros(300, int), ["all"], tmp_path / "map.png", title="")
+    axes = figures[0].axes[0]
+    assert axes.get_legend().get_window_extent().x0 >= axes.get_window_extent().x1
+
+
+def test_principal_components_stand_for_more_than_two_dimensions():
+    rng = np.random.default_rng(0)
+    wide = rng.normal(size=(500, 5)) * [1, 1, 9, 1, 5]
+    points, name = visualize.plane(wide)
+    assert abs(np.corrcoef(points[:, 0], wide[:, 2])[0, 1]) > 0.99
+    assert abs(np.corrcoef(points[:, 1], wide[:, 4])[0, 1]) > 0.99
+    assert "principal component" in name
+    assert visualize.plane(wide[:, :1])[0].shape == (500, 2)
+
+
+@pytest.mark.parametrize("n", [2, 6, 10, 20])
+def test_colours_differ_also_without_red_and_green(n):
+    """Machado, Oliveira, Fernandes 2009: full deuteranopia and protanopia, in linear RGB."""
+    colors = visualize.palette(n)
+    assert colors.shape == (n, 4)
+    assert len(np.unique(colors, axis=0)) == n
+    if n > 10:  # beyond ten, names on the map have to help
+        return
+    linear = np.where(colors[:, :3] <= 0.04045, colors[:, :3] / 12.92, ((colors[:, :3] + 0.055) / 1.055) ** 2.4)
+    deuteranopia = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    protanopia = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    for simulate in (deuteranopia, protanopia):
+        seen = np.clip(linear @ np.array(simulate).T, 0, 1) ** (1 / 2.2)
+        distance = np.linalg.norm(seen[:, None] - seen[None], axis=-1) + np.eye(n)
+        assert distance.min() > 0.08
+
+
+def test_predicted_clusters_take_the_colour_and_name_of_their_class():
+    labels = np.array([3, 3, 0, 5, 5, 5])
+    groups, names = visualize.matched_names(labels, {3: 0, 5: 1}, ["ant", "bee"])
+    assert [names[group] for group in groups] == ["ant", "ant", "cluster 0", "bee", "bee", "bee"]
+    assert groups.tolist() == [0, 0, 2, 1, 1, 1]
