@@ -16,6 +16,7 @@ RANGES = {
     "n_clusters": (2, None),
     "batch_size": (1, None),
     "pretrain_epochs": (0, None),
+    "noise": (0, 10),
     "umap_dim": (1, None),
     "umap_neighbors": (2, None),
     "umap_min_dist": (0, 1),
@@ -50,6 +51,7 @@ def build_parser():
     add = parser.add_argument_group("Autoencoder").add_argument
     add("--pretrain_epochs", type=int, default=1000, help="epochs of training (%(default)s)")
     add("--batch_size", type=int, default=256, help="samples in one training step (%(default)s)")
+    add("--noise", type=float, default=0.5, help="noise in training, as a share of the data's deviation (%(default)s)")
     add("--ae_weights", metavar="NAME|PATH", help="do not train: load these weights, by name in weights/ or by path")
     add(
         "--save_weights",
@@ -164,6 +166,7 @@ def main(argv=None):
         args.n_clusters,
         pretrain_epochs=args.pretrain_epochs,
         batch_size=args.batch_size,
+        noise=args.noise,
         ae_weights=args.ae_weights,
         precision=args.precision,
         device=choose_device(parser, args.gpu),
@@ -198,6 +201,7 @@ def keep_weights(model, args):
         dataset=args.dataset,
         epochs=args.pretrain_epochs,
         batch_size=args.batch_size,
+        noise=args.noise,
         seed=args.seed,
         loss=model.history_[-1] if model.history_ else None,
         versions=versions(),

@@ -27,6 +27,8 @@ class N2D(ClusterMixin, BaseEstimator):
         Number of clusters, and of latent dimensions.
     pretrain_epochs, batch_size : int
         Training of the autoencoder.
+    noise : float
+        Noise added to the input in training, as a share of the data's standard deviation; 0 is the paper's training.
     ae_weights : path-like or None
         A safetensors file of autoencoder weights to use instead of training.
     precision : {'auto', 'fp32', 'bf16'}
@@ -68,6 +70,7 @@ class N2D(ClusterMixin, BaseEstimator):
         *,
         pretrain_epochs=1000,
         batch_size=256,
+        noise=0.5,
         ae_weights=None,
         precision="auto",
         device="cpu",
@@ -84,6 +87,7 @@ class N2D(ClusterMixin, BaseEstimator):
         self.n_clusters = n_clusters
         self.pretrain_epochs = pretrain_epochs
         self.batch_size = batch_size
+        self.noise = noise
         self.ae_weights = ae_weights
         self.precision = precision
         self.device = device
@@ -120,6 +124,7 @@ class N2D(ClusterMixin, BaseEstimator):
                     x,
                     epochs=self.pretrain_epochs,
                     batch_size=self.batch_size,
+                    noise=self.noise,
                     precision=self.precision,
                     seed=self._seed,
                     verbose=self.verbose,

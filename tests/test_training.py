@@ -22,7 +22,7 @@ def train(x, seed=0, **settings):
 
 
 def test_loss_falls_and_is_the_reconstruction_error(x):
-    model, history = train(x, epochs=60)
+    model, history = train(x, epochs=60, noise=0)
     assert len(history) == 60
     assert history[-1] < 0.2 * history[0]
     with torch.no_grad():
@@ -33,7 +33,7 @@ def test_loss_falls_and_is_the_reconstruction_error(x):
 def test_the_loss_of_an_epoch_counts_every_sample_once(x):
     """With a learning rate of zero the epoch's loss is that of the untrained network, odd last batch included."""
     model = models.DenseAutoencoder(DIMS)
-    history = training.pretrain(model, x, epochs=1, batch_size=256, learning_rate=0.0, precision="fp32")
+    history = training.pretrain(model, x, epochs=1, batch_size=256, learning_rate=0.0, noise=0, precision="fp32")
     with torch.no_grad():
         error = torch.nn.functional.mse_loss(model(torch.as_tensor(x)), torch.as_tensor(x)).item()
     assert history == [pytest.approx(error, rel=1e-5)]
@@ -45,6 +45,19 @@ def test_same_seed_same_weights(x, precision):
     assert history_a == history_b
     assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters()))
     assert not torch.equal(a.encoder[0].weight, c.encoder[0].weight)
+
+
+def test_noise_is_a_share_of_the_datas_deviation_and_the_target_is_clean(x):
+    """A network with no hidden layer and the identity for weights passes the noise on: its loss is the variance."""
+    for scale in (1, 10):
+        model = models.DenseAutoencoder((20, 20))
+        for half in (model.encoder, model.decoder):
+            torch.nn.init.eye_(half[0].weight)
+        settings = {"epochs": 20, "learning_rate": 0.0, "precision": "fp32"}
+        noisy = training.pretrain(model, scale * x, noise=0.5, **settings)
+        assert np.mean(noisy) == pytest.approx(0.25 * (scale * x).var(axis=0).mean(), rel=0.02)
+        assert len(set(noisy)) == 20
+        assert training.pretrain(model, scale * x, noise=0, **settings) == [0] * 20
 
 
 def test_bf16_trains_as_well_as_fp32(x):
