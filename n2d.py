@@ -12,6 +12,10 @@ import datasets
 
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
+PROTOCOLS = {  # what the flags below are unless they are given
+    "default": {"pretrain_epochs": 1000, "noise": 0.5, "gmm_restarts": 20},
+    "paper": {"pretrain_epochs": 1000, "noise": 0.0, "gmm_restarts": 1},
+}
 RANGES = {
     "n_clusters": (2, None),
     "batch_size": (1, None),
@@ -49,9 +53,9 @@ def build_parser():
     )
 
     add = parser.add_argument_group("Autoencoder").add_argument
-    add("--pretrain_epochs", type=int, default=1000, help="epochs of training (%(default)s)")
+    add("--pretrain_epochs", type=int, help=f"epochs of training ({of_protocol('pretrain_epochs')})")
     add("--batch_size", type=int, default=256, help="samples in one training step (%(default)s)")
-    add("--noise", type=float, default=0.5, help="noise in training, as a share of the data's deviation (%(default)s)")
+    add("--noise", type=float, help=f"noise in training, as a share of the data's deviation ({of_protocol('noise')})")
     add("--ae_weights", metavar="NAME|PATH", help="do not train: load these weights, by name in weights/ or by path")
     add(
         "--save_weights",
@@ -83,7 +87,7 @@ def build_parser():
     add = parser.add_argument_group("Clustering").add_argument
     add("--cluster", choices=("GMM", "KM", "SC"), default="GMM", help="mixture, k-means or spectral (%(default)s)")
     add("--n_clusters", type=int, help="number of clusters (the dataset's number of classes)")
-    add("--gmm_restarts", type=int, default=20, help="fits of the mixture; the likeliest is kept (%(default)s)")
+    add("--gmm_restarts", type=int, help=f"fits of the mixture; the likeliest is kept ({of_protocol('gmm_restarts')})")
     add("--eval_all", action="store_true", help="score every clusterer on raw data, its manifold, and the embedding")
 
     add = parser.add_argument_group("Output").add_argument
@@ -92,13 +96,30 @@ def build_parser():
     add("--max_points", type=int, default=100_000, help="points drawn at most (%(default)s)")
 
     add = parser.add_argument_group("Run").add_argument
+    add(
+        "--protocol",
+        choices=PROTOCOLS,
+        default="default",
+        help="paper: no noise and a single mixture, as in the paper's code (%(default)s)",
+    )
     add("--seed", type=int, default=0, help="the same seed gives the same clusters (%(default)s)")
     return parser
 
 
+def of_protocol(name):
+    """What a flag is under each protocol, for its help."""
+    values = {protocol: settings[name] for protocol, settings in PROTOCOLS.items()}
+    if len(set(values.values())) == 1:
+        return values["default"]
+    return f"{values['default']}, or {values['paper']} with --protocol paper"
+
+
 def parse_arguments(parser, argv):
-    """Parse, check ranges, and fill in the defaults that depend on the dataset."""
+    """Parse, check ranges, and fill in the defaults that depend on the protocol and the dataset."""
     args = parser.parse_args(argv)
+    for name, value in PROTOCOLS[args.protocol].items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
     if args.n_clusters is None:
         args.n_clusters = datasets.REGISTRY[args.dataset].n_classes
     for name, (low, high) in RANGES.items():
