@@ -30,7 +30,7 @@ def scatter(embedding, groups, names, path, *, title, subtitle="", max_points=10
         Of the sample and of the order in which points are drawn.
     """
     order = np.random.default_rng(seed).permutation(len(embedding))[:max_points]
-    points, axis_name = plane(embedding)
+    points, axis_names = plane(embedding)
     points, groups = points[order], groups[order]
     colors = palette(len(names))
 
@@ -43,7 +43,7 @@ def scatter(embedding, groups, names, path, *, title, subtitle="", max_points=10
         text.set_path_effects([patheffects.withStroke(linewidth=3, foreground="white")])
     handles = [Line2D([], [], marker="o", linestyle="", color=colors[group], label=names[group]) for group in present]
     axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    axes.set(xlabel=f"{axis_name} 1", ylabel=f"{axis_name} 2", xticks=[], yticks=[])
+    axes.set(xlabel=axis_names[0], ylabel=axis_names[1], xticks=[], yticks=[])
     axes.set_title(subtitle, size=10)
     axes.spines[:].set_visible(False)
     figure.suptitle(title, size=13)
@@ -52,14 +52,15 @@ def scatter(embedding, groups, names, path, *, title, subtitle="", max_points=10
 
 
 def plane(embedding):
-    """The two columns to draw, and what to call them: the embedding itself, or its principal components."""
-    if embedding.shape[1] == 2:
-        return embedding, "dimension"
+    """The two columns to draw, and their names: the embedding itself, or its first two principal components."""
     if embedding.shape[1] == 1:
-        return np.hstack([embedding, np.zeros_like(embedding)]), "dimension"
+        embedding = np.hstack([embedding, np.zeros_like(embedding)])
+    if embedding.shape[1] == 2:
+        return embedding, ("dimension 1", "dimension 2")
     from sklearn.decomposition import PCA
 
-    return PCA(2).fit_transform(embedding), f"principal component of {embedding.shape[1]} dimensions,"
+    names = [f"{which} principal component of {embedding.shape[1]} dimensions" for which in ("first", "second")]
+    return PCA(2).fit_transform(embedding), names
 
 
 def palette(n):

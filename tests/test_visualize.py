@@ -57,10 +57,10 @@ def test_legend_is_outside_the_axes(embedding, tmp_path, figures):
 def test_principal_components_stand_for_more_than_two_dimensions():
     rng = np.random.default_rng(0)
     wide = rng.normal(size=(500, 5)) * [1, 1, 9, 1, 5]
-    points, name = visualize.plane(wide)
+    points, names = visualize.plane(wide)
     assert abs(np.corrcoef(points[:, 0], wide[:, 2])[0, 1]) > 0.99
     assert abs(np.corrcoef(points[:, 1], wide[:, 4])[0, 1]) > 0.99
-    assert "principal component" in name
+    assert names == ["first principal component of 5 dimensions", "second principal component of 5 dimensions"]
     assert visualize.plane(wide[:, :1])[0].shape == (500, 2)
 
 
