@@ -5,6 +5,7 @@ import argparse
 import json
 import os
 import shutil
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -145,7 +146,20 @@ def parse_arguments(parser, argv):
         args.ae_weights = found[0]
     if args.save_weights == "":
         args.save_weights = WEIGHTS / f"{args.dataset}-{args.pretrain_epochs}-n2d.safetensors"
+    elif args.save_weights is not None:
+        args.save_weights = Path(args.save_weights)
+        if args.save_weights.is_dir():
+            parser.error(f"--save_weights must be a file, got the folder {args.save_weights}")
     return args
+
+
+def make_folder(parser, flag, folder):
+    """Find out before training, not after it, that a folder cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        parser.error(f"--{flag}: the folder {folder} cannot be written ({error.strerror})")
 
 
 def choose_device(parser, gpu):
@@ -174,10 +188,9 @@ def main(argv=None):
         if value >= len(data.x):
             parser.error(f"--{name} must be less than the {len(data.x)} samples of {args.dataset}, got {value}")
 
-    try:
-        args.save_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        parser.error(f"--save_dir {args.save_dir} cannot be made ({error.strerror})")
+    make_folder(parser, "save_dir", args.save_dir)
+    if args.save_weights is not None:
+        make_folder(parser, "save_weights", args.save_weights.parent)
 
     import models  # the heavy imports wait until the input is known to be good
     from pipeline import N2D
@@ -228,7 +241,6 @@ def keep_weights(model, args):
         versions=versions(),
     )
     if args.save_weights is not None:
-        Path(args.save_weights).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, args.save_weights)
 
 

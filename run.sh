@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 
 n2d() {
     dataset=$1 umap_dim=$2
-    weights=(weights/"$dataset"-*-n2d.safetensors)
+    weights=(weights/"$dataset"-[0-9]*-n2d.safetensors)
     if [ -f "${weights[0]}" ]; then autoencoder=(--ae_weights "${weights[0]}"); else autoencoder=(--save_weights); fi
     python n2d.py "$dataset" 0 "${autoencoder[@]}" --umap_dim="$umap_dim" --umap_neighbors=20 --visualize
 }

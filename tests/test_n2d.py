@@ -155,7 +155,11 @@ MISTAKES = {
     "digits cpu --ae_weights=nothing": "--ae_weights nothing is neither a file nor a name in",
     "digits cpu --ae_weights=pyproject.toml": "pyproject.toml is not a readable safetensors file",
     "digits cpu --ae_weights=pyproject.toml --save_weights": "give one of them",
-    "digits cpu --save_dir=/dev/null/runs": "--save_dir /dev/null/runs cannot be made",
+    "digits cpu --save_dir=/dev/null/runs": "--save_dir: the folder /dev/null/runs cannot be written",
+    "digits cpu --save_weights=/dev/null/w.safetensors": "--save_weights: the folder /dev/null cannot be written",
+    "digits cpu --save_weights=tests": "--save_weights must be a file, got the folder tests",
+    "digits cpu --noise=-0.1": "--noise must be at least 0, got -0.1",
+    "digits cpu --protocol=papers": "'papers'",
     "digits cpu --sede=1": "--sede=1",
 }
 
@@ -205,7 +209,8 @@ def test_help_names_every_flag_of_the_papers_code():
 def test_run_sh_uses_shipped_weights_and_trains_the_rest(tmp_path):
     """run.sh with a stand-in for python: what it would run."""
     (tmp_path / "weights").mkdir()
-    (tmp_path / "weights/usps-1000-n2d.safetensors").touch()
+    for name in ("usps", "mnist-test"):
+        (tmp_path / f"weights/{name}-1000-n2d.safetensors").touch()
     (tmp_path / "run.sh").write_bytes((ROOT / "run.sh").read_bytes())
     (tmp_path / "python").write_text('#!/bin/sh\necho "$@"\n')
     (tmp_path / "python").chmod(0o755)
@@ -217,6 +222,13 @@ def test_run_sh_uses_shipped_weights_and_trains_the_rest(tmp_path):
     assert [line.split()[1] for line in lines] == ["mnist", "mnist-test", "usps", "fashion", "pendigits", "har"]
     assert all("--umap_neighbors=20" in line for line in lines)
     assert ["--umap_dim=6" in line for line in lines] == [False] * 5 + [True]
+    assert "--ae_weights weights/mnist-test-1000-n2d.safetensors" in lines[1]
     assert "--ae_weights weights/usps-1000-n2d.safetensors" in lines[2]
-    assert all("--save_weights" in line for line in lines if line is not lines[2])
+    assert ["--save_weights" in line for line in lines] == [True, False, False, True, True, True]
     assert lines[0] == "n2d.py mnist 0 --save_weights --umap_dim=10 --umap_neighbors=20 --visualize"
+
+
+def test_the_readme_has_every_flag():
+    readme = (ROOT / "README.md").read_text()
+    flags = [flag for action in n2d.build_parser()._actions for flag in action.option_strings if flag.startswith("--")]
+    assert [flag for flag in flags if f"| `{flag}` |" not in readme] == ["--help"]
