@@ -1,4 +1,4 @@
-"""Full-size runs, from scratch and without labels in training: `python -m pytest -m slow` (a quarter of an hour)."""
+"""Full-size runs, from scratch and without labels in training: `python -m pytest -m slow` (about twenty minutes)."""
 
 import json
 
