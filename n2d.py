@@ -9,7 +9,9 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+import clustering
 import datasets
+import manifold
 
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
@@ -73,7 +75,7 @@ def build_parser():
     )
 
     add = parser.add_argument_group("Manifold").add_argument
-    add("--manifold_learner", choices=("UMAP", "LLE", "tSNE", "isomap"), default="UMAP", help="(%(default)s)")
+    add("--manifold_learner", choices=manifold.MANIFOLD_LEARNERS, default="UMAP", help="(%(default)s)")
     add("--umap_dim", type=int, default=2, help="dimensions of the embedding, of any learner (%(default)s)")
     add("--umap_neighbors", type=int, default=10, help="neighbours of a point, of UMAP, LLE and isomap (%(default)s)")
     add("--umap_min_dist", type=float, default=0.0, help="smallest distance in the embedding, 0 to 1 (%(default)s)")
@@ -86,7 +88,7 @@ def build_parser():
     )
 
     add = parser.add_argument_group("Clustering").add_argument
-    add("--cluster", choices=("GMM", "KM", "SC"), default="GMM", help="mixture, k-means or spectral (%(default)s)")
+    add("--cluster", choices=clustering.CLUSTERERS, default="GMM", help="mixture, k-means or spectral (%(default)s)")
     add("--n_clusters", type=int, help="number of clusters (the dataset's number of classes)")
     add("--gmm_restarts", type=int, help=f"fits of the mixture; the likeliest is kept ({of_protocol('gmm_restarts')})")
     add("--eval_all", action="store_true", help="score every clusterer on raw data, its manifold, and the embedding")
