@@ -4,7 +4,6 @@
 import argparse
 import json
 import os
-import shutil
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -16,12 +15,13 @@ import manifold
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
 PROTOCOLS = {  # what the flags below are unless they are given
-    "default": {"pretrain_epochs": 1000, "noise": 0.5, "gmm_restarts": 20},
-    "paper": {"pretrain_epochs": 1000, "noise": 0.0, "gmm_restarts": 1},
+    "default": {"autoencoders": 4, "pretrain_epochs": 50, "noise": 0.5, "gmm_restarts": 20},
+    "paper": {"autoencoders": 1, "pretrain_epochs": 1000, "noise": 0.0, "gmm_restarts": 1},
 }
 RANGES = {
     "n_clusters": (2, None),
     "batch_size": (1, None),
+    "autoencoders": (1, None),
     "pretrain_epochs": (0, None),
     "noise": (0, 10),
     "umap_dim": (1, None),
@@ -56,7 +56,12 @@ def build_parser():
     )
 
     add = parser.add_argument_group("Autoencoder").add_argument
-    add("--pretrain_epochs", type=int, help=f"epochs of training ({of_protocol('pretrain_epochs')})")
+    add(
+        "--autoencoders",
+        type=int,
+        help=f"autoencoders of different random starts, whose latent spaces are joined ({of_protocol('autoencoders')})",
+    )
+    add("--pretrain_epochs", type=int, help=f"epochs of training of each ({of_protocol('pretrain_epochs')})")
     add("--batch_size", type=int, default=256, help="samples in one training step (%(default)s)")
     add("--noise", type=float, help=f"noise in training, as a share of the data's deviation ({of_protocol('noise')})")
     add("--ae_weights", metavar="NAME|PATH", help="do not train: load these weights, by name in weights/ or by path")
@@ -65,7 +70,7 @@ def build_parser():
         nargs="?",
         const="",
         metavar="PATH",
-        help="keep the trained weights in this file too (without PATH: weights/{dataset}-{epochs}-n2d.safetensors)",
+        help="keep a small copy too, the encoders in 8 bits (without PATH: weights/{dataset}-{epochs}-n2d.safetensors)",
     )
     add(
         "--precision",
@@ -103,7 +108,7 @@ def build_parser():
         "--protocol",
         choices=PROTOCOLS,
         default="default",
-        help="paper: no noise and a single mixture, as in the paper's code (%(default)s)",
+        help="paper: one autoencoder without noise and one mixture, as in the paper's code (%(default)s)",
     )
     add("--seed", type=int, default=0, help="the same seed gives the same clusters (%(default)s)")
     return parser
@@ -200,6 +205,7 @@ def main(argv=None):
     print(f"{args.dataset}: {len(data.x):,} samples, {data.x.shape[1]} features, {len(data.label_names)} classes")
     model = N2D(
         args.n_clusters,
+        n_autoencoders=args.autoencoders,
         pretrain_epochs=args.pretrain_epochs,
         batch_size=args.batch_size,
         noise=args.noise,
@@ -227,23 +233,21 @@ def main(argv=None):
 
 
 def keep_weights(model, args):
-    """Write the trained autoencoder before the next stage starts, so that nothing can lose it."""
+    """Write the trained autoencoders before the next stage starts, so that nothing can lose them."""
     from models import save_weights
 
-    path = args.save_dir / "weights.safetensors"
-    save_weights(
-        model.autoencoder_,
-        path,
-        dataset=args.dataset,
-        epochs=args.pretrain_epochs,
-        batch_size=args.batch_size,
-        noise=args.noise,
-        seed=args.seed,
-        loss=model.history_[-1] if model.history_ else None,
-        versions=versions(),
-    )
+    provenance = {
+        "dataset": args.dataset,
+        "epochs": args.pretrain_epochs,
+        "batch_size": args.batch_size,
+        "noise": args.noise,
+        "seed": args.seed,
+        "loss": sum(losses[-1] for losses in model.history_) / args.autoencoders if args.pretrain_epochs else None,
+        "versions": versions(),
+    }
+    save_weights(model.autoencoder_, args.save_dir / "weights.safetensors", **provenance)
     if args.save_weights is not None:
-        shutil.copyfile(path, args.save_weights)
+        save_weights(model.autoencoder_, args.save_weights, compact=True, **provenance)
 
 
 def versions():
@@ -263,9 +267,8 @@ def report(model, data, args):
     pd.DataFrame({"cluster": model.labels_, "label": names[data.y]}).to_csv(
         args.save_dir / "clusters.csv", index_label="index"
     )
-    pd.DataFrame({"epoch": range(1, len(model.history_) + 1), "loss": model.history_}).to_csv(
-        args.save_dir / "history.csv", index=False
-    )
+    losses = [(i, e, loss) for i, run in enumerate(model.history_) for e, loss in enumerate(run, start=1)]
+    pd.DataFrame(losses, columns=["autoencoder", "epoch", "loss"]).to_csv(args.save_dir / "history.csv", index=False)
     np.save(args.save_dir / "latent.npy", model.latent_)
     np.save(args.save_dir / "embedding.npy", model.embedding_)
     record = {**scores, "seconds": model.seconds_, "arguments": vars(args), "versions": versions()}

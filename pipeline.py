@@ -25,8 +25,10 @@ class N2D(ClusterMixin, BaseEstimator):
     ----------
     n_clusters : int
         Number of clusters, and of latent dimensions.
+    n_autoencoders : int
+        Autoencoders, trained from different random starts, whose latent spaces are joined.
     pretrain_epochs, batch_size : int
-        Training of the autoencoder.
+        Training of each autoencoder.
     noise : float
         Noise added to the input in training, as a share of the data's standard deviation; 0 is the paper's training.
     ae_weights : path-like or None
@@ -48,10 +50,10 @@ class N2D(ClusterMixin, BaseEstimator):
 
     Attributes
     ----------
-    autoencoder_ : models.DenseAutoencoder
-    history_ : list of float
-        Reconstruction loss of each epoch; empty if the weights were loaded.
-    latent_ : ndarray of float32, shape (n_samples, n_clusters)
+    autoencoder_ : models.Ensemble
+    history_ : list of lists of float
+        Reconstruction loss of each epoch, for each autoencoder; empty if the weights were loaded.
+    latent_ : ndarray of float32, shape (n_samples, n_autoencoders * n_clusters)
     embedding_ : ndarray of float64, shape (n_samples, n_components)
     labels_ : ndarray of int, shape (n_samples,)
     manifold_, clusterer_ : fitted scikit-learn estimators
@@ -68,7 +70,8 @@ class N2D(ClusterMixin, BaseEstimator):
         self,
         n_clusters=10,
         *,
-        pretrain_epochs=1000,
+        n_autoencoders=4,
+        pretrain_epochs=50,
         batch_size=256,
         noise=0.5,
         ae_weights=None,
@@ -85,6 +88,7 @@ class N2D(ClusterMixin, BaseEstimator):
         verbose=False,
     ):
         self.n_clusters = n_clusters
+        self.n_autoencoders = n_autoencoders
         self.pretrain_epochs = pretrain_epochs
         self.batch_size = batch_size
         self.noise = noise
@@ -112,29 +116,33 @@ class N2D(ClusterMixin, BaseEstimator):
         is_seed = isinstance(self.random_state, numbers.Integral)
         self._seed = self.random_state if is_seed else check_random_state(self.random_state).randint(2**31 - 1)
         dims = (x.shape[1], *models.HIDDEN_DIMS, self.n_clusters)
-        self.autoencoder_ = models.DenseAutoencoder(dims, seed=self._seed)
         self.history_ = []
         if self.ae_weights is not None:
-            models.load_weights(self.autoencoder_, self.ae_weights)
-        self.autoencoder_.to(self.device)
-        if self.ae_weights is None:
-            with self._stage("pretrain", f"{self.pretrain_epochs} epochs"):
-                self.history_ = training.pretrain(
-                    self.autoencoder_,
+            ensemble, _ = models.load_weights(self.ae_weights, dims)
+            self.autoencoder_ = ensemble.to(self.device)
+            return self
+        self.autoencoder_ = models.Ensemble(dims, self.n_autoencoders, seed=self._seed).to(self.device)
+        with self._stage("pretrain", f"{self.n_autoencoders} x {self.pretrain_epochs} epochs"):
+            for i, (autoencoder, seed) in enumerate(zip(self.autoencoder_, self.autoencoder_.seeds), start=1):
+                losses = training.pretrain(
+                    autoencoder,
                     x,
                     epochs=self.pretrain_epochs,
                     batch_size=self.batch_size,
                     noise=self.noise,
                     precision=self.precision,
-                    seed=self._seed,
+                    seed=seed,
                     verbose=self.verbose,
+                    description=f"autoencoder {i}/{self.n_autoencoders}",
                 )
+                self.history_.append(losses)
         return self
 
     def fit_clusters(self, x):
         """Second stage of `fit`: encode x, embed its latent space, cluster the embedding."""
         x = validate_data(self, x, dtype=np.float32, order="C", reset=False)
-        with self._stage("encode", f"{x.shape[1]} -> {self.n_clusters} dimensions"):
+        n_latent = len(self.autoencoder_) * self.n_clusters
+        with self._stage("encode", f"{x.shape[1]} -> {n_latent} dimensions"):
             self.latent_ = training.encode(self.autoencoder_, x)
         self.manifold_ = manifold.manifold_learner(
             self.manifold_learner,
@@ -144,7 +152,7 @@ class N2D(ClusterMixin, BaseEstimator):
             metric=self.metric,
             random_state=None if self.random_state is None else self._seed,  # without a seed UMAP runs in parallel
         )
-        with self._stage("manifold", f"{self.manifold_learner}, {self.n_clusters} -> {self.n_components} dimensions"):
+        with self._stage("manifold", f"{self.manifold_learner}, {n_latent} -> {self.n_components} dimensions"):
             # the mixture's covariances can come out singular in UMAP's float32
             self.embedding_ = self.manifold_.fit_transform(self.latent_).astype(np.float64)
         self.clusterer_ = clustering.clusterer(

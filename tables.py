@@ -32,8 +32,17 @@ PAPER = {  # McConville et al., Table 1: ACC, NMI
 }
 
 
-def run(dataset, protocol, seed, runs_dir):
+def run(dataset, protocol, seed, runs_dir, threads):
     """One experiment from scratch, in a process of its own so that its time and peak memory are its own.
+
+    Parameters
+    ----------
+    dataset, protocol : str
+    seed : int
+    runs_dir : path-like
+        Folder of the runs' own output.
+    threads : int
+        Threads of the run: those of several runs at the same time must not be more than the processors.
 
     Returns
     -------
@@ -51,7 +60,8 @@ def run(dataset, protocol, seed, runs_dir):
     save_dir.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     with (save_dir / "log.txt").open("w+") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
         wall_s = time.perf_counter() - start
         if status:
@@ -106,7 +116,9 @@ def sweep(datasets, protocols, seeds, path, runs_dir, n_jobs=1):
     if path.exists():
         done = set(pd.read_csv(path)[["dataset", "protocol", "seed"]].itertuples(index=False, name=None))
     todo = [(d, p, s) for s in seeds for p in protocols for d in datasets if (d, p, s) not in done]
-    rows = joblib.Parallel(n_jobs, return_as="generator_unordered")(joblib.delayed(run)(*t, runs_dir) for t in todo)
+    threads = max(1, joblib.cpu_count() // n_jobs)
+    jobs = (joblib.delayed(run)(*settings, runs_dir, threads) for settings in todo)
+    rows = joblib.Parallel(n_jobs, return_as="generator_unordered")(jobs)
     for row in tqdm(rows, total=len(todo), desc="runs"):
         append(row, path)
         tqdm.write(" ".join(f"{row[column]}" for column in COLUMNS[:5]))

@@ -20,7 +20,17 @@ def choose_precision(precision, device):
 
 
 def pretrain(
-    model, x, *, epochs=1000, batch_size=256, learning_rate=1e-3, noise=0.5, precision="auto", seed=0, verbose=False
+    model,
+    x,
+    *,
+    epochs=50,
+    batch_size=256,
+    learning_rate=1e-3,
+    noise=0.5,
+    precision="auto",
+    seed=0,
+    verbose=False,
+    description="autoencoder",
 ):
     """Train an autoencoder to reconstruct x: mean squared error, Adam, shuffled mini-batches.
 
@@ -44,6 +54,8 @@ def pretrain(
         Seed of the shuffling and the noise.
     verbose : bool
         Show a progress bar with loss and time left.
+    description : str
+        What the progress bar calls the model.
 
     Returns
     -------
@@ -59,7 +71,7 @@ def pretrain(
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
     model.train()
     history = []
-    progress = tqdm(range(epochs), desc="autoencoder", unit="epoch", disable=None if verbose else True)
+    progress = tqdm(range(epochs), desc=description, unit="epoch", disable=None if verbose else True)
     for _ in progress:
         total = torch.zeros((), device=device)
         for index in torch.randperm(len(x), generator=shuffle).to(device).split(batch_size):
@@ -81,6 +93,6 @@ def pretrain(
 
 @torch.no_grad()
 def encode(model, x, batch_size=4096):
-    """Map x, float32 (n_samples, n_features), to its latent space, float32 (n_samples, n_latent)."""
+    """Map x, float32 (n_samples, n_features), to its latent space, float32 (n_samples, n_latent), by `model.encode`."""
     device = next(model.parameters()).device
-    return torch.cat([model.encoder(batch.to(device)).cpu() for batch in torch.as_tensor(x).split(batch_size)]).numpy()
+    return torch.cat([model.encode(batch.to(device)).cpu() for batch in torch.as_tensor(x).split(batch_size)]).numpy()
