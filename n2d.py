@@ -15,15 +15,14 @@ import manifold
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
 PROTOCOLS = {  # what the flags below are unless they are given
-    "default": {"autoencoders": 4, "pretrain_epochs": 50, "noise": 0.5, "gmm_restarts": 20},
-    "paper": {"autoencoders": 1, "pretrain_epochs": 1000, "noise": 0.0, "gmm_restarts": 1},
+    "default": {"autoencoders": 4, "pretrain_epochs": 50, "gmm_restarts": 20},
+    "paper": {"autoencoders": 1, "pretrain_epochs": 1000, "gmm_restarts": 1},
 }
 RANGES = {
     "n_clusters": (2, None),
     "batch_size": (1, None),
     "autoencoders": (1, None),
     "pretrain_epochs": (0, None),
-    "noise": (0, 10),
     "umap_dim": (1, None),
     "umap_neighbors": (2, None),
     "umap_min_dist": (0, 1),
@@ -63,7 +62,6 @@ def build_parser():
     )
     add("--pretrain_epochs", type=int, help=f"epochs of training of each ({of_protocol('pretrain_epochs')})")
     add("--batch_size", type=int, default=256, help="samples in one training step (%(default)s)")
-    add("--noise", type=float, help=f"noise in training, as a share of the data's deviation ({of_protocol('noise')})")
     add("--ae_weights", metavar="NAME|PATH", help="do not train: load these weights, by name in weights/ or by path")
     add(
         "--save_weights",
@@ -82,7 +80,14 @@ def build_parser():
     add = parser.add_argument_group("Manifold").add_argument
     add("--manifold_learner", choices=manifold.MANIFOLD_LEARNERS, default="UMAP", help="(%(default)s)")
     add("--umap_dim", type=int, default=2, help="dimensions of the embedding, of any learner (%(default)s)")
-    add("--umap_neighbors", type=int, default=10, help="neighbours of a point, of UMAP, LLE and isomap (%(default)s)")
+    add(
+        "--umap_neighbors",
+        type=neighbourhoods,
+        default=10,
+        metavar="N[,N...]",
+        help="neighbours of a point, of UMAP, LLE and isomap; of several, with UMAP, the one whose clusters have "
+        "the greatest modularity is kept (%(default)s)",
+    )
     add("--umap_min_dist", type=float, default=0.0, help="smallest distance in the embedding, 0 to 1 (%(default)s)")
     add(
         "--umap_metric",
@@ -95,7 +100,7 @@ def build_parser():
     add = parser.add_argument_group("Clustering").add_argument
     add("--cluster", choices=clustering.CLUSTERERS, default="GMM", help="mixture, k-means or spectral (%(default)s)")
     add("--n_clusters", type=int, help="number of clusters (the dataset's number of classes)")
-    add("--gmm_restarts", type=int, help=f"fits of the mixture; the likeliest is kept ({of_protocol('gmm_restarts')})")
+    add("--gmm_restarts", type=int, help=f"fits of the mixture, of which one is kept ({of_protocol('gmm_restarts')})")
     add("--eval_all", action="store_true", help="score every clusterer on raw data, its manifold, and the embedding")
 
     add = parser.add_argument_group("Output").add_argument
@@ -108,10 +113,16 @@ def build_parser():
         "--protocol",
         choices=PROTOCOLS,
         default="default",
-        help="paper: one autoencoder without noise and one mixture, as in the paper's code (%(default)s)",
+        help="paper: one autoencoder and one mixture, as in the paper's code (%(default)s)",
     )
     add("--seed", type=int, default=0, help="the same seed gives the same clusters (%(default)s)")
     return parser
+
+
+def neighbourhoods(text):
+    """The value of --umap_neighbors: '20' -> 20, '20,100' -> (20, 100)."""
+    sizes = tuple(int(size) for size in text.split(","))
+    return sizes if len(sizes) > 1 else sizes[0]
 
 
 def of_protocol(name):
@@ -131,15 +142,17 @@ def parse_arguments(parser, argv):
     if args.n_clusters is None:
         args.n_clusters = datasets.REGISTRY[args.dataset].n_classes
     for name, (low, high) in RANGES.items():
-        value = getattr(args, name)
-        if not value >= low:
-            parser.error(f"--{name} must be at least {low}, got {value}")
-        if high is not None and value > high:
-            parser.error(f"--{name} must be at most {high}, got {value}")
+        for value in values(args, name):
+            if not value >= low:
+                parser.error(f"--{name} must be at least {low}, got {value}")
+            if high is not None and value > high:
+                parser.error(f"--{name} must be at most {high}, got {value}")
     if args.gpu != "cpu" and not args.gpu.isdecimal():
         parser.error(f"gpu must be cpu or the index of a CUDA device, got {args.gpu}")
     if args.manifold_learner == "tSNE" and args.umap_dim > 3:
         parser.error(f"--umap_dim must be at most 3 with --manifold_learner tSNE, got {args.umap_dim}")
+    if args.manifold_learner != "UMAP" and len(values(args, "umap_neighbors")) > 1:
+        parser.error(f"--umap_neighbors must be one number with --manifold_learner {args.manifold_learner}")
     if args.save_dir is None:
         args.save_dir = Path("runs") / f"{args.dataset}-n2d"
     if args.ae_weights is not None:
@@ -158,6 +171,12 @@ def parse_arguments(parser, argv):
         if args.save_weights.is_dir():
             parser.error(f"--save_weights must be a file, got the folder {args.save_weights}")
     return args
+
+
+def values(args, name):
+    """An argument as a sequence: its values if it holds several."""
+    value = getattr(args, name)
+    return value if isinstance(value, tuple) else (value,)
 
 
 def make_folder(parser, flag, folder):
@@ -191,8 +210,8 @@ def main(argv=None):
         data = datasets.load(args.dataset, args.data_dir)
     except datasets.DatasetError as error:
         parser.error(str(error))
-    for name, value in (("n_clusters", args.n_clusters), ("umap_neighbors", args.umap_neighbors)):
-        if value >= len(data.x):
+    for name in ("n_clusters", "umap_neighbors"):
+        if (value := max(values(args, name))) >= len(data.x):
             parser.error(f"--{name} must be less than the {len(data.x)} samples of {args.dataset}, got {value}")
 
     make_folder(parser, "save_dir", args.save_dir)
@@ -208,7 +227,6 @@ def main(argv=None):
         n_autoencoders=args.autoencoders,
         pretrain_epochs=args.pretrain_epochs,
         batch_size=args.batch_size,
-        noise=args.noise,
         ae_weights=args.ae_weights,
         precision=args.precision,
         device=choose_device(parser, args.gpu),
@@ -240,7 +258,6 @@ def keep_weights(model, args):
         "dataset": args.dataset,
         "epochs": args.pretrain_epochs,
         "batch_size": args.batch_size,
-        "noise": args.noise,
         "seed": args.seed,
         "loss": sum(losses[-1] for losses in model.history_) / args.autoencoders if args.pretrain_epochs else None,
         "versions": versions(),
@@ -271,7 +288,13 @@ def report(model, data, args):
     pd.DataFrame(losses, columns=["autoencoder", "epoch", "loss"]).to_csv(args.save_dir / "history.csv", index=False)
     np.save(args.save_dir / "latent.npy", model.latent_)
     np.save(args.save_dir / "embedding.npy", model.embedding_)
-    record = {**scores, "seconds": model.seconds_, "arguments": vars(args), "versions": versions()}
+    record = {
+        **scores,
+        "modularity": model.modularity_,
+        "seconds": model.seconds_,
+        "arguments": vars(args),
+        "versions": versions(),
+    }
     (args.save_dir / "metrics.json").write_text(json.dumps(record, indent=2, default=str) + "\n")
 
     print(f"\n{'':<34}    ACC    NMI    ARI")

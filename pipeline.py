@@ -3,6 +3,7 @@
 import numbers
 import time
 from contextlib import contextmanager
+from operator import itemgetter
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin, clone
@@ -29,8 +30,6 @@ class N2D(ClusterMixin, BaseEstimator):
         Autoencoders, trained from different random starts, whose latent spaces are joined.
     pretrain_epochs, batch_size : int
         Training of each autoencoder.
-    noise : float
-        Noise added to the input in training, as a share of the data's standard deviation; 0 is the paper's training.
     ae_weights : path-like or None
         A safetensors file of autoencoder weights to use instead of training.
     precision : {'auto', 'fp32', 'bf16'}
@@ -38,11 +37,14 @@ class N2D(ClusterMixin, BaseEstimator):
     device : str
         Where the autoencoder lives: 'cpu', 'cuda:0', ...
     manifold_learner : {'UMAP', 'LLE', 'tSNE', 'isomap'}
-    n_components, n_neighbors, min_dist, metric
+    n_components, min_dist, metric
         Of the manifold learner, see `manifold.manifold_learner`.
+    n_neighbors : int or sequence of int
+        Size of the neighbourhoods. Of several (UMAP alone), the one whose clusters have the greatest modularity, in the
+        neighbour graph of the first, is kept.
     cluster : {'GMM', 'KM', 'SC'}
     gmm_restarts : int
-        Fits of the clusterer, of which the best by its own criterion is kept, see `clustering.clusterer`.
+        Fits of the clusterer, of which the best is kept, see `clustering.fit`.
     random_state : int, RandomState or None
         An int makes every stage deterministic.
     verbose : bool
@@ -57,6 +59,10 @@ class N2D(ClusterMixin, BaseEstimator):
     embedding_ : ndarray of float64, shape (n_samples, n_components)
     labels_ : ndarray of int, shape (n_samples,)
     manifold_, clusterer_ : fitted scikit-learn estimators
+    graph_ : sparse matrix of shape (n_samples, n_samples), or None
+        UMAP's neighbour graph of the latent space, for the first of `n_neighbors`; None with other learners.
+    modularity_ : float or None
+        How well that graph supports the clusters, see `clustering.modularity`.
     seconds_ : dict
         Wall-clock time of the stages 'pretrain', 'encode', 'manifold' and 'cluster'.
 
@@ -73,7 +79,6 @@ class N2D(ClusterMixin, BaseEstimator):
         n_autoencoders=4,
         pretrain_epochs=50,
         batch_size=256,
-        noise=0.5,
         ae_weights=None,
         precision="auto",
         device="cpu",
@@ -91,7 +96,6 @@ class N2D(ClusterMixin, BaseEstimator):
         self.n_autoencoders = n_autoencoders
         self.pretrain_epochs = pretrain_epochs
         self.batch_size = batch_size
-        self.noise = noise
         self.ae_weights = ae_weights
         self.precision = precision
         self.device = device
@@ -129,7 +133,6 @@ class N2D(ClusterMixin, BaseEstimator):
                     x,
                     epochs=self.pretrain_epochs,
                     batch_size=self.batch_size,
-                    noise=self.noise,
                     precision=self.precision,
                     seed=seed,
                     verbose=self.verbose,
@@ -144,31 +147,44 @@ class N2D(ClusterMixin, BaseEstimator):
         n_latent = len(self.autoencoder_) * self.n_clusters
         with self._stage("encode", f"{x.shape[1]} -> {n_latent} dimensions"):
             self.latent_ = training.encode(self.autoencoder_, x)
-        self.manifold_ = manifold.manifold_learner(
-            self.manifold_learner,
-            n_components=self.n_components,
-            n_neighbors=self.n_neighbors,
-            min_dist=self.min_dist,
-            metric=self.metric,
-            random_state=None if self.random_state is None else self._seed,  # without a seed UMAP runs in parallel
-        )
-        with self._stage("manifold", f"{self.manifold_learner}, {n_latent} -> {self.n_components} dimensions"):
-            # the mixture's covariances can come out singular in UMAP's float32
-            self.embedding_ = self.manifold_.fit_transform(self.latent_).astype(np.float64)
-        self.clusterer_ = clustering.clusterer(
-            self.cluster, n_clusters=self.n_clusters, restarts=self.gmm_restarts, random_state=self._seed
-        )
-        with self._stage("cluster", f"{self.cluster}, {self.n_clusters} clusters"):
-            self.labels_ = self.clusterer_.fit_predict(self.embedding_)
+        candidates = []
+        self.graph_ = None
+        for n_neighbors in np.atleast_1d(self.n_neighbors).tolist():
+            learner = manifold.manifold_learner(
+                self.manifold_learner,
+                n_components=self.n_components,
+                n_neighbors=n_neighbors,
+                min_dist=self.min_dist,
+                metric=self.metric,
+                random_state=None if self.random_state is None else self._seed,  # without a seed UMAP runs in parallel
+            )
+            description = f"{n_latent} -> {self.n_components} dimensions, {n_neighbors} neighbours"
+            with self._stage("manifold", f"{self.manifold_learner}, {description}"):
+                # the mixture's covariances can come out singular in UMAP's float32
+                embedding = learner.fit_transform(self.latent_).astype(np.float64)
+            if self.graph_ is None:
+                self.graph_ = getattr(learner, "graph_", None)
+            with self._stage("cluster", f"{self.cluster}, {self.n_clusters} clusters"):
+                clusterer, labels = clustering.fit(
+                    self.cluster, embedding, graph=self.graph_, **self._clusterer_settings()
+                )
+            modularity = None if self.graph_ is None else clustering.modularity(self.graph_, labels)
+            candidates.append((modularity, learner, embedding, clusterer, labels))
+        best = max(candidates, key=itemgetter(0)) if len(candidates) > 1 else candidates[0]
+        self.modularity_, self.manifold_, self.embedding_, self.clusterer_, self.labels_ = best
         return self
+
+    def _clusterer_settings(self):
+        return {"n_clusters": self.n_clusters, "restarts": self.gmm_restarts, "random_state": self._seed}
 
     @contextmanager
     def _stage(self, name, description):
         start = time.perf_counter()
         yield
-        self.seconds_[name] = time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        self.seconds_[name] = self.seconds_.get(name, 0.0) + seconds
         if self.verbose:
-            print(f"{name:<10} {self.seconds_[name]:8.1f} s   {description}", flush=True)
+            print(f"{name:<10} {seconds:8.1f} s   {description}", flush=True)
 
 
 def compare(model, x, y):
@@ -188,18 +204,15 @@ def compare(model, x, y):
     """
     learner = clone(model.manifold_)
     spaces = {
-        ("raw", "none"): lambda: x,
-        ("raw", model.manifold_learner): lambda: learner.fit_transform(x),
-        ("autoencoder", model.manifold_learner): lambda: model.embedding_,
+        ("raw", "none"): lambda: (x, None),
+        ("raw", model.manifold_learner): lambda: (learner.fit_transform(x), getattr(learner, "graph_", None)),
+        ("autoencoder", model.manifold_learner): lambda: (model.embedding_, model.graph_),
     }
     for (source, learned), space in spaces.items():
-        space = space().astype(np.float64)
+        embedding, graph = space()
         for name in clustering.CLUSTERERS:
-            shallow = clustering.clusterer(
-                name, n_clusters=model.n_clusters, restarts=model.gmm_restarts, random_state=model.random_state
-            )
             start = time.perf_counter()
-            labels = shallow.fit_predict(space)
+            _, labels = clustering.fit(name, embedding.astype(np.float64), graph=graph, **model._clusterer_settings())
             seconds = time.perf_counter() - start
             yield {
                 "input": source,

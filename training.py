@@ -26,16 +26,12 @@ def pretrain(
     epochs=50,
     batch_size=256,
     learning_rate=1e-3,
-    noise=0.5,
     precision="auto",
     seed=0,
     verbose=False,
     description="autoencoder",
 ):
     """Train an autoencoder to reconstruct x: mean squared error, Adam, shuffled mini-batches.
-
-    The input of each step is noisy and the target is clean (Vincent et al., "Extracting and composing robust features
-    with denoising autoencoders", ICML 2008): the latent space then depends less on the seed.
 
     Parameters
     ----------
@@ -45,13 +41,10 @@ def pretrain(
         Held on the device as one tensor: batches are gathers, with no per-sample loading.
     epochs, batch_size : int
     learning_rate : float
-    noise : float
-        Standard deviation of the Gaussian noise added to the input, as a share of the data's (the root mean square of
-        the features' standard deviations). 0 is the paper's training.
     precision : {'auto', 'fp32', 'bf16'}
         bf16 runs the matrix products under autocast; weights, loss and optimiser stay float32.
     seed : int
-        Seed of the shuffling and the noise.
+        Seed of the shuffling.
     verbose : bool
         Show a progress bar with loss and time left.
     description : str
@@ -66,8 +59,6 @@ def pretrain(
     bf16 = choose_precision(precision, device) == "bf16"
     x = torch.as_tensor(x, device=device)
     shuffle = torch.Generator().manual_seed(seed)
-    noise_generator = torch.Generator(device).manual_seed(seed)
-    noise_std = noise * x.var(0, correction=0).mean().sqrt()
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
     model.train()
     history = []
@@ -75,11 +66,9 @@ def pretrain(
     for _ in progress:
         total = torch.zeros((), device=device)
         for index in torch.randperm(len(x), generator=shuffle).to(device).split(batch_size):
-            batch = corrupted = x[index]
-            if noise:
-                corrupted = batch + noise_std * torch.randn(batch.shape, generator=noise_generator, device=device)
+            batch = x[index]
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                reconstruction = model(corrupted)
+                reconstruction = model(batch)
             loss = torch.nn.functional.mse_loss(reconstruction.float(), batch)
             optimizer.zero_grad()
             loss.backward()

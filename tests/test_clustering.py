@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
+from sklearn.neighbors import kneighbors_graph
 
 import clustering
 
@@ -9,11 +11,51 @@ import clustering
 @pytest.mark.parametrize("name", clustering.CLUSTERERS)
 def test_each_clusterer_finds_separate_blobs(name):
     x, y = make_blobs(300, n_features=4, centers=5, cluster_std=1.2, random_state=1)
-    labels = [clustering.clusterer(name, n_clusters=5, random_state=0).fit_predict(x) for _ in range(2)]
+    labels = [clustering.fit(name, x, n_clusters=5, random_state=0)[1] for _ in range(2)]
     assert adjusted_rand_score(y, labels[0]) > 0.9
     assert np.array_equal(*labels)
 
 
 def test_unknown_clusterer():
     with pytest.raises(ValueError, match="must be GMM, KM or SC, got 'DBSCAN'"):
-        clustering.clusterer("DBSCAN")
+        clustering.fit("DBSCAN", np.zeros((20, 2)))
+
+
+def test_modularity_of_two_triangles_joined_by_an_edge():
+    """7 edges, 6 of them inside the triangles: Q = 6/7 - 2 (1/2)^2; all in one cluster: 0."""
+    edges = [(0, 1), (1, 2), (0, 2), (3, 4), (4, 5), (3, 5), (2, 3)]
+    rows, columns = np.array(edges).T
+    half = sparse.coo_array((np.ones(7), (rows, columns)), shape=(6, 6))
+    graph = half + half.T
+    assert clustering.modularity(graph, np.array([0, 0, 0, 1, 1, 1])) == pytest.approx(6 / 7 - 1 / 2)
+    assert clustering.modularity(3 * graph, np.array([5, 5, 5, 0, 0, 0])) == pytest.approx(6 / 7 - 1 / 2)
+    assert clustering.modularity(graph, np.zeros(6, int)) == pytest.approx(0)
+    assert clustering.modularity(graph, np.arange(6)) == pytest.approx(-(4 * 2**2 + 2 * 3**2) / 14**2)
+
+
+@pytest.fixture(scope="module")
+def bent():
+    """A class on a bow, which two Gaussians fit better than one, and two small ones that one Gaussian can hold."""
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, np.pi, 600)
+    bow = 3 * np.c_[np.cos(angle), np.sin(angle)]
+    pair = [rng.normal(size=(300, 2)) * 0.5 + [x, -6] for x in (-1.3, 1.3)]
+    x = np.vstack([bow + 0.1 * rng.normal(size=bow.shape), *pair])
+    return x, np.repeat([0, 1, 2], [600, 300, 300])
+
+
+def test_without_a_graph_the_likeliest_mixture_is_kept(bent):
+    x, y = bent
+    one, _ = clustering.fit("GMM", x, n_clusters=3, restarts=1, random_state=0)
+    likeliest, labels = clustering.fit("GMM", x, n_clusters=3, restarts=20, random_state=0)
+    assert likeliest.lower_bound_ >= one.lower_bound_
+    assert adjusted_rand_score(y, labels) < 0.7  # it splits the bow and merges the pair
+
+
+def test_with_a_graph_the_mixture_that_cuts_no_class_is_kept(bent):
+    x, y = bent
+    graph = kneighbors_graph(x, 10)
+    graph = graph.maximum(graph.T)
+    mixture, labels = clustering.fit("GMM", x, n_clusters=3, restarts=20, random_state=0, graph=graph)
+    assert np.array_equal(mixture.predict(x), labels)
+    assert adjusted_rand_score(y, labels) > 0.95

@@ -29,34 +29,63 @@ def test_seed_decides_initial_weights_and_global_state_is_left_alone():
     assert torch.equal(before, torch.get_rng_state())
 
 
+def test_members_of_an_ensemble_differ_and_their_latent_spaces_stand_side_by_side():
+    ensemble = models.Ensemble(DIMS, 3, seed=1)
+    x = torch.rand(5, 12)
+    latent = ensemble.encode(x)
+    assert latent.shape == (5, 9)
+    for i, autoencoder in enumerate(ensemble):
+        assert torch.equal(latent[:, 3 * i : 3 * i + 3], autoencoder.encoder(x))
+    assert len({autoencoder.encoder[0].weight[0, 0].item() for autoencoder in ensemble}) == 3
+    assert len(set(ensemble.seeds)) == 3
+    assert models.Ensemble(DIMS, 2, seed=1).seeds == ensemble.seeds[:2]
+    assert not set(models.Ensemble(DIMS, 3, seed=2).seeds) & set(ensemble.seeds)
+
+
 def test_weights_round_trip_with_provenance(tmp_path):
     path = tmp_path / "new folder" / "weights.safetensors"
-    model = models.DenseAutoencoder(DIMS, seed=1)
-    models.save_weights(model, path, dataset="digits", epochs=3, versions={"torch": "2"})
-    other = models.DenseAutoencoder(DIMS, seed=2)
-    provenance = models.load_weights(other, path)
+    ensemble = models.Ensemble(DIMS, 2, seed=1)
+    models.save_weights(ensemble, path, dataset="digits", epochs=3, versions={"torch": "2"})
+    other, provenance = models.load_weights(path, DIMS)
     assert provenance == {"dims": list(DIMS), "dataset": "digits", "epochs": 3, "versions": {"torch": "2"}}
-    x = torch.rand(5, 12)
-    assert torch.equal(model(x), other(x))
+    assert len(other) == 2
+    for key, tensor in ensemble.state_dict().items():
+        assert torch.equal(tensor, other.state_dict()[key])
     assert [file.name for file in path.parent.iterdir()] == ["weights.safetensors"]
 
 
 def test_half_precision_weights_load(tmp_path):
     path = tmp_path / "half.safetensors"
-    model = models.DenseAutoencoder(DIMS)
-    save_file({key: tensor.half() for key, tensor in model.state_dict().items()}, path)
-    other = models.DenseAutoencoder(DIMS, seed=2)
-    models.load_weights(other, path)
-    assert other.encoder[0].weight.dtype == torch.float32
-    np.testing.assert_allclose(other.encoder[0].weight.detach(), model.encoder[0].weight.detach(), atol=1e-3)
+    ensemble = models.Ensemble(DIMS)
+    save_file({key: tensor.half() for key, tensor in ensemble.state_dict().items()}, path)
+    other, _ = models.load_weights(path, DIMS)
+    weight, exact = other[0].encoder[0].weight.detach(), ensemble[0].encoder[0].weight.detach()
+    assert weight.dtype == torch.float32
+    np.testing.assert_allclose(weight, exact, atol=1e-3)
+
+
+def test_compact_weights_are_the_encoders_up_to_rounding(tmp_path):
+    dims = (300, 500, 10)
+    ensemble = models.Ensemble(dims, 2, seed=1)
+    with torch.no_grad():
+        ensemble[0].encoder[0].weight[7] = 0  # a dead unit has no scale
+    whole, compact = tmp_path / "whole.safetensors", tmp_path / "compact.safetensors"
+    models.save_weights(ensemble, whole)
+    models.save_weights(ensemble, compact, compact=True, epochs=3)
+    assert compact.stat().st_size < whole.stat().st_size / 7
+    other, provenance = models.load_weights(compact, dims)
+    assert provenance["epochs"] == 3
+    x = torch.rand(100, 300)
+    difference = other.encode(x) - ensemble.encode(x)
+    assert difference.std() < 0.01 * ensemble.encode(x).std()
+    assert not other[0].encoder[0].weight[7].any()
 
 
 def test_weights_of_another_shape_are_refused_with_both_shapes(tmp_path):
     path = tmp_path / "weights.safetensors"
-    models.save_weights(models.DenseAutoencoder(DIMS), path)
-    model = models.DenseAutoencoder((16, 30, 20, 3))
+    models.save_weights(models.Ensemble(DIMS, 2), path)
     with pytest.raises(models.WeightsError, match="12-30-20-3.*16-30-20-3"):
-        models.load_weights(model, path)
+        models.load_weights(path, (16, 30, 20, 3))
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"\xff" * 100, b"PK\x03\x04 not weights"])
@@ -64,20 +93,33 @@ def test_a_file_that_is_not_weights_is_refused(tmp_path, content):
     path = tmp_path / "weights.safetensors"
     path.write_bytes(content)
     with pytest.raises(models.WeightsError, match="weights.safetensors is not a readable safetensors file"):
-        models.load_weights(models.DenseAutoencoder(DIMS), path)
+        models.load_weights(path, DIMS)
 
 
-def test_weights_with_strange_tensors_are_refused(tmp_path):
+STRANGE = {
+    "nothing": {},
+    "another name": {"something": torch.zeros(2)},
+    "a scale alone": {"0.encoder.0.weight.scale": torch.zeros(2)},
+    "a scale of another length": {
+        "0.encoder.0.weight.scale": torch.zeros(3),
+        "0.encoder.0.weight": torch.zeros((2, 2), dtype=torch.int8),
+    },
+    "many members of one tensor": {f"{i}.encoder.0.weight": torch.zeros(2, 2) for i in range(1000)},
+}
+
+
+@pytest.mark.parametrize("tensors", STRANGE.values(), ids=STRANGE)
+def test_weights_with_strange_tensors_are_refused(tmp_path, tensors):
     path = tmp_path / "weights.safetensors"
-    save_file({"something": torch.zeros(2)}, path)
-    with pytest.raises(models.WeightsError, match="unknown"):
-        models.load_weights(models.DenseAutoencoder(DIMS), path)
+    save_file(tensors, path)
+    with pytest.raises(models.WeightsError, match="weights.safetensors (holds|is not)"):
+        models.load_weights(path, DIMS)
 
 
 def test_a_cut_off_weights_file_is_refused(tmp_path):
     path = tmp_path / "weights.safetensors"
-    models.save_weights(models.DenseAutoencoder(DIMS), path)
+    models.save_weights(models.Ensemble(DIMS), path)
     assert load_file(path)
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(models.WeightsError):
-        models.load_weights(models.DenseAutoencoder(DIMS), path)
+        models.load_weights(path, DIMS)

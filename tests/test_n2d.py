@@ -44,11 +44,14 @@ def test_digits_leave_every_file(digits):
     assert list(clusters) == ["index", "cluster", "label"]
     assert clusters["index"].tolist() == list(range(1797))
     assert sorted(clusters["cluster"].unique()) == list(range(10))
-    assert np.load(folder / "latent.npy").shape == (1797, 10)
+    assert np.load(folder / "latent.npy").shape == (1797, 40)
     assert np.load(folder / "embedding.npy").shape == (1797, 2)
     history = pd.read_csv(folder / "history.csv")
-    assert history["epoch"].tolist() == list(range(1, 31))
-    assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+    assert list(history) == ["autoencoder", "epoch", "loss"]
+    assert history["autoencoder"].unique().tolist() == [0, 1, 2, 3]
+    for _, member in history.groupby("autoencoder"):
+        assert member["epoch"].tolist() == list(range(1, 31))
+        assert member["loss"].iloc[-1] < member["loss"].iloc[0]
     for picture in folder.glob("*.png"):
         assert plt.imread(picture).shape[:2] == (990, 1260)
 
@@ -73,7 +76,8 @@ def test_weights_tell_where_they_come_from(digits):
     assert metadata["dataset"] == "digits"
     assert metadata["dims"] == [64, 500, 500, 2000, 10]
     assert (metadata["epochs"], metadata["seed"]) == (30, 0)
-    assert metadata["loss"] == pytest.approx(pd.read_csv(folder / "history.csv")["loss"].iloc[-1])
+    last = pd.read_csv(folder / "history.csv").groupby("autoencoder")["loss"].last()
+    assert metadata["loss"] == pytest.approx(last.mean())
     assert "torch" in metadata["versions"]
 
 
@@ -88,15 +92,15 @@ def test_same_seed_same_clusters_and_weights_stand_for_training(digits, tmp_path
 
 
 def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, capsys, monkeypatch):
-    """pendigits, real data, from scratch; its latent space after 3 epochs is already good for most digits."""
+    """pendigits, real data, from scratch; its latent space after 2 epochs is already good for most digits."""
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     save = tmp_path / "kept.safetensors"
-    arguments = f"pendigits 0 --data_dir={data_dir} --pretrain_epochs=3 --umap_dim=10 --umap_neighbors=20 --eval_all"
+    arguments = f"pendigits 0 --data_dir={data_dir} --pretrain_epochs=2 --umap_dim=10 --umap_neighbors=20 --eval_all"
     n2d.main([*arguments.split(), f"--save_dir={tmp_path / 'run'}", f"--save_weights={save}", "--max_points=500"])
     output = capsys.readouterr().out
     assert "no CUDA here: the autoencoder runs on the CPU instead of device 0" in output
     assert json.loads((tmp_path / "run/metrics.json").read_text())["acc"] > 0.7
-    assert save.read_bytes() == (tmp_path / "run/weights.safetensors").read_bytes()
+    assert save.stat().st_size < 0.14 * (tmp_path / "run/weights.safetensors").stat().st_size
     rows = pd.read_csv(tmp_path / "run/eval_all.csv")
     assert list(rows) == ["input", "manifold", "cluster", "acc", "nmi", "ari", "seconds"]
     assert len(rows) == 9
@@ -158,7 +162,11 @@ MISTAKES = {
     "digits cpu --save_dir=/dev/null/runs": "--save_dir: the folder /dev/null/runs cannot be written",
     "digits cpu --save_weights=/dev/null/w.safetensors": "--save_weights: the folder /dev/null cannot be written",
     "digits cpu --save_weights=tests": "--save_weights must be a file, got the folder tests",
-    "digits cpu --noise=-0.1": "--noise must be at least 0, got -0.1",
+    "digits cpu --autoencoders=0": "--autoencoders must be at least 1, got 0",
+    "digits cpu --umap_neighbors=20,1": "--umap_neighbors must be at least 2, got 1",
+    "digits cpu --umap_neighbors=20,2000": "--umap_neighbors must be less than the 1797 samples of digits, got 2000",
+    "digits cpu --umap_neighbors=20,": "'20,'",
+    "digits cpu --umap_neighbors=5,9 --manifold_learner=LLE": "--umap_neighbors must be one number with",
     "digits cpu --protocol=papers": "'papers'",
     "digits cpu --sede=1": "--sede=1",
 }

@@ -7,7 +7,14 @@ from sklearn.metrics import adjusted_rand_score
 import models
 import pipeline
 
-QUICK = {"n_clusters": 4, "pretrain_epochs": 5, "n_neighbors": 10, "gmm_restarts": 3, "random_state": 0}
+QUICK = {
+    "n_clusters": 4,
+    "n_autoencoders": 2,
+    "pretrain_epochs": 5,
+    "n_neighbors": 10,
+    "gmm_restarts": 3,
+    "random_state": 0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +34,8 @@ def test_separate_blobs_are_found(blobs, fitted):
 
 def test_every_stage_leaves_its_result(fitted):
     assert fitted.autoencoder_.dims == (12, 500, 500, 2000, 4)
-    assert len(fitted.history_) == 5
-    assert fitted.latent_.shape == (400, 4) and fitted.latent_.dtype == np.float32
+    assert [len(losses) for losses in fitted.history_] == [5, 5]
+    assert fitted.latent_.shape == (400, 8) and fitted.latent_.dtype == np.float32
     assert fitted.embedding_.shape == (400, 2) and fitted.embedding_.dtype == np.float64
     assert list(fitted.seconds_) == ["pretrain", "encode", "manifold", "cluster"]
 
@@ -58,6 +65,20 @@ def test_weights_replace_training(blobs, fitted, tmp_path):
     assert loaded.history_ == []
     assert "pretrain" not in loaded.seconds_
     assert np.array_equal(loaded.labels_, fitted.labels_)
+
+
+def test_compact_weights_hold_the_same_clusters(blobs, fitted, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    models.save_weights(fitted.autoencoder_, path, compact=True)
+    loaded = clone(fitted).set_params(ae_weights=path, n_autoencoders=7).fit(blobs[0])
+    assert len(loaded.autoencoder_) == 2  # as many as there are in the file
+    assert adjusted_rand_score(loaded.labels_, fitted.labels_) == 1
+
+
+def test_members_differ_and_a_larger_ensemble_starts_with_the_same(blobs, fitted):
+    single = clone(fitted).set_params(n_autoencoders=1).fit_autoencoder(blobs[0])
+    first, second = fitted.history_
+    assert single.history_ == [first] and first != second
 
 
 def test_no_random_state_still_works(blobs):

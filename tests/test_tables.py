@@ -6,6 +6,7 @@ import pytest
 
 import n2d
 import tables
+from pipeline import N2D
 
 
 @pytest.fixture
@@ -13,7 +14,7 @@ def stand_in(monkeypatch):
     """`tables.run` without the work; the list of what was asked of it."""
     asked = []
 
-    def run(dataset, protocol, seed, runs_dir):
+    def run(dataset, protocol, seed, runs_dir, threads):
         asked.append((dataset, protocol, seed))
         if seed == 13:
             raise KeyboardInterrupt
@@ -72,20 +73,27 @@ def test_a_run_is_measured_and_a_failed_one_says_why(tmp_path, monkeypatch):
     script.write_text(
         "import pathlib, sys, time\ntime.sleep(0.2)\n"
         f"block = b'x' * 200_000_000\nassert sys.argv[1:3] == ['har', '0'] and '--umap_dim=6' in sys.argv\n"
+        "import os\nassert os.environ['OMP_NUM_THREADS'] == '3'\n"
         f"pathlib.Path(sys.argv[-1].split('=')[1], 'metrics.json').write_text({json.dumps(record)!r})\n"
     )
-    row = tables.run("har", "paper", 4, tmp_path / "runs")
+    row = tables.run("har", "paper", 4, tmp_path / "runs", threads=3)
     assert sorted(row) == sorted(tables.COLUMNS)
     assert (row["acc"], row["gmm_restarts"], row["epochs"], row["pretrain_s"]) == (0.9123, 20, 5, 1.2)
     assert row["wall_s"] > 0 and row["peak_rss_mb"] > 190
     script.write_text("raise SystemExit('n2d.py: error: no such thing')")
     with pytest.raises(RuntimeError, match="har, paper protocol, seed 4: n2d.py: error: no such thing"):
-        tables.run("har", "paper", 4, tmp_path / "runs")
+        tables.run("har", "paper", 4, tmp_path / "runs", threads=3)
 
 
 def test_protocols_set_what_is_not_given():
     parser = n2d.build_parser()
     paper = n2d.parse_arguments(parser, ["usps", "cpu", "--protocol=paper"])
-    assert (paper.pretrain_epochs, paper.noise, paper.gmm_restarts) == (1000, 0, 1)
+    assert (paper.autoencoders, paper.pretrain_epochs, paper.gmm_restarts) == (1, 1000, 1)
     default = n2d.parse_arguments(parser, ["usps", "cpu", "--gmm_restarts=7"])
-    assert (default.pretrain_epochs, default.noise, default.gmm_restarts) == (1000, 0.5, 7)
+    assert (default.autoencoders, default.pretrain_epochs, default.gmm_restarts) == (4, 50, 7)
+
+
+def test_the_estimator_starts_from_the_default_protocol():
+    arguments = N2D().get_params()
+    arguments["autoencoders"] = arguments["n_autoencoders"]
+    assert n2d.PROTOCOLS["default"].items() <= arguments.items()

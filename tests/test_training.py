@@ -22,7 +22,7 @@ def train(x, seed=0, **settings):
 
 
 def test_loss_falls_and_is_the_reconstruction_error(x):
-    model, history = train(x, epochs=60, noise=0)
+    model, history = train(x, epochs=60)
     assert len(history) == 60
     assert history[-1] < 0.2 * history[0]
     with torch.no_grad():
@@ -33,7 +33,7 @@ def test_loss_falls_and_is_the_reconstruction_error(x):
 def test_the_loss_of_an_epoch_counts_every_sample_once(x):
     """With a learning rate of zero the epoch's loss is that of the untrained network, odd last batch included."""
     model = models.DenseAutoencoder(DIMS)
-    history = training.pretrain(model, x, epochs=1, batch_size=256, learning_rate=0.0, noise=0, precision="fp32")
+    history = training.pretrain(model, x, epochs=1, batch_size=256, learning_rate=0.0, precision="fp32")
     with torch.no_grad():
         error = torch.nn.functional.mse_loss(model(torch.as_tensor(x)), torch.as_tensor(x)).item()
     assert history == [pytest.approx(error, rel=1e-5)]
@@ -45,19 +45,6 @@ def test_same_seed_same_weights(x, precision):
     assert history_a == history_b
     assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters()))
     assert not torch.equal(a.encoder[0].weight, c.encoder[0].weight)
-
-
-def test_noise_is_a_share_of_the_datas_deviation_and_the_target_is_clean(x):
-    """A network with no hidden layer and the identity for weights passes the noise on: its loss is the variance."""
-    for scale in (1, 10):
-        model = models.DenseAutoencoder((20, 20))
-        for half in (model.encoder, model.decoder):
-            torch.nn.init.eye_(half[0].weight)
-        settings = {"epochs": 20, "learning_rate": 0.0, "precision": "fp32"}
-        noisy = training.pretrain(model, scale * x, noise=0.5, **settings)
-        assert np.mean(noisy) == pytest.approx(0.25 * (scale * x).var(axis=0).mean(), rel=0.02)
-        assert len(set(noisy)) == 20
-        assert training.pretrain(model, scale * x, noise=0, **settings) == [0] * 20
 
 
 def test_bf16_trains_as_well_as_fp32(x):
@@ -72,11 +59,13 @@ def test_no_epochs_leave_the_model_as_it_was(x):
     assert torch.equal(model.encoder[0].weight, models.DenseAutoencoder(DIMS).encoder[0].weight)
 
 
-def test_encode_is_the_encoder_in_chunks(x):
-    model = models.DenseAutoencoder(DIMS)
-    latent = training.encode(model, x, batch_size=77)
-    assert latent.shape == (600, 3) and latent.dtype == np.float32
-    np.testing.assert_allclose(latent, model.encoder(torch.as_tensor(x)).detach(), atol=1e-6)
+def test_encode_is_the_joint_latent_space_in_chunks(x):
+    ensemble = models.Ensemble(DIMS, 2)
+    latent = training.encode(ensemble, x, batch_size=77)
+    assert latent.shape == (600, 6) and latent.dtype == np.float32
+    for i, autoencoder in enumerate(ensemble):
+        expected = autoencoder.encoder(torch.as_tensor(x)).detach()
+        np.testing.assert_allclose(latent[:, 3 * i : 3 * i + 3], expected, atol=1e-6)
 
 
 def test_automatic_precision_asks_the_processor(monkeypatch):
