@@ -1,7 +1,6 @@
 """Shallow clusterers behind one function, and how well a neighbour graph supports what they find."""
 
 import numpy as np
-from scipy import sparse
 
 CLUSTERERS = ("GMM", "KM", "SC")
 
@@ -68,6 +67,8 @@ def modularity(graph, labels):
     float
         At most 1; 0 if all samples are one cluster.
     """
+    from scipy import sparse
+
     n = len(labels)
     member = sparse.csr_array((np.ones(n), (np.arange(n), labels)))
     weight = (member.T @ (sparse.csr_array(graph) @ member)).toarray()

@@ -51,11 +51,22 @@ def test_labels_do_not_matter(blobs, fitted):
     assert np.array_equal(clone(fitted).fit(*blobs).labels_, fitted.labels_)
 
 
-def test_the_likeliest_mixture_of_several_is_kept(blobs, fitted):
-    single = clone(fitted.clusterer_).set_params(n_init=1)
-    one = single.fit(fitted.embedding_).lower_bound_
-    assert fitted.clusterer_.n_init == 3
-    assert fitted.clusterer_.lower_bound_ >= one
+def test_of_several_neighbourhoods_the_one_with_the_greatest_modularity_is_kept(blobs, fitted, monkeypatch):
+    """With a stand-in for modularity: its values in the order in which the embeddings are made."""
+    model = clone(fitted).set_params(n_neighbors=(10, 20, 15))
+    model.fit_autoencoder(blobs[0])
+    values = iter([0.3, 0.9, 0.5])
+    monkeypatch.setattr(pipeline.clustering, "modularity", lambda graph, labels: next(values))
+    monkeypatch.setattr(pipeline.clustering, "fit", lambda name, embedding, **_: (embedding[0, 0], embedding[:, 0]))
+    model.fit_clusters(blobs[0])
+    assert (model.modularity_, model.manifold_.n_neighbors) == (0.9, 20)
+    assert model.clusterer_ == model.embedding_[0, 0] == model.labels_[0]
+    assert (model.graph_ != fitted.graph_).nnz == 0  # all are judged by the graph of the first
+
+
+def test_modularity_is_that_of_the_labels_in_umaps_graph(fitted):
+    assert fitted.modularity_ == pipeline.clustering.modularity(fitted.manifold_.graph_, fitted.labels_)
+    assert 0.5 < fitted.modularity_ < 0.75  # four equal blobs without an edge between them: 1 - 1/4
 
 
 def test_weights_replace_training(blobs, fitted, tmp_path):
