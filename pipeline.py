@@ -147,9 +147,12 @@ class N2D(ClusterMixin, BaseEstimator):
         n_latent = len(self.autoencoder_) * self.n_clusters
         with self._stage("encode", f"{x.shape[1]} -> {n_latent} dimensions"):
             self.latent_ = training.encode(self.autoencoder_, x)
+        sizes = np.atleast_1d(self.n_neighbors).tolist()
+        if len(sizes) > 1 and self.manifold_learner != "UMAP":
+            raise ValueError(f"n_neighbors must be one number with {self.manifold_learner}, got {self.n_neighbors}")
         candidates = []
         self.graph_ = None
-        for n_neighbors in np.atleast_1d(self.n_neighbors).tolist():
+        for n_neighbors in sizes:
             learner = manifold.manifold_learner(
                 self.manifold_learner,
                 n_components=self.n_components,

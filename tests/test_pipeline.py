@@ -112,6 +112,18 @@ def test_comparison_scores_every_clusterer_on_every_space(blobs, fitted):
     assert all(row["acc"] == row["nmi"] == row["ari"] == 1 for row in rows if row["cluster"] != "SC")
 
 
+def test_several_neighbourhoods_need_umap(blobs, fitted):
+    model = clone(fitted).set_params(manifold_learner="LLE", n_neighbors=(5, 9))
+    with pytest.raises(ValueError, match=r"n_neighbors must be one number with LLE, got \(5, 9\)"):
+        model.fit(blobs[0])
+
+
+def test_without_umap_there_is_no_graph_and_the_likeliest_mixture_is_kept(blobs, fitted):
+    model = clone(fitted).set_params(manifold_learner="isomap").fit(blobs[0])
+    assert model.graph_ is None and model.modularity_ is None
+    assert adjusted_rand_score(blobs[1], model.labels_) == 1
+
+
 def test_bad_data_is_refused():
     with pytest.raises(ValueError, match="NaN"):
         pipeline.N2D(**QUICK).fit(np.full((50, 3), np.nan))
