@@ -1,4 +1,4 @@
-"""Full-size runs, from scratch and without labels in training: `python -m pytest -m slow` (about an hour)."""
+"""Full-size runs, from scratch and without labels in training: `python -m pytest -m slow`."""
 
 import json
 
