@@ -35,6 +35,7 @@ FASHION_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 USPS_URL = "https://hastie.su.domains/ElemStatLearn/datasets/"
 PENDIGITS_URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/pen-based-recognition-of-handwritten-digits/"
 HAR_URL = "https://archive.ics.uci.edu/static/public/240/human+activity+recognition+using+smartphones.zip"
+COIL20_URL = "https://www.cs.columbia.edu/CAVE/databases/SLAM_coil-20_coil-100/coil-20/coil-20-proc.zip"
 
 SHA256 = {
     "MNIST/raw/train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -50,6 +51,7 @@ SHA256 = {
     "pendigits/pendigits.tra": "e2b9eb9f0d0467e2b64a4816a3420edf2b8043447576f4b84337aba44a9f97d3",
     "pendigits/pendigits.tes": "8bd03229c5c5291fefe43e45465dd948d2645bf23328b9d993e0b777666b2015",
     "har/UCI HAR Dataset.zip": "49d461e527313ac599f5c244e1276be4f8b3fb13d121c95744d034032503a16d",
+    "coil20/coil-20-proc.zip": "17cd700e7fc05b8f37a04677c79734ca29c0cddf772a8134628f8b0c889d033f",
 }
 
 
@@ -163,6 +165,17 @@ def _har(data_dir):
         return np.concatenate([_read_table(archive.read(file), r"\s+") for file in files])
 
     return Dataset(read("X"), read("y")[:, 0].astype(np.int64) - 1, HAR_NAMES)
+
+
+@register("coil20", 20)
+def _coil20(data_dir):
+    """1,440 images of 128 x 128: 20 objects on a turntable, one image every 5 degrees."""
+    from PIL import Image
+
+    archive = zipfile.ZipFile(io.BytesIO(_published(data_dir, "coil20/coil-20-proc.zip", COIL20_URL)))
+    files = [f"coil-20-proc/obj{i}__{pose}.png" for i in range(1, 21) for pose in range(72)]
+    x = np.stack([np.asarray(Image.open(archive.open(file)), np.float32).ravel() for file in files]) / 255
+    return Dataset(x, np.repeat(np.arange(20), 72), tuple(f"object {i}" for i in range(1, 21)), (128, 128))
 
 
 @register("digits", 10)

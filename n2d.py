@@ -14,15 +14,20 @@ import manifold
 
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
+N_TSNE = 5000  # points in the pictures of the stages, as in Aljalbout et al.'s code
 PROTOCOLS = {  # what the flags below are unless they are given
-    "default": {"autoencoders": 4, "pretrain_epochs": 50, "gmm_restarts": 20},
-    "paper": {"autoencoders": 1, "pretrain_epochs": 1000, "gmm_restarts": 1},
+    "default": {"autoencoders": 4, "pretrain_epochs": 50, "umap_neighbors": (50, 100), "gmm_restarts": 100},
+    "paper": {"autoencoders": 1, "pretrain_epochs": 1000, "umap_neighbors": (20,), "gmm_restarts": 1},
 }
 RANGES = {
     "n_clusters": (2, None),
     "batch_size": (1, None),
     "autoencoders": (1, None),
     "pretrain_epochs": (0, None),
+    "refine_epochs": (1, None),
+    "cluster_weight": (0, None),
+    "reconstruction_weight": (0, None),
+    "refine_tol": (0, 1),
     "umap_dim": (1, None),
     "umap_neighbors": (2, None),
     "umap_min_dist": (0, 1),
@@ -56,12 +61,17 @@ def build_parser():
 
     add = parser.add_argument_group("Autoencoder").add_argument
     add(
+        "--architecture",
+        metavar="FILE[:INDEX|NAME]",
+        help="an autoencoder described in JSON, the file's first unless it is named (the paper's, d-500-500-2000-k)",
+    )
+    add(
         "--autoencoders",
         type=int,
         help=f"autoencoders of different random starts, whose latent spaces are joined ({of_protocol('autoencoders')})",
     )
     add("--pretrain_epochs", type=int, help=f"epochs of training of each ({of_protocol('pretrain_epochs')})")
-    add("--batch_size", type=int, default=256, help="samples in one training step (%(default)s)")
+    add("--batch_size", type=int, help="samples in one training step (the architecture's; 256 for the paper's)")
     add("--ae_weights", metavar="NAME|PATH", help="do not train: load these weights, by name in weights/ or by path")
     add(
         "--save_weights",
@@ -77,16 +87,31 @@ def build_parser():
         help="of training; auto is bf16 where the processor has instructions for it (%(default)s)",
     )
 
+    add = parser.add_argument_group("Refinement").add_argument
+    add(
+        "--refine",
+        choices=("KLD", "KM"),
+        help="train the autoencoder on with a clustering loss: KL divergence or k-means",
+    )
+    add("--refine_epochs", type=int, default=50, help="epochs of it at most (%(default)s)")
+    add("--cluster_weight", type=float, help="weight of the clustering loss (1 for KLD, 0.1 for KM)")
+    add("--reconstruction_weight", type=float, default=1.0, help="weight of the reconstruction loss (%(default)s)")
+    add(
+        "--refine_tol",
+        type=float,
+        default=0.001,
+        help="stop when not more than this share of the points changes its cluster in an epoch (%(default)s)",
+    )
+
     add = parser.add_argument_group("Manifold").add_argument
     add("--manifold_learner", choices=manifold.MANIFOLD_LEARNERS, default="UMAP", help="(%(default)s)")
     add("--umap_dim", type=int, default=2, help="dimensions of the embedding, of any learner (%(default)s)")
     add(
         "--umap_neighbors",
         type=neighbourhoods,
-        default=10,
         metavar="N[,N...]",
         help="neighbours of a point, of UMAP, LLE and isomap; of several, with UMAP, the one whose clusters have "
-        "the greatest modularity is kept (%(default)s)",
+        f"the greatest modularity is kept ({of_protocol('umap_neighbors')}; without UMAP 20)",
     )
     add("--umap_min_dist", type=float, default=0.0, help="smallest distance in the embedding, 0 to 1 (%(default)s)")
     add(
@@ -120,22 +145,21 @@ def build_parser():
 
 
 def neighbourhoods(text):
-    """The value of --umap_neighbors: '20' -> 20, '20,100' -> (20, 100)."""
-    sizes = tuple(int(size) for size in text.split(","))
-    return sizes if len(sizes) > 1 else sizes[0]
+    """The value of --umap_neighbors: '50,100' -> (50, 100)."""
+    return tuple(int(size) for size in text.split(","))
 
 
 def of_protocol(name):
     """What a flag is under each protocol, for its help."""
-    values = {protocol: settings[name] for protocol, settings in PROTOCOLS.items()}
-    if len(set(values.values())) == 1:
-        return values["default"]
-    return f"{values['default']}, or {values['paper']} with --protocol paper"
+    default, paper = (str(PROTOCOLS[protocol][name]).strip("(),").replace(" ", "") for protocol in PROTOCOLS)
+    return default if paper == default else f"{default}, or {paper} with --protocol paper"
 
 
 def parse_arguments(parser, argv):
     """Parse, check ranges, and fill in the defaults that depend on the protocol and the dataset."""
     args = parser.parse_args(argv)
+    if args.manifold_learner != "UMAP" and args.umap_neighbors is None:
+        args.umap_neighbors = PROTOCOLS["paper"]["umap_neighbors"]
     for name, value in PROTOCOLS[args.protocol].items():
         if getattr(args, name) is None:
             setattr(args, name, value)
@@ -143,6 +167,8 @@ def parse_arguments(parser, argv):
         args.n_clusters = datasets.REGISTRY[args.dataset].n_classes
     for name, (low, high) in RANGES.items():
         for value in values(args, name):
+            if value is None:
+                continue
             if not value >= low:
                 parser.error(f"--{name} must be at least {low}, got {value}")
             if high is not None and value > high:
@@ -224,12 +250,18 @@ def main(argv=None):
     print(f"{args.dataset}: {len(data.x):,} samples, {data.x.shape[1]} features, {len(data.label_names)} classes")
     model = N2D(
         args.n_clusters,
+        architecture=args.architecture,
         n_autoencoders=args.autoencoders,
         pretrain_epochs=args.pretrain_epochs,
         batch_size=args.batch_size,
         ae_weights=args.ae_weights,
         precision=args.precision,
         device=choose_device(parser, args.gpu),
+        refine=args.refine,
+        refine_epochs=args.refine_epochs,
+        cluster_weight=args.cluster_weight,
+        reconstruction_weight=args.reconstruction_weight,
+        refine_tol=args.refine_tol,
         manifold_learner=args.manifold_learner,
         n_components=args.umap_dim,
         n_neighbors=args.umap_neighbors,
@@ -242,10 +274,11 @@ def main(argv=None):
     )
     try:
         model.fit_autoencoder(data.x)
-    except models.WeightsError as error:
+    except (models.ArchitectureError, models.WeightsError) as error:
         parser.error(str(error))
     if args.ae_weights is None:
         keep_weights(model, args)
+    model.fit_refinement(data.x)
     model.fit_clusters(data.x)
     report(model, data, args)
 
@@ -257,7 +290,8 @@ def keep_weights(model, args):
     provenance = {
         "dataset": args.dataset,
         "epochs": args.pretrain_epochs,
-        "batch_size": args.batch_size,
+        "architecture": args.architecture,
+        "batch_size": model.batch_size_,
         "seed": args.seed,
         "loss": sum(losses[-1] for losses in model.history_) / args.autoencoders if args.pretrain_epochs else None,
         "versions": versions(),
@@ -299,6 +333,18 @@ def report(model, data, args):
 
     print(f"\n{'':<34}    ACC    NMI    ARI")
     print(score_line(f"N2D: autoencoder, {args.manifold_learner}, {args.cluster}", scores))
+    staged = args.architecture is not None or args.refine is not None
+    if staged:
+        from pipeline import stages
+
+        rows = []
+        for row in stages(model, data.x, data.y):
+            rows.append(row)
+            print(score_line(f"{row['space']}, {row['method']}", row))
+        pd.DataFrame(rows).to_csv(args.save_dir / "stages.csv", index=False)
+        if args.refine is not None:
+            history = pd.DataFrame(model.refine_history_, index=range(1, len(model.refine_history_) + 1))
+            history.to_csv(args.save_dir / "refinement.csv", index_label="epoch")
     if args.eval_all:
         from pipeline import compare
 
@@ -309,6 +355,8 @@ def report(model, data, args):
         pd.DataFrame(rows).to_csv(args.save_dir / "eval_all.csv", index=False)
     if args.visualize:
         draw(model, data, args, scores)
+        if staged:
+            draw_stages(model, data, args)
     print(f"\nwritten to {args.save_dir}{os.sep}: {', '.join(sorted(path.name for path in args.save_dir.iterdir()))}")
 
 
@@ -340,6 +388,44 @@ def draw(model, data, args, scores):
             subtitle=f"{what}   {figures}",
             max_points=args.max_points,
             seed=args.seed,
+        )
+
+
+def draw_stages(model, data, args):
+    """What the stages of the autoencoder's training made of the data."""
+    import numpy as np
+
+    import manifold
+    import training
+    import visualize
+
+    rng = np.random.default_rng(args.seed)
+    some = rng.choice(len(data.x), min(N_TSNE, len(data.x)), replace=False)
+    spaces = {"raw": data.x, "autoencoder": model.latent_}
+    if args.refine is not None:
+        spaces |= {"autoencoder": model.pretrained_latent_, f"clustered_{args.refine.lower()}": model.latent_}
+    for name, space in spaces.items():
+        learner = manifold.manifold_learner("tSNE", random_state=args.seed)
+        visualize.scatter(
+            learner.fit_transform(space[some]),
+            data.y[some],
+            data.label_names,
+            args.save_dir / f"{name}.png",
+            title=f"{args.dataset}: {name.replace('_', ', ')}",
+            subtitle=f"t-SNE of {len(some):,} points, {space.shape[1]} dimensions, coloured by class",
+            seed=args.seed,
+        )
+    if data.image_shape is not None:
+        images = data.x[some[:12]]
+        decoded = training.reconstruct(model.autoencoder_, images)[0]
+        visualize.reconstructions(images, decoded, data.image_shape, args.save_dir / "reconstructions.png")
+    if args.refine is not None:
+        visualize.evolution(
+            model.evolution_,
+            data.y[model.tracked_],
+            data.label_names,
+            args.save_dir / "evolution.gif",
+            title=f"{args.dataset}: latent space, {args.refine} refinement, coloured by class",
         )
 
 

@@ -3,7 +3,6 @@
 import numbers
 import time
 from contextlib import contextmanager
-from operator import itemgetter
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin, clone
@@ -14,34 +13,50 @@ import clustering
 import manifold
 import metrics
 import models
+import refine
 import training
+
+N_TRACKED = 1000  # points whose way through the refinement is kept for its picture
 
 
 class N2D(ClusterMixin, BaseEstimator):
     """(Not Too) Deep clustering.
 
-    Train an autoencoder on the data, learn the manifold of its latent space, cluster the manifold.
+    Train an autoencoder on the data, refine it with a clustering loss if asked to, learn the manifold of its latent
+    space, cluster the manifold.
 
     Parameters
     ----------
     n_clusters : int
-        Number of clusters, and of latent dimensions.
+        Number of clusters, and of latent dimensions of the paper's autoencoder.
+    architecture : str or None
+        FILE, FILE:INDEX or FILE:NAME of an autoencoder described in JSON, see `models.read_architecture`; None is the
+        paper's.
     n_autoencoders : int
         Autoencoders, trained from different random starts, whose latent spaces are joined.
-    pretrain_epochs, batch_size : int
+    pretrain_epochs : int
         Training of each autoencoder.
+    batch_size : int or None
+        Of training; None is what the architecture says, and 256 for the paper's.
     ae_weights : path-like or None
         A safetensors file of autoencoder weights to use instead of training.
     precision : {'auto', 'fp32', 'bf16'}
         Of the autoencoder's training; 'auto' takes bf16 where the processor has instructions for it.
     device : str
         Where the autoencoder lives: 'cpu', 'cuda:0', ...
+    refine : {'KLD', 'KM'} or None
+        Clustering loss of the refinement, see `refine.refine`; None leaves it out.
+    refine_epochs : int
+    cluster_weight, reconstruction_weight : float
+        Of the two losses of the refinement; None is the clustering loss's own.
+    refine_tol : float
+        The refinement stops when not more than this share of the points changes its cluster in an epoch.
     manifold_learner : {'UMAP', 'LLE', 'tSNE', 'isomap'}
     n_components, min_dist, metric
         Of the manifold learner, see `manifold.manifold_learner`.
     n_neighbors : int or sequence of int
-        Size of the neighbourhoods. Of several (UMAP alone), the one whose clusters have the greatest modularity, in the
-        neighbour graph of the first, is kept.
+        Size of the neighbourhoods, at most n_samples - 1. Of several (UMAP alone), the one whose clusters have the
+        greatest modularity, in the neighbour graph of the largest, is kept.
     cluster : {'GMM', 'KM', 'SC'}
     gmm_restarts : int
         Fits of the clusterer, of which the best is kept, see `clustering.fit`.
@@ -55,16 +70,25 @@ class N2D(ClusterMixin, BaseEstimator):
     autoencoder_ : models.Ensemble
     history_ : list of lists of float
         Reconstruction loss of each epoch, for each autoencoder; empty if the weights were loaded.
-    latent_ : ndarray of float32, shape (n_samples, n_autoencoders * n_clusters)
+    batch_size_ : int
+        Of the training.
+    refine_history_ : list of dict
+        For each epoch of the refinement its losses, and the share of points that changed their cluster.
+    evolution_ : ndarray of float32, shape (n_epochs + 1, n_tracked, n_latent)
+        What the refinement did to at most 1000 random points, those of `tracked_`. Only with `refine`.
+    pretrained_latent_ : ndarray of float32, shape (n_samples, n_latent)
+        The latent space before the refinement. Only with `refine`.
+    latent_ : ndarray of float32, shape (n_samples, n_latent)
+        n_latent is n_autoencoders times the latent dimensions of one.
     embedding_ : ndarray of float64, shape (n_samples, n_components)
     labels_ : ndarray of int, shape (n_samples,)
     manifold_, clusterer_ : fitted scikit-learn estimators
     graph_ : sparse matrix of shape (n_samples, n_samples), or None
-        UMAP's neighbour graph of the latent space, for the first of `n_neighbors`; None with other learners.
+        UMAP's neighbour graph of the latent space, for the largest of `n_neighbors`; None with other learners.
     modularity_ : float or None
         How well that graph supports the clusters, see `clustering.modularity`.
     seconds_ : dict
-        Wall-clock time of the stages 'pretrain', 'encode', 'manifold' and 'cluster'.
+        Wall-clock time of the stages 'pretrain', 'refine', 'encode', 'manifold' and 'cluster'.
 
     References
     ----------
@@ -76,29 +100,41 @@ class N2D(ClusterMixin, BaseEstimator):
         self,
         n_clusters=10,
         *,
+        architecture=None,
         n_autoencoders=4,
         pretrain_epochs=50,
-        batch_size=256,
+        batch_size=None,
         ae_weights=None,
         precision="auto",
         device="cpu",
+        refine=None,
+        refine_epochs=50,
+        cluster_weight=None,
+        reconstruction_weight=1.0,
+        refine_tol=0.001,
         manifold_learner="UMAP",
         n_components=2,
-        n_neighbors=10,
+        n_neighbors=(50, 100),
         min_dist=0.0,
         metric="euclidean",
         cluster="GMM",
-        gmm_restarts=20,
+        gmm_restarts=100,
         random_state=None,
         verbose=False,
     ):
         self.n_clusters = n_clusters
+        self.architecture = architecture
         self.n_autoencoders = n_autoencoders
         self.pretrain_epochs = pretrain_epochs
         self.batch_size = batch_size
         self.ae_weights = ae_weights
         self.precision = precision
         self.device = device
+        self.refine = refine
+        self.refine_epochs = refine_epochs
+        self.cluster_weight = cluster_weight
+        self.reconstruction_weight = reconstruction_weight
+        self.refine_tol = refine_tol
         self.manifold_learner = manifold_learner
         self.n_components = n_components
         self.n_neighbors = n_neighbors
@@ -111,7 +147,7 @@ class N2D(ClusterMixin, BaseEstimator):
 
     def fit(self, x, y=None):
         """Cluster x, array-like of shape (n_samples, n_features). y is ignored."""
-        return self.fit_autoencoder(x).fit_clusters(x)
+        return self.fit_autoencoder(x).fit_refinement(x).fit_clusters(x)
 
     def fit_autoencoder(self, x):
         """First stage of `fit`: train the autoencoder, or load its weights."""
@@ -119,20 +155,30 @@ class N2D(ClusterMixin, BaseEstimator):
         self.seconds_ = {}
         is_seed = isinstance(self.random_state, numbers.Integral)
         self._seed = self.random_state if is_seed else check_random_state(self.random_state).randint(2**31 - 1)
-        dims = (x.shape[1], *models.HIDDEN_DIMS, self.n_clusters)
+        network = (x.shape[1], *models.HIDDEN_DIMS, self.n_clusters)
+        self.batch_size_ = self.batch_size or 256
+        if self.architecture is not None:
+            network = models.read_architecture(self.architecture)
+            self.batch_size_ = self.batch_size or network.batch_size
         self.history_ = []
         if self.ae_weights is not None:
-            ensemble, _ = models.load_weights(self.ae_weights, dims)
-            self.autoencoder_ = ensemble.to(self.device)
+            ensemble, _ = models.load_weights(self.ae_weights, network)
+        else:
+            ensemble = models.Ensemble(network, self.n_autoencoders, seed=self._seed)
+        self.autoencoder_ = ensemble.to(self.device)
+        if ensemble[0].n_features != x.shape[1]:
+            raise models.ArchitectureError(
+                f"{self.architecture} is for samples of {ensemble[0].n_features} features, got {x.shape[1]}"
+            )
+        if self.ae_weights is not None:
             return self
-        self.autoencoder_ = models.Ensemble(dims, self.n_autoencoders, seed=self._seed).to(self.device)
-        with self._stage("pretrain", f"{self.n_autoencoders} x {self.pretrain_epochs} epochs"):
-            for i, (autoencoder, seed) in enumerate(zip(self.autoencoder_, self.autoencoder_.seeds), start=1):
+        with self._stage("pretrain", f"{self.n_autoencoders} x {self.pretrain_epochs} epochs of {ensemble[0].line}"):
+            for i, (autoencoder, seed) in enumerate(zip(ensemble, ensemble.seeds), start=1):
                 losses = training.pretrain(
                     autoencoder,
                     x,
                     epochs=self.pretrain_epochs,
-                    batch_size=self.batch_size,
+                    batch_size=self.batch_size_,
                     precision=self.precision,
                     seed=seed,
                     verbose=self.verbose,
@@ -141,17 +187,49 @@ class N2D(ClusterMixin, BaseEstimator):
                 self.history_.append(losses)
         return self
 
-    def fit_clusters(self, x):
-        """Second stage of `fit`: encode x, embed its latent space, cluster the embedding."""
+    def fit_refinement(self, x):
+        """Second stage of `fit`, if there is a clustering loss: train the autoencoder with it."""
+        if self.refine is None:
+            return self
         x = validate_data(self, x, dtype=np.float32, order="C", reset=False)
-        n_latent = len(self.autoencoder_) * self.n_clusters
+        with self._stage("encode", "before the refinement"):
+            self.pretrained_latent_ = training.encode(self.autoencoder_, x)
+        rng = np.random.default_rng(self._seed)
+        self.tracked_ = rng.choice(len(x), min(N_TRACKED, len(x)), replace=False)
+        with self._stage("refine", f"{self.refine}, at most {self.refine_epochs} epochs"):
+            _, self.refine_history_, self.evolution_ = refine.refine(
+                self.autoencoder_,
+                x,
+                n_clusters=self.n_clusters,
+                loss=self.refine,
+                epochs=self.refine_epochs,
+                cluster_weight=self.cluster_weight,
+                reconstruction_weight=self.reconstruction_weight,
+                tol=self.refine_tol,
+                batch_size=self.batch_size_,
+                precision=self.precision,
+                seed=self._seed,
+                tracked=self.tracked_,
+                verbose=self.verbose,
+            )
+        return self
+
+    def fit_clusters(self, x):
+        """Last stage of `fit`: encode x, embed its latent space, cluster the embedding."""
+        x = validate_data(self, x, dtype=np.float32, order="C", reset=False)
+        n_latent = sum(member.n_latent for member in self.autoencoder_)
         with self._stage("encode", f"{x.shape[1]} -> {n_latent} dimensions"):
             self.latent_ = training.encode(self.autoencoder_, x)
-        sizes = np.atleast_1d(self.n_neighbors).tolist()
+        self.graph_, best = self._embed_and_cluster(self.latent_)
+        self.modularity_, self.manifold_, self.embedding_, self.clusterer_, self.labels_ = best
+        return self
+
+    def _embed_and_cluster(self, latent):
+        """UMAP's neighbour graph, and the best of the embeddings with its clusters."""
+        sizes = np.unique(np.minimum(self.n_neighbors, len(latent) - 1)).tolist()
         if len(sizes) > 1 and self.manifold_learner != "UMAP":
             raise ValueError(f"n_neighbors must be one number with {self.manifold_learner}, got {self.n_neighbors}")
-        candidates = []
-        self.graph_ = None
+        embeddings = []
         for n_neighbors in sizes:
             learner = manifold.manifold_learner(
                 self.manifold_learner,
@@ -161,21 +239,19 @@ class N2D(ClusterMixin, BaseEstimator):
                 metric=self.metric,
                 random_state=None if self.random_state is None else self._seed,  # without a seed UMAP runs in parallel
             )
-            description = f"{n_latent} -> {self.n_components} dimensions, {n_neighbors} neighbours"
+            description = f"{latent.shape[1]} -> {self.n_components} dimensions, {n_neighbors} neighbours"
             with self._stage("manifold", f"{self.manifold_learner}, {description}"):
                 # the mixture's covariances can come out singular in UMAP's float32
-                embedding = learner.fit_transform(self.latent_).astype(np.float64)
-            if self.graph_ is None:
-                self.graph_ = getattr(learner, "graph_", None)
-            with self._stage("cluster", f"{self.cluster}, {self.n_clusters} clusters"):
-                clusterer, labels = clustering.fit(
-                    self.cluster, embedding, graph=self.graph_, **self._clusterer_settings()
-                )
-            modularity = None if self.graph_ is None else clustering.modularity(self.graph_, labels)
-            candidates.append((modularity, learner, embedding, clusterer, labels))
-        best = max(candidates, key=itemgetter(0)) if len(candidates) > 1 else candidates[0]
-        self.modularity_, self.manifold_, self.embedding_, self.clusterer_, self.labels_ = best
-        return self
+                embeddings.append((learner, learner.fit_transform(latent).astype(np.float64)))
+        graph = getattr(learner, "graph_", None)
+        best = None
+        for (learner, embedding), n_neighbors in zip(embeddings, sizes):
+            with self._stage("cluster", f"{self.cluster}, {self.n_clusters} clusters, {n_neighbors} neighbours"):
+                clusterer, labels = clustering.fit(self.cluster, embedding, graph=graph, **self._clusterer_settings())
+            modularity = None if graph is None else clustering.modularity(graph, labels)
+            if best is None or modularity > best[0]:
+                best = modularity, learner, embedding, clusterer, labels
+        return graph, best
 
     def _clusterer_settings(self):
         return {"n_clusters": self.n_clusters, "restarts": self.gmm_restarts, "random_state": self._seed}
@@ -188,6 +264,40 @@ class N2D(ClusterMixin, BaseEstimator):
         self.seconds_[name] = self.seconds_.get(name, 0.0) + seconds
         if self.verbose:
             print(f"{name:<10} {seconds:8.1f} s   {description}", flush=True)
+
+
+def stages(model, x, y):
+    """Score k-means, and N2D's manifold and mixture, on what each stage makes of the data.
+
+    Parameters
+    ----------
+    model : N2D
+        Fitted on x.
+    x : ndarray of float32, shape (n_samples, n_features)
+    y : ndarray of int, shape (n_samples,)
+
+    Yields
+    ------
+    row : dict
+        Keys space ('pixels', 'autoencoder', and 'KLD' or 'KM' after a refinement), method ('kmeans' or 'n2d'), acc,
+        nmi, ari and seconds. There is no 'n2d' of the pixels.
+    """
+    spaces = {"pixels": x, "autoencoder": model.latent_}
+    if model.refine is not None:
+        spaces |= {"autoencoder": model.pretrained_latent_, model.refine: model.latent_}
+    settings = model._clusterer_settings() | {"restarts": 20}
+    for space, points in spaces.items():
+        start = time.perf_counter()
+        _, labels = clustering.fit("KM", points, **settings)
+        yield {"space": space, "method": "kmeans", **metrics.scores(y, labels), "seconds": time.perf_counter() - start}
+        if space == "pixels":
+            continue
+        start = time.perf_counter()
+        labels = model.labels_ if points is model.latent_ else model._embed_and_cluster(points)[1][-1]
+        seconds = time.perf_counter() - start
+        if points is model.latent_:
+            seconds = model.seconds_["manifold"] + model.seconds_["cluster"]
+        yield {"space": space, "method": "n2d", **metrics.scores(y, labels), "seconds": seconds}
 
 
 def compare(model, x, y):

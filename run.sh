@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The paper's six reproductions: 10 UMAP dimensions (HAR 6, one a class), 20 or 100 neighbours.
+# The paper's six reproductions: 10 UMAP dimensions (HAR 6, one a class).
 # Autoencoder weights in weights/ are used where they are shipped; the others are trained.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -8,7 +8,7 @@ n2d() {
     dataset=$1 umap_dim=$2
     weights=(weights/"$dataset"-[0-9]*-n2d.safetensors)
     if [ -f "${weights[0]}" ]; then autoencoder=(--ae_weights "${weights[0]}"); else autoencoder=(--save_weights); fi
-    python n2d.py "$dataset" 0 "${autoencoder[@]}" --umap_dim="$umap_dim" --umap_neighbors=20,100 --visualize
+    python n2d.py "$dataset" 0 "${autoencoder[@]}" --umap_dim="$umap_dim" --visualize
 }
 
 n2d mnist 10

@@ -30,7 +30,6 @@ PAPER = {  # McConville et al., Table 1: ACC, NMI
     "pendigits": (0.885, 0.863),
     "har": (0.801, 0.683),
 }
-NEIGHBOURS = {"default": "20,100", "paper": "20"}  # --umap_neighbors
 
 
 def run(dataset, protocol, seed, runs_dir, threads):
@@ -57,8 +56,7 @@ def run(dataset, protocol, seed, runs_dir, threads):
     """
     save_dir = Path(runs_dir) / f"{dataset}-{protocol}-{seed}"
     command = [sys.executable, ROOT / "n2d.py", dataset, "0", f"--protocol={protocol}", f"--seed={seed}"]
-    command += [f"--umap_dim={6 if dataset == 'har' else 10}", f"--umap_neighbors={NEIGHBOURS[protocol]}"]
-    command += [f"--save_dir={save_dir}"]
+    command += [f"--umap_dim={6 if dataset == 'har' else 10}", f"--save_dir={save_dir}"]
     save_dir.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     with (save_dir / "log.txt").open("w+") as log:

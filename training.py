@@ -1,5 +1,7 @@
 """Pretraining: the autoencoder learns to reconstruct its input."""
 
+import math
+
 import torch
 from tqdm import tqdm
 
@@ -19,6 +21,17 @@ def choose_precision(precision, device):
     return "bf16" if fast else "fp32"
 
 
+def autocast(precision, device):
+    """The context in which products of matrices run in the precision that is asked for."""
+    enabled = choose_precision(precision, device) == "bf16"
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=enabled)
+
+
+def batches(n_samples, batch_size, generator):
+    """Shuffled indices of an epoch in equal batches of at most `batch_size`: no last one too small to be normalised."""
+    return torch.randperm(n_samples, generator=generator).tensor_split(math.ceil(n_samples / batch_size))
+
+
 def pretrain(
     model,
     x,
@@ -36,7 +49,7 @@ def pretrain(
     Parameters
     ----------
     model : torch.nn.Module
-        Trained in place, on the device where its parameters are.
+        Maps a batch to its latent space and its reconstruction. Trained in place, where its parameters are.
     x : ndarray of float32, shape (n_samples, n_features)
         Held on the device as one tensor: batches are gathers, with no per-sample loading.
     epochs, batch_size : int
@@ -56,7 +69,6 @@ def pretrain(
         Mean reconstruction loss of each epoch.
     """
     device = next(model.parameters()).device
-    bf16 = choose_precision(precision, device) == "bf16"
     x = torch.as_tensor(x, device=device)
     shuffle = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
@@ -65,10 +77,10 @@ def pretrain(
     progress = tqdm(range(epochs), desc=description, unit="epoch", disable=None if verbose else True)
     for _ in progress:
         total = torch.zeros((), device=device)
-        for index in torch.randperm(len(x), generator=shuffle).to(device).split(batch_size):
-            batch = x[index]
-            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                reconstruction = model(batch)
+        for index in batches(len(x), batch_size, shuffle):
+            batch = x[index.to(device)]
+            with autocast(precision, device):
+                _, reconstruction = model(batch)
             loss = torch.nn.functional.mse_loss(reconstruction.float(), batch)
             optimizer.zero_grad()
             loss.backward()
@@ -81,7 +93,14 @@ def pretrain(
 
 
 @torch.no_grad()
-def encode(model, x, batch_size=4096):
+def encode(model, x, batch_size=512):
     """Map x, float32 (n_samples, n_features), to its latent space, float32 (n_samples, n_latent), by `model.encode`."""
     device = next(model.parameters()).device
     return torch.cat([model.encode(batch.to(device)).cpu() for batch in torch.as_tensor(x).split(batch_size)]).numpy()
+
+
+@torch.no_grad()
+def reconstruct(model, x):
+    """Reconstruct x, float32 (n_samples, n_features): float32 (n_members, n_samples, n_features)."""
+    device = next(model.parameters()).device
+    return model(torch.as_tensor(x, device=device))[1].cpu().numpy()

@@ -1,4 +1,4 @@
-"""Pictures of an embedding."""
+"""Pictures of embeddings, of reconstructions, and of a latent space on its way."""
 
 import matplotlib
 
@@ -7,6 +7,7 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import patheffects
+from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.lines import Line2D
 
 
@@ -48,6 +49,67 @@ def scatter(embedding, groups, names, path, *, title, subtitle="", max_points=10
     axes.spines[:].set_visible(False)
     figure.suptitle(title, size=13)
     figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def reconstructions(x, reconstruction, image_shape, path):
+    """Draw images above their reconstructions, and write them as a PNG.
+
+    Parameters
+    ----------
+    x, reconstruction : ndarray of shape (n_images, n_features)
+    image_shape : tuple of int
+        (height, width)
+    path : path-like
+    """
+    figure, axes = plt.subplots(2, len(x), figsize=(0.9 * len(x) + 1, 2.2), layout="constrained", squeeze=False)
+    for row, images, name in zip(axes, (x, reconstruction), ("original", "decoded")):
+        for axis, image in zip(row, images):
+            axis.imshow(image.reshape(image_shape), cmap="gray_r", vmin=x.min(), vmax=x.max())
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+        row[0].set_ylabel(name)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def evolution(frames, groups, names, path, *, title, fps=5):
+    """Animate points on their way through a training, one colour a group, and write it as a GIF.
+
+    All frames are seen from the same side, the two principal components of all of them together, with the same axes.
+
+    Parameters
+    ----------
+    frames : ndarray of shape (n_frames, n_points, n_latent)
+    groups : ndarray of int, shape (n_points,)
+        Index into `names`.
+    names : sequence of str
+    path : path-like
+    title : str
+    fps : int
+        Frames a second.
+    """
+    n_frames, n_points, n_latent = frames.shape
+    points = plane(frames.reshape(-1, n_latent))[0].reshape(n_frames, n_points, 2)
+    low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
+    margin = 0.03 * (high - low)
+    colors = palette(len(names))
+
+    figure, axes = plt.subplots(figsize=(7.2, 5.6), layout="constrained")
+    axes.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
+    axes.set(xlabel="first principal component of all epochs", ylabel="second", xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    drawn = axes.scatter(*points[0].T, c=colors[groups], s=8, linewidths=0, alpha=0.7)
+    handles = [Line2D([], [], marker="o", linestyle="", color=color, label=name) for color, name in zip(colors, names)]
+    axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    figure.suptitle(title, size=13)
+
+    def show(i):
+        drawn.set_offsets(points[i])
+        axes.set_title("before" if i == 0 else f"after epoch {i} of {n_frames - 1}", size=10)
+
+    pause = [0] * fps + list(range(n_frames)) + [n_frames - 1] * 2 * fps  # time to look at the first and the last
+    FuncAnimation(figure, show, pause).save(path, PillowWriter(fps), dpi=90)
     plt.close(figure)
 
 

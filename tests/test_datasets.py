@@ -19,6 +19,7 @@ KNOWN = {
     "usps": (9_298, 256, 0, 2, [1553, 1269, 929, 824, 852, 716, 834, 792, 708, 821]),
     "pendigits": (10_992, 16, 0, 1, [1143, 1143, 1144, 1055, 1144, 1055, 1056, 1142, 1055, 1055]),
     "har": (10_299, 561, -1, 1, [1722, 1544, 1406, 1777, 1906, 1944]),
+    "coil20": (1_440, 16_384, 0, 1, [72] * 20),
     "digits": (1_797, 64, 0, 1, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]),
 }
 
@@ -62,6 +63,7 @@ def site(tmp_path, monkeypatch):
         url = f"http://127.0.0.1:{server.server_port}/"
         for name in ("MNIST_URL", "FASHION_URL", "USPS_URL", "PENDIGITS_URL"):
             monkeypatch.setattr(datasets, name, url)
+        monkeypatch.setattr(datasets, "COIL20_URL", url + "coil-20-proc.zip")
         monkeypatch.setattr(datasets, "HAR_URL", url + "outer.zip")
         monkeypatch.setattr(datasets, "DEBIAN_FASHION", tmp_path / "nothing")
         for dataset in (torchvision.datasets.MNIST, torchvision.datasets.FashionMNIST):
@@ -74,7 +76,7 @@ def files_below(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-@pytest.mark.parametrize("name", ["usps", "pendigits"])
+@pytest.mark.parametrize("name", ["usps", "pendigits", "coil20"])
 def test_missing_files_are_downloaded(name, data_dir, site, tmp_path):
     shutil.copytree(data_dir / name, site, dirs_exist_ok=True)
     data = datasets.load(name, tmp_path / "fresh")
@@ -109,7 +111,7 @@ def test_fashion_is_found_where_debian_puts_it(data_dir, tmp_path, monkeypatch):
     assert datasets.load("fashion", tmp_path / "empty").x.shape == KNOWN["fashion"][:2]
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion", "usps", "pendigits", "har"])
+@pytest.mark.parametrize("name", ["mnist", "fashion", "usps", "pendigits", "har", "coil20"])
 def test_no_file_and_no_download_says_what_to_get_and_leaves_nothing(name, site, tmp_path):
     with pytest.raises(datasets.DatasetError) as caught:
         datasets.load(name, tmp_path / "fresh")

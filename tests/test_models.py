@@ -35,7 +35,7 @@ def test_members_of_an_ensemble_differ_and_their_latent_spaces_stand_side_by_sid
     latent = ensemble.encode(x)
     assert latent.shape == (5, 9)
     for i, autoencoder in enumerate(ensemble):
-        assert torch.equal(latent[:, 3 * i : 3 * i + 3], autoencoder.encoder(x))
+        assert torch.equal(latent[:, 3 * i : 3 * i + 3], autoencoder.encode(x))
     assert len({autoencoder.encoder[0].weight[0, 0].item() for autoencoder in ensemble}) == 3
     assert len(set(ensemble.seeds)) == 3
     assert models.Ensemble(DIMS, 2, seed=1).seeds == ensemble.seeds[:2]
@@ -47,7 +47,7 @@ def test_weights_round_trip_with_provenance(tmp_path):
     ensemble = models.Ensemble(DIMS, 2, seed=1)
     models.save_weights(ensemble, path, dataset="digits", epochs=3, versions={"torch": "2"})
     other, provenance = models.load_weights(path, DIMS)
-    assert provenance == {"dims": list(DIMS), "dataset": "digits", "epochs": 3, "versions": {"torch": "2"}}
+    assert provenance == {"network": "12-30-20-3", "dataset": "digits", "epochs": 3, "versions": {"torch": "2"}}
     assert len(other) == 2
     for key, tensor in ensemble.state_dict().items():
         assert torch.equal(tensor, other.state_dict()[key])

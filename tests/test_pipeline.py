@@ -33,7 +33,7 @@ def test_separate_blobs_are_found(blobs, fitted):
 
 
 def test_every_stage_leaves_its_result(fitted):
-    assert fitted.autoencoder_.dims == (12, 500, 500, 2000, 4)
+    assert fitted.autoencoder_[0].line == "12-500-500-2000-4"
     assert [len(losses) for losses in fitted.history_] == [5, 5]
     assert fitted.latent_.shape == (400, 8) and fitted.latent_.dtype == np.float32
     assert fitted.embedding_.shape == (400, 2) and fitted.embedding_.dtype == np.float64
@@ -59,9 +59,9 @@ def test_of_several_neighbourhoods_the_one_with_the_greatest_modularity_is_kept(
     monkeypatch.setattr(pipeline.clustering, "modularity", lambda graph, labels: next(values))
     monkeypatch.setattr(pipeline.clustering, "fit", lambda name, embedding, **_: (embedding[0, 0], embedding[:, 0]))
     model.fit_clusters(blobs[0])
-    assert (model.modularity_, model.manifold_.n_neighbors) == (0.9, 20)
+    assert (model.modularity_, model.manifold_.n_neighbors) == (0.9, 15)
     assert model.clusterer_ == model.embedding_[0, 0] == model.labels_[0]
-    assert (model.graph_ != fitted.graph_).nnz == 0  # all are judged by the graph of the first
+    assert model.graph_.nnz > fitted.graph_.nnz  # all are judged by the graph of the largest
 
 
 def test_modularity_is_that_of_the_labels_in_umaps_graph(fitted):

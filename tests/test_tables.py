@@ -88,12 +88,15 @@ def test_a_run_is_measured_and_a_failed_one_says_why(tmp_path, monkeypatch):
 def test_protocols_set_what_is_not_given():
     parser = n2d.build_parser()
     paper = n2d.parse_arguments(parser, ["usps", "cpu", "--protocol=paper"])
-    assert (paper.autoencoders, paper.pretrain_epochs, paper.gmm_restarts) == (1, 1000, 1)
+    assert (paper.autoencoders, paper.pretrain_epochs, paper.umap_neighbors, paper.gmm_restarts) == (1, 1000, (20,), 1)
     default = n2d.parse_arguments(parser, ["usps", "cpu", "--gmm_restarts=7"])
-    assert (default.autoencoders, default.pretrain_epochs, default.gmm_restarts) == (4, 50, 7)
+    assert (default.autoencoders, default.umap_neighbors, default.gmm_restarts) == (4, (50, 100), 7)
+    other = n2d.parse_arguments(parser, ["usps", "cpu", "--manifold_learner=LLE"])
+    assert other.umap_neighbors == (20,)
 
 
 def test_the_estimator_starts_from_the_default_protocol():
     arguments = N2D().get_params()
     arguments["autoencoders"] = arguments["n_autoencoders"]
+    arguments["umap_neighbors"] = arguments["n_neighbors"]
     assert n2d.PROTOCOLS["default"].items() <= arguments.items()

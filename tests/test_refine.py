@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import make_blobs
+
+import models
+import refine
+import training
+
+
+def test_soft_assignment_is_a_normalised_student_t_kernel():
+    latent, centres = torch.tensor([[0.0, 0.0], [3.0, 4.0]]), torch.tensor([[0.0, 0.0], [0.0, 3.0]])
+    expected = [[1 / (1 + 1 / 10), 1 / 10 / (1 + 1 / 10)], [1 / 26 / (1 / 26 + 1 / 11), 1 / 11 / (1 / 26 + 1 / 11)]]
+    np.testing.assert_allclose(refine.soft_assignment(latent, centres), expected, rtol=1e-5)
+
+
+def test_target_distribution_is_sharper_and_favours_small_clusters():
+    q = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.8, 0.2]])
+    weight = [[0.81 / 2.3, 0.01 / 0.7], [0.36 / 2.3, 0.16 / 0.7], [0.64 / 2.3, 0.04 / 0.7]]
+    expected = np.array(weight) / np.sum(weight, axis=1, keepdims=True)
+    np.testing.assert_allclose(refine.target_distribution(q), expected, rtol=1e-5)
+
+
+def test_losses_are_those_of_the_papers():
+    latent, centres = torch.tensor([[0.0, 1.0], [2.0, 0.0]]), torch.tensor([[0.0, 0.0], [4.0, 0.0]])
+    q = refine.soft_assignment(latent, centres)
+    assert refine.kl_divergence(latent, centres, q).item() == pytest.approx(0, abs=1e-6)
+    p = torch.tensor([[1.0, 0.0], [0.5, 0.5]])
+    expected = -np.log(q[0, 0].item()) / 2  # the second point lies in the middle
+    assert refine.kl_divergence(latent, centres, p).item() == pytest.approx(expected, rel=1e-5)
+    expected = (q[0, 0] * 1 + q[0, 1] * 17**0.5 + 2) / 2
+    assert refine.kmeans_loss(latent, centres).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    x, y = make_blobs(600, 20, centers=4, cluster_std=4.0, random_state=0)
+    x = ((x - x.mean(0)) / x.std(0)).astype(np.float32)
+    ensemble = models.Ensemble((20, 64, 4), 2, seed=0)
+    for member in ensemble:
+        training.pretrain(member, x, epochs=20, batch_size=64, precision="fp32")
+    return x, y, ensemble.state_dict()
+
+
+def run(blobs, **settings):
+    x, _, weights = blobs
+    ensemble = models.Ensemble((20, 64, 4), 2)
+    ensemble.load_state_dict(weights)
+    settings = {"n_clusters": 4, "epochs": 10, "tol": -1, "batch_size": 64, "tracked": range(600), **settings}
+    return ensemble, *refine.refine(ensemble, x, **settings)
+
+
+def spread(latent, y):
+    """Share of the variance that lies inside the classes."""
+    means = np.stack([latent[y == c].mean(0) for c in range(4)])
+    return ((latent - means[y]) ** 2).sum() / ((latent - latent.mean(0)) ** 2).sum()
+
+
+@pytest.mark.parametrize("loss", ["KLD", "KM"])
+def test_refinement_draws_clusters_together(blobs, loss):
+    ensemble, centres, history, evolution = run(blobs, loss=loss)
+    assert centres.shape == (4, 8) and len(history) == 10 and evolution.shape == (11, 600, 8)
+    assert spread(evolution[-1], blobs[1]) < 0.5 * spread(evolution[0], blobs[1])
+    np.testing.assert_array_equal(evolution[-1], training.encode(ensemble, blobs[0]))
+    nearest = ((evolution[-1][:, None] - centres) ** 2).sum(2).min(1)
+    assert nearest.mean() < ((evolution[-1] - evolution[-1].mean(0)) ** 2).sum(1).mean() / 2
+
+
+def test_weights_of_the_losses_decide_what_is_trained(blobs):
+    _, _, without, _ = run(blobs, loss="KM", cluster_weight=0.0)
+    _, _, alone, _ = run(blobs, loss="KM", reconstruction_weight=0.0, cluster_weight=1.0)
+    assert without[-1]["reconstruction"] < without[0]["reconstruction"]
+    assert alone[-1]["clustering"] < 0.7 * without[-1]["clustering"]
+    assert alone[-1]["reconstruction"] > without[-1]["reconstruction"]
+
+
+def test_refinement_stops_when_few_points_change(blobs):
+    _, _, history, evolution = run(blobs, loss="KLD", epochs=50, tol=0.01)
+    assert len(history) < 50 and len(evolution) == len(history) + 1
+    assert history[-1]["changed"] <= 0.01
+    assert all(row["changed"] > 0.01 for row in history[:-1])
+
+
+def test_same_seed_same_refinement(blobs):
+    (_, a, _, _), (_, b, _, _), (_, c, _, _) = (run(blobs, seed=seed, epochs=2) for seed in (1, 1, 2))
+    assert np.array_equal(a, b) and not np.array_equal(a, c)
