@@ -401,17 +401,18 @@ def draw_stages(model, data, args):
 
     rng = np.random.default_rng(args.seed)
     some = rng.choice(len(data.x), min(N_TSNE, len(data.x)), replace=False)
-    spaces = {"raw": data.x, "autoencoder": model.latent_}
+    spaces = {"raw": ("as published", data.x), "autoencoder": ("latent space of the autoencoder", model.latent_)}
     if args.refine is not None:
-        spaces |= {"autoencoder": model.pretrained_latent_, f"clustered_{args.refine.lower()}": model.latent_}
-    for name, space in spaces.items():
+        spaces["autoencoder"] = spaces["autoencoder"][0], model.pretrained_latent_
+        spaces[f"clustered_{args.refine.lower()}"] = f"latent space after {args.refine} refinement", model.latent_
+    for name, (what, space) in spaces.items():
         learner = manifold.manifold_learner("tSNE", random_state=args.seed)
         visualize.scatter(
             learner.fit_transform(space[some]),
             data.y[some],
             data.label_names,
             args.save_dir / f"{name}.png",
-            title=f"{args.dataset}: {name.replace('_', ', ')}",
+            title=f"{args.dataset}: {what}",
             subtitle=f"t-SNE of {len(some):,} points, {space.shape[1]} dimensions, coloured by class",
             seed=args.seed,
         )

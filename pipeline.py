@@ -88,7 +88,7 @@ class N2D(ClusterMixin, BaseEstimator):
     modularity_ : float or None
         How well that graph supports the clusters, see `clustering.modularity`.
     seconds_ : dict
-        Wall-clock time of the stages 'pretrain', 'refine', 'encode', 'manifold' and 'cluster'.
+        Wall-clock time of the stages 'pretrain', 'refine', 'encode', 'neighbours', 'manifold' and 'cluster'.
 
     References
     ----------
@@ -229,7 +229,10 @@ class N2D(ClusterMixin, BaseEstimator):
         sizes = np.unique(np.minimum(self.n_neighbors, len(latent) - 1)).tolist()
         if len(sizes) > 1 and self.manifold_learner != "UMAP":
             raise ValueError(f"n_neighbors must be one number with {self.manifold_learner}, got {self.n_neighbors}")
-        embeddings = []
+        embeddings, knn = [], None
+        if self.manifold_learner == "UMAP":
+            with self._stage("neighbours", f"{sizes[-1]} of each point"):
+                knn = manifold.nearest_neighbors(latent, sizes[-1], self.metric)
         for n_neighbors in sizes:
             learner = manifold.manifold_learner(
                 self.manifold_learner,
@@ -238,6 +241,7 @@ class N2D(ClusterMixin, BaseEstimator):
                 min_dist=self.min_dist,
                 metric=self.metric,
                 random_state=None if self.random_state is None else self._seed,  # without a seed UMAP runs in parallel
+                knn=knn,
             )
             description = f"{latent.shape[1]} -> {self.n_components} dimensions, {n_neighbors} neighbours"
             with self._stage("manifold", f"{self.manifold_learner}, {description}"):
@@ -316,6 +320,8 @@ def compare(model, x, y):
         Keys input ('raw' or 'autoencoder'), manifold, cluster, acc, nmi, ari and seconds (of the clusterer).
     """
     learner = clone(model.manifold_)
+    if model.manifold_learner == "UMAP":
+        learner.set_params(precomputed_knn=(None, None, None))
     spaces = {
         ("raw", "none"): lambda: (x, None),
         ("raw", model.manifold_learner): lambda: (learner.fit_transform(x), getattr(learner, "graph_", None)),

@@ -62,7 +62,7 @@ def test_scores_on_screen_are_those_in_the_files(digits):
     assert f"{record['acc']:.3f}  {record['nmi']:.3f}  {record['ari']:.3f}" in output
     assert record["acc"] > 0.7
     assert set(record["seconds"]) == {"pretrain", "encode", "manifold", "cluster"}
-    assert record["arguments"]["umap_neighbors"] == 10 and record["arguments"]["n_clusters"] == 10
+    assert record["arguments"]["umap_neighbors"] == [50, 100] and record["arguments"]["n_clusters"] == 10
     assert {"torch", "umap-learn", "scikit-learn"} <= set(record["versions"])
     clusters = pd.read_csv(folder / "clusters.csv")
     table = pd.crosstab(clusters["cluster"], clusters["label"])
@@ -74,7 +74,7 @@ def test_weights_tell_where_they_come_from(digits):
     with safe_open(folder / "weights.safetensors", framework="pt") as file:
         metadata = {key: json.loads(value) for key, value in file.metadata().items()}
     assert metadata["dataset"] == "digits"
-    assert metadata["dims"] == [64, 500, 500, 2000, 10]
+    assert metadata["network"] == "64-500-500-2000-10"
     assert (metadata["epochs"], metadata["seed"]) == (30, 0)
     last = pd.read_csv(folder / "history.csv").groupby("autoencoder")["loss"].last()
     assert metadata["loss"] == pytest.approx(last.mean())
@@ -106,6 +106,56 @@ def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, ca
     assert len(rows) == 9
     kmeans = rows[(rows["input"] == "raw") & (rows["manifold"] == "none") & (rows["cluster"] == "KM")]
     assert kmeans["acc"].item() > 0.6  # the paper has .666
+
+
+@pytest.fixture(scope="module")
+def architecture(tmp_path_factory):
+    """A small convolutional autoencoder for the digits."""
+    path = tmp_path_factory.mktemp("architecture") / "small.json"
+    convolution = {"type": "Conv2D", "num_filters": 8, "filter_size": [3, 3], "non_linearity": "rectify"}
+    layers = [
+        {"type": "Input", "output_shape": [1, 8, 8]},
+        convolution,
+        {"type": "MaxPool2D*", "filter_size": [2, 2]},
+        {"type": "Dense", "num_units": 12, "non_linearity": "linear"},
+    ]
+    path.write_text(json.dumps({"name": "small", "batch_size": 60, "use_batch_norm": True, "layers": layers}))
+    return path
+
+
+def test_a_described_autoencoder_is_trained_refined_and_scored_at_each_stage(architecture, tmp_path):
+    arguments = "digits cpu --autoencoders=1 --pretrain_epochs=5 --refine=KLD --refine_epochs=3 --visualize"
+    done = run(*arguments.split(), f"--architecture={architecture}", f"--save_dir={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    assert "8[3x3]_bn max*[2x2] fc[12] fc[72] ups*[2x2] 1[3x3]" in done.stdout
+    pictures = {"digits-n2d.png", "digits-n2d-predicted.png", "raw.png", "autoencoder.png", "clustered_kld.png"}
+    pictures |= {"reconstructions.png", "evolution.gif"}
+    assert {path.name for path in tmp_path.iterdir()} == FILES | pictures | {"stages.csv", "refinement.csv"}
+    stages = pd.read_csv(tmp_path / "stages.csv")
+    assert list(stages) == ["space", "method", "acc", "nmi", "ari", "seconds"]
+    assert list(zip(stages["space"], stages["method"])) == [
+        ("pixels", "kmeans"),
+        ("autoencoder", "kmeans"),
+        ("autoencoder", "n2d"),
+        ("KLD", "kmeans"),
+        ("KLD", "n2d"),
+    ]
+    assert stages["acc"].min() > 0.5
+    record = json.loads((tmp_path / "metrics.json").read_text())
+    assert stages["acc"].iloc[-1] == record["acc"]
+    assert "refine" in record["seconds"]
+    history = pd.read_csv(tmp_path / "refinement.csv")
+    assert list(history) == ["epoch", "reconstruction", "clustering", "changed"]
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert np.load(tmp_path / "latent.npy").shape == (1797, 12)
+
+
+def test_an_architecture_for_other_data_is_refused(architecture, data_dir, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        n2d.main(f"usps cpu --data_dir={data_dir} --save_dir={tmp_path} --architecture={architecture}".split())
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert "is for samples of 64 features, got 256" in error and error.count("\n") == 1
 
 
 def test_default_place_and_names_of_weights(tmp_path, monkeypatch):
@@ -148,6 +198,13 @@ MISTAKES = {
     "digits cpu --n_clusters=2000": "--n_clusters must be less than the 1797 samples of digits, got 2000",
     "digits cpu --batch_size=0": "--batch_size must be at least 1, got 0",
     "digits cpu --pretrain_epochs=-1": "--pretrain_epochs must be at least 0, got -1",
+    "digits cpu --architecture=missing.json": "missing.json: No such file or directory",
+    "digits cpu --architecture=architectures/mnist.json:9": "has no description 9 (there: 0: conv-120, 1: conv-",
+    "digits cpu --architecture=pyproject.toml": "pyproject.toml is not JSON",
+    "digits cpu --refine=KL": "'KL'",
+    "digits cpu --refine=KM --refine_epochs=0": "--refine_epochs must be at least 1, got 0",
+    "digits cpu --refine=KM --cluster_weight=-1": "--cluster_weight must be at least 0, got -1.0",
+    "digits cpu --refine=KM --refine_tol=nan": "--refine_tol must be at least 0, got nan",
     "digits cpu --gmm_restarts=0": "--gmm_restarts must be at least 1, got 0",
     "digits cpu --max_points=0": "--max_points must be at least 1, got 0",
     "digits cpu --seed=-1": "--seed must be at least 0, got -1",

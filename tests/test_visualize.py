@@ -86,3 +86,40 @@ def test_predicted_clusters_take_the_colour_and_name_of_their_class():
     groups, names = visualize.matched_names(labels, {3: 0, 5: 1}, ["ant", "bee"])
     assert [names[group] for group in groups] == ["ant", "ant", "cluster 0", "bee", "bee", "bee"]
     assert groups.tolist() == [0, 0, 2, 1, 1, 1]
+
+
+def test_reconstructions_stand_below_their_originals(tmp_path, figures):
+    x = np.random.default_rng(0).random((5, 12))
+    visualize.reconstructions(x, x / 2, (3, 4), tmp_path / "pairs.png")
+    drawn = [np.asarray(axis.images[0].get_array()) for axis in figures[0].axes]
+    np.testing.assert_allclose(drawn[:5], x.reshape(5, 3, 4))
+    np.testing.assert_allclose(drawn[5:], x.reshape(5, 3, 4) / 2)
+    assert len({axis.images[0].get_clim() for axis in figures[0].axes}) == 1
+    assert plt.imread(tmp_path / "pairs.png").shape[1] > 700
+
+
+def test_evolution_keeps_its_axes_and_shows_every_frame(tmp_path, figures, monkeypatch):
+    frames = np.cumsum(np.random.default_rng(0).normal(size=(4, 50, 3)), axis=0)
+    shown = []
+    monkeypatch.setattr(visualize.PillowWriter, "grab_frame", lambda writer, **_: shown.append(snapshot(writer.fig)))
+    monkeypatch.setattr(visualize.PillowWriter, "finish", lambda writer: None)
+    visualize.evolution(frames, np.arange(50) % 2, ["ant", "bee"], tmp_path / "way.gif", title="", fps=2)
+    titles = [title for title, _, _ in shown]
+    assert list(dict.fromkeys(titles)) == ["before", *(f"after epoch {i} of 3" for i in (1, 2, 3))]
+    assert titles.count("before") > 1 and titles.count("after epoch 3 of 3") > 1  # time to look
+    assert len({limits for _, limits, _ in shown}) == 1
+    assert len({points for _, _, points in shown}) == 4
+
+
+def snapshot(figure):
+    axes = figure.axes[0]
+    return axes.get_title(), (*axes.get_xlim(), *axes.get_ylim()), axes.collections[0].get_offsets().tobytes()
+
+
+def test_evolution_is_a_gif_that_plays(tmp_path):
+    from PIL import Image
+
+    frames = np.cumsum(np.random.default_rng(0).normal(size=(3, 20, 2)), axis=0)
+    visualize.evolution(frames, np.zeros(20, int), ["all"], tmp_path / "way.gif", title="", fps=1)
+    with Image.open(tmp_path / "way.gif") as image:
+        assert image.n_frames > 2
