@@ -1,12 +1,15 @@
 """Shallow clusterers behind one function, and how well a neighbour graph supports what they find."""
 
+import warnings
+
 import numpy as np
 
 CLUSTERERS = ("GMM", "KM", "SC")
+SPECTRAL_NEIGHBORS = 10  # the point itself included, as in scikit-learn
 MIXTURE_SAMPLE = 20_000  # points: enough for the few hundred numbers of a mixture in ten dimensions
 
 
-def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, graph=None):
+def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, graph=None, knn=None):
     """Cluster an embedding.
 
     Parameters
@@ -25,6 +28,9 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
     random_state : int or None
     graph : sparse array, shape (n_samples, n_samples), or None
         Weighted neighbour graph, see `modularity`.
+    knn : tuple of ndarray, or None
+        SC: indices and distances of each point's nearest neighbours, the point itself first, at least ten columns.
+        None: they are searched for.
 
     Returns
     -------
@@ -51,12 +57,36 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
     if name == "KM":
         clusterer = cluster.KMeans(n_clusters, n_init=restarts, random_state=random_state)
     elif name == "SC":
-        clusterer = cluster.SpectralClustering(
-            n_clusters, affinity="nearest_neighbors", random_state=random_state, n_jobs=-1
-        )
+        return _spectral(embedding, n_clusters, random_state, knn)
     else:
         raise ValueError(f"clusterer must be GMM, KM or SC, got {name!r}")
     return clusterer, clusterer.fit_predict(embedding)
+
+
+def _spectral(embedding, n_clusters, random_state, knn):
+    """Spectral clustering of the sparse graph of ten neighbours, with algebraic multigrid."""
+    from scipy import sparse
+    from sklearn.cluster import SpectralClustering
+    from sklearn.neighbors import kneighbors_graph
+
+    if knn is None:
+        near = kneighbors_graph(embedding, SPECTRAL_NEIGHBORS, include_self=True, n_jobs=-1)
+    else:
+        indices = knn[0][:, :SPECTRAL_NEIGHBORS]
+        n, k = indices.shape
+        near = sparse.csr_matrix((np.ones(n * k), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
+    clusterer = SpectralClustering(
+        n_clusters, affinity="precomputed", eigen_solver="amg", n_init=20, random_state=random_state
+    )
+    state = np.random.get_state()
+    np.random.seed(random_state)  # pyamg has no other way to be told
+    try:
+        with warnings.catch_warnings():
+            # k-means does not need the eigenvectors of LOBPCG to more digits, nor a connected graph
+            warnings.filterwarnings("ignore", category=UserWarning)
+            return clusterer, clusterer.fit_predict(0.5 * (near + near.T))
+    finally:
+        np.random.set_state(state)
 
 
 def modularity(graph, labels):

@@ -1,11 +1,16 @@
-"""Manifold learners behind one function, and the neighbours that they start from."""
+"""Manifold learners behind one function, and the neighbours that they all start from."""
 
 import warnings
 
 import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.neighbors import NearestNeighbors
 
-MANIFOLD_LEARNERS = ("UMAP", "LLE", "tSNE", "isomap")
+MANIFOLD_LEARNERS = ("UMAP", "LLE", "tSNE", "isomap", "none")
 EXACT_NEIGHBORS = 200_000  # samples up to which an exact search is faster than an approximate one
+PERPLEXITY = 30
+TSNE_NEIGHBORS = 3 * PERPLEXITY + 1  # how far openTSNE looks, the point itself included
 
 
 def nearest_neighbors(x, n_neighbors, metric="euclidean"):
@@ -30,8 +35,6 @@ def nearest_neighbors(x, n_neighbors, metric="euclidean"):
         from pynndescent import NNDescent
 
         return NNDescent(x, metric, n_neighbors=n_neighbors, random_state=0).neighbor_graph
-    from sklearn.neighbors import NearestNeighbors
-
     search = NearestNeighbors(n_neighbors=n_neighbors - 1, algorithm="brute", metric=metric, n_jobs=-1).fit(x)
     distances, indices = search.kneighbors()
     indices = np.hstack([np.arange(len(x))[:, None], indices])
@@ -45,17 +48,21 @@ def manifold_learner(
 
     Parameters
     ----------
-    name : {'UMAP', 'LLE', 'tSNE', 'isomap'}
+    name : {'UMAP', 'LLE', 'tSNE', 'isomap', 'none'}
+        'none' returns its input.
     n_components : int
         Dimensions of the embedding; t-SNE: at most 3.
     n_neighbors : int
-        Size of the neighbourhoods; t-SNE has a perplexity instead, left at scikit-learn's 30.
-    min_dist, metric
-        UMAP alone: the smallest distance in the embedding, and the distance in the latent space.
+        Size of the neighbourhoods, the point itself included; t-SNE has a perplexity of 30 instead.
+    min_dist : float
+        UMAP alone: the smallest distance in the embedding.
+    metric : str
+        Distance in the latent space.
     random_state : int or None
-        An int gives the same embedding every time (isomap: up to rounding and reflection), and UMAP one thread.
+        An int gives the same embedding every time, and UMAP one thread.
     knn : tuple of ndarray, or None
-        UMAP alone: what `nearest_neighbors` returned for the samples to be embedded, with at least n_neighbors columns.
+        What `nearest_neighbors` returned for the samples to be embedded, with at least `neighbors_needed` columns.
+        None: they are searched for.
     """
     if name == "UMAP":
         from umap import UMAP
@@ -72,14 +79,257 @@ def manifold_learner(
             random_state=random_state,
             n_jobs=1 if random_state is not None else -1,
         )
-    from sklearn import manifold
-
+    settings = {"n_components": n_components, "metric": metric, "random_state": random_state, "knn": knn}
     if name == "LLE":
-        return manifold.LocallyLinearEmbedding(
-            n_components=n_components, n_neighbors=n_neighbors, random_state=random_state, n_jobs=-1
-        )
+        return LocallyLinearEmbedding(n_neighbors=n_neighbors, **settings)
     if name == "tSNE":
-        return manifold.TSNE(n_components=n_components, random_state=random_state, n_jobs=-1)
+        return TSNE(**settings)
     if name == "isomap":
-        return manifold.Isomap(n_components=n_components, n_neighbors=n_neighbors, n_jobs=-1)
-    raise ValueError(f"manifold learner must be UMAP, LLE, tSNE or isomap, got {name!r}")
+        return LandmarkIsomap(n_neighbors=n_neighbors, **settings)
+    if name == "none":
+        from sklearn.preprocessing import FunctionTransformer
+
+        return FunctionTransformer()
+    raise ValueError(f"manifold learner must be UMAP, LLE, tSNE, isomap or none, got {name!r}")
+
+
+def neighbors_needed(name, n_neighbors):
+    """Columns of `nearest_neighbors` that a learner looks at."""
+    return {"tSNE": TSNE_NEIGHBORS, "none": 1}.get(name, n_neighbors)
+
+
+class _FromNeighbors(TransformerMixin, BaseEstimator):
+    """What the learners below have in common."""
+
+    def fit(self, x, y=None):
+        """Embed x, array-like of shape (n_samples, n_features); y is ignored."""
+        self.fit_transform(x)
+        return self
+
+    def _knn(self, x, n_neighbors):
+        indices, distances = self.knn or nearest_neighbors(x, n_neighbors, self.metric)
+        return indices[:, :n_neighbors], distances[:, :n_neighbors]
+
+
+class TSNE(_FromNeighbors):
+    """t-SNE by openTSNE: Barnes-Hut, or interpolation from 10,000 samples on; several threads.
+
+    Parameters
+    ----------
+    n_components : int
+        1 to 3.
+    metric, random_state, knn
+        See `manifold_learner`.
+
+    References
+    ----------
+    Poličar, Stražar, Zupan, "openTSNE: A Modular Python Library for t-SNE Dimensionality Reduction and Embedding",
+    Journal of Statistical Software 2024.
+    """
+
+    def __init__(self, n_components=2, metric="euclidean", random_state=None, knn=None):
+        self.n_components = n_components
+        self.metric = metric
+        self.random_state = random_state
+        self.knn = knn
+
+    def fit_transform(self, x, y=None):
+        """Embed x; float64 (n_samples, n_components)."""
+        import openTSNE
+        from openTSNE.nearest_neighbors import PrecomputedNeighbors
+
+        if not 1 <= self.n_components <= 3:
+            raise ValueError(f"n_components must be 1, 2 or 3 with t-SNE, got {self.n_components}")
+        indices, distances = self._knn(x, min(TSNE_NEIGHBORS, len(x)))
+        affinities = openTSNE.affinity.PerplexityBasedNN(
+            perplexity=min(PERPLEXITY, (indices.shape[1] - 1) / 3),
+            knn_index=PrecomputedNeighbors(indices[:, 1:], distances[:, 1:].astype(np.float64)),
+            n_jobs=-1,
+        )
+        start = openTSNE.initialization.pca(x, self.n_components, random_state=self.random_state)
+        tsne = openTSNE.TSNE(
+            self.n_components,
+            negative_gradient_method="bh" if self.n_components == 3 else "auto",
+            random_state=self.random_state,
+            n_jobs=-1,
+        )
+        return np.array(tsne.fit(affinities=affinities, initialization=start))
+
+
+class LandmarkIsomap(_FromNeighbors):
+    """Isomap whose geodesics start from landmarks alone; exact if every sample is one.
+
+    Classical scaling of the landmarks gives their coordinates, and each other point is placed by its geodesic distances
+    to them (de Silva and Tenenbaum 2003, section 2.3).
+
+    Parameters
+    ----------
+    n_components, n_neighbors, metric, random_state, knn
+        See `manifold_learner`.
+    n_landmarks : int
+        Random samples, or all samples if there are not more.
+
+    Attributes
+    ----------
+    landmarks_ : ndarray of int, shape (n_landmarks,)
+    geodesics_ : ndarray of float64, shape (n_landmarks, n_samples)
+    embedding_ : ndarray of float64, shape (n_samples, n_components)
+
+    References
+    ----------
+    de Silva, Tenenbaum, "Global versus local methods in nonlinear dimensionality reduction", NIPS 2002.
+    """
+
+    def __init__(
+        self, n_components=2, n_neighbors=10, n_landmarks=1000, metric="euclidean", random_state=None, knn=None
+    ):
+        self.n_components = n_components
+        self.n_neighbors = n_neighbors
+        self.n_landmarks = n_landmarks
+        self.metric = metric
+        self.random_state = random_state
+        self.knn = knn
+
+    def fit_transform(self, x, y=None):
+        """Embed x; float64 (n_samples, n_components)."""
+        x = np.asarray(x)
+        indices, distances = self._knn(x, min(self.n_neighbors, len(x)))
+        graph = join_components(x, neighbor_graph(indices, distances), self.metric)
+        rng = np.random.default_rng(self.random_state)
+        self.landmarks_ = np.sort(rng.permutation(len(x))[: self.n_landmarks])
+        self.geodesics_ = sparse.csgraph.dijkstra(graph, directed=False, indices=self.landmarks_)
+        squared = self.geodesics_[:, self.landmarks_] ** 2
+        self._means = squared.mean(axis=0)
+        centred = -0.5 * (squared - self._means - self._means[:, None] + squared.mean())
+        values, vectors = np.linalg.eigh(centred)
+        values, vectors = values[: -self.n_components - 1 : -1], vectors[:, : -self.n_components - 1 : -1]
+        vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), range(self.n_components)])
+        # directions in which geodesics do not differ have no place to be told from noise
+        self._pseudoinverse = vectors / np.sqrt(np.maximum(values, np.finfo(float).eps * values[0]))
+        self._search = NearestNeighbors(n_neighbors=self.n_neighbors - 1, metric=self.metric).fit(x)
+        self.embedding_ = self._place(self.geodesics_)
+        return self.embedding_
+
+    def transform(self, x):
+        """Embed new points, by way of their neighbours among the samples; float64 (n_points, n_components)."""
+        distances, indices = self._search.kneighbors(x)
+        geodesics = [(self.geodesics_[:, near] + steps).min(axis=1) for near, steps in zip(indices, distances)]
+        return self._place(np.transpose(geodesics))
+
+    def _place(self, geodesics):
+        """Triangulate points from their geodesic distances to the landmarks, (n_landmarks, n_points)."""
+        return 0.5 * (self._means[:, None] - geodesics**2).T @ self._pseudoinverse
+
+
+class LocallyLinearEmbedding(_FromNeighbors):
+    """Locally linear embedding with a sparse eigensolver, for many samples.
+
+    The coordinates have unit variance (scikit-learn's have unit length, so that they shrink with the samples).
+
+    Parameters
+    ----------
+    n_components, n_neighbors, metric, random_state, knn
+        See `manifold_learner`.
+    reg : float
+        Of the local Gram matrices, relative to their trace.
+
+    References
+    ----------
+    Roweis, Saul, "Nonlinear dimensionality reduction by locally linear embedding", Science 2000.
+    """
+
+    def __init__(self, n_components=2, n_neighbors=10, reg=1e-3, metric="euclidean", random_state=None, knn=None):
+        self.n_components = n_components
+        self.n_neighbors = n_neighbors
+        self.reg = reg
+        self.metric = metric
+        self.random_state = random_state
+        self.knn = knn
+
+    def fit_transform(self, x, y=None):
+        """Embed x; float64 (n_samples, n_components)."""
+        x = np.asarray(x)
+        indices, _ = self._knn(x, min(self.n_neighbors, len(x)))
+        weights = _reconstruction_weights(x, indices[:, 1:], self.reg)
+        residual = sparse.eye_array(len(x), format="csr") - weights
+        vectors = smallest_eigenvectors((residual.T @ residual).tocsr(), self.n_components + 1, self.random_state)
+        return vectors[:, 1:] * np.sqrt(len(x))
+
+
+def _reconstruction_weights(x, neighbors, reg, chunk=2048):
+    """Sparse rows that sum to 1 and reconstruct each point from its neighbours (Roweis and Saul 2000, equation 2)."""
+    n, k = neighbors.shape
+    weights = np.empty((n, k))
+    for start in range(0, n, chunk):
+        part = slice(start, start + chunk)
+        spokes = (x[neighbors[part]] - x[part, None]).astype(np.float64)
+        gram = spokes @ spokes.transpose(0, 2, 1)
+        trace = np.trace(gram, axis1=1, axis2=2)
+        gram[:, range(k), range(k)] += np.where(trace > 0, reg * trace, reg)[:, None]
+        solution = np.linalg.solve(gram, np.ones((len(gram), k, 1)))[..., 0]
+        weights[part] = solution / solution.sum(axis=1, keepdims=True)
+    return sparse.csr_array((weights.ravel(), neighbors.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
+
+
+def neighbor_graph(indices, distances):
+    """Sparse distances from each point to its neighbours, from what `nearest_neighbors` returns."""
+    n, k = indices.shape
+    graph = sparse.coo_array(
+        (distances[:, 1:].ravel(), (np.repeat(np.arange(n), k - 1), indices[:, 1:].ravel())), (n, n)
+    )
+    return graph.tocsr().astype(np.float64)
+
+
+def join_components(x, graph, metric="euclidean"):
+    """Add the shortest edge between every two components of a neighbour graph, as scikit-learn's Isomap does.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_samples, n_features)
+    graph : sparse array of distances, shape (n_samples, n_samples)
+    metric : str
+
+    Returns
+    -------
+    sparse array, shape (n_samples, n_samples)
+        With one component. A warning says how many there were.
+    """
+    n_components, component = sparse.csgraph.connected_components(graph, directed=False)
+    if n_components == 1:
+        return graph
+    warnings.warn(f"the neighbour graph has {n_components} components: joined by shortest edges", stacklevel=3)
+    members = [np.flatnonzero(component == c) for c in range(n_components)]
+    members.sort(key=len, reverse=True)
+    edges = []
+    for i, larger in enumerate(members[:-1]):
+        search = NearestNeighbors(n_neighbors=1, metric=metric).fit(x[larger])
+        for smaller in members[i + 1 :]:
+            distances, nearest = search.kneighbors(x[smaller])
+            best = distances.argmin()
+            edges.append((distances[best, 0], smaller[best], larger[nearest[best, 0]]))
+    lengths, rows, columns = zip(*edges)
+    return graph + sparse.csr_array((lengths, (rows, columns)), graph.shape)
+
+
+def smallest_eigenvectors(matrix, n_vectors, random_state=None):
+    """Eigenvectors of the smallest eigenvalues of a sparse positive semidefinite matrix, none of it ever dense.
+
+    Shift-and-invert Lanczos. The eigenvalues of LLE lie so close together that LOBPCG with algebraic multigrid is still
+    far from them after hundreds of steps. Minimum-degree ordering keeps the sparse factors small.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_samples, n_vectors)
+        In ascending order of their eigenvalues, each with its largest entry positive.
+    """
+    from scipy.sparse.linalg import LinearOperator, eigsh, splu
+
+    n = matrix.shape[0]
+    shift = 1e-9 * matrix.diagonal().mean()
+    shifted = sparse.csc_array(matrix + shift * sparse.eye_array(n))
+    factors = splu(shifted, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    inverse = LinearOperator((n, n), factors.solve, dtype=np.float64)
+    start = np.random.default_rng(random_state).normal(size=n)
+    values, vectors = eigsh(matrix, n_vectors, sigma=-shift, OPinv=inverse, v0=start, tol=1e-6)
+    vectors = vectors[:, np.argsort(values)]
+    return vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), range(n_vectors)])

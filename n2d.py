@@ -111,7 +111,7 @@ def build_parser():
         type=neighbourhoods,
         metavar="N[,N...]",
         help="neighbours of a point, of UMAP, LLE and isomap; of several, with UMAP, the one whose clusters have "
-        f"the greatest modularity is kept ({of_protocol('umap_neighbors')}; without UMAP 20)",
+        f"the greatest modularity is kept ({of_protocol('umap_neighbors')}; without UMAP 10)",
     )
     add("--umap_min_dist", type=float, default=0.0, help="smallest distance in the embedding, 0 to 1 (%(default)s)")
     add(
@@ -126,7 +126,11 @@ def build_parser():
     add("--cluster", choices=clustering.CLUSTERERS, default="GMM", help="mixture, k-means or spectral (%(default)s)")
     add("--n_clusters", type=int, help="number of clusters (the dataset's number of classes)")
     add("--gmm_restarts", type=int, help=f"fits of the mixture, of which one is kept ({of_protocol('gmm_restarts')})")
-    add("--eval_all", action="store_true", help="score every clusterer on raw data, its manifold, and the embedding")
+    add(
+        "--eval_all",
+        action="store_true",
+        help="score every clusterer on raw data and latent space, and on each manifold of the two",
+    )
 
     add = parser.add_argument_group("Output").add_argument
     add("--save_dir", type=Path, help="folder of everything that is written (runs/{dataset}-n2d)")
@@ -159,7 +163,7 @@ def parse_arguments(parser, argv):
     """Parse, check ranges, and fill in the defaults that depend on the protocol and the dataset."""
     args = parser.parse_args(argv)
     if args.manifold_learner != "UMAP" and args.umap_neighbors is None:
-        args.umap_neighbors = PROTOCOLS["paper"]["umap_neighbors"]
+        args.umap_neighbors = (10,)
     for name, value in PROTOCOLS[args.protocol].items():
         if getattr(args, name) is None:
             setattr(args, name, value)
@@ -176,7 +180,7 @@ def parse_arguments(parser, argv):
     if args.gpu != "cpu" and not args.gpu.isdecimal():
         parser.error(f"gpu must be cpu or the index of a CUDA device, got {args.gpu}")
     if args.manifold_learner == "tSNE" and args.umap_dim > 3:
-        parser.error(f"--umap_dim must be at most 3 with --manifold_learner tSNE, got {args.umap_dim}")
+        parser.error(f"--umap_dim must be 1, 2 or 3 with --manifold_learner tSNE, got {args.umap_dim}")
     if args.manifold_learner != "UMAP" and len(values(args, "umap_neighbors")) > 1:
         parser.error(f"--umap_neighbors must be one number with --manifold_learner {args.manifold_learner}")
     if args.save_dir is None:
@@ -348,11 +352,16 @@ def report(model, data, args):
     if args.eval_all:
         from pipeline import compare
 
-        rows = []
-        for row in compare(model, data.x, data.y):
+        rows, maps = [], {}
+        for row, embedding in compare(model, data.x, data.y):
             rows.append(row)
+            maps[f"{row['input']}, {row['manifold']}"] = embedding
             print(score_line(f"{row['input']}, {row['manifold']}, {row['cluster']}", row))
         pd.DataFrame(rows).to_csv(args.save_dir / "eval_all.csv", index=False)
+        if args.visualize:
+            import visualize
+
+            visualize.grid(maps, data.y, data.label_names, args.save_dir / "eval_all.png", title=args.dataset)
     if args.visualize:
         draw(model, data, args, scores)
         if staged:

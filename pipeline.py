@@ -5,7 +5,7 @@ import time
 from contextlib import contextmanager
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClusterMixin, clone
+from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
@@ -51,7 +51,7 @@ class N2D(ClusterMixin, BaseEstimator):
         Of the two losses of the refinement; None is the clustering loss's own.
     refine_tol : float
         The refinement stops when not more than this share of the points changes its cluster in an epoch.
-    manifold_learner : {'UMAP', 'LLE', 'tSNE', 'isomap'}
+    manifold_learner : {'UMAP', 'LLE', 'tSNE', 'isomap', 'none'}
     n_components, min_dist, metric
         Of the manifold learner, see `manifold.manifold_learner`.
     n_neighbors : int or sequence of int
@@ -305,38 +305,54 @@ def stages(model, x, y):
 
 
 def compare(model, x, y):
-    """Score the clusterers on the raw data, and on the manifold of the raw data and of the latent space.
+    """Score every clusterer on the data and on the latent space, as they are and on each manifold of them.
+
+    A neighbour search for each of the two serves all manifold learners and spectral clustering. UMAP has the smallest
+    of the model's neighbourhoods, LLE and Isomap have 10 neighbours. t-SNE has two components if the model has more
+    than three. Without a manifold the mixture is fitted once, as in the paper: its covariances can be large there.
 
     Parameters
     ----------
     model : N2D
-        Fitted on x; its parameters are those of the manifold learner and the clusterers here.
+        Fitted on x; its parameters are those of the manifold learners and the clusterers here.
     x : ndarray of float32, shape (n_samples, n_features)
     y : ndarray of int, shape (n_samples,)
 
     Yields
     ------
     row : dict
-        Keys input ('raw' or 'autoencoder'), manifold, cluster, acc, nmi, ari and seconds (of the clusterer).
+        Keys input ('raw' or 'autoencoder'), manifold ('none' or a learner), cluster, n_components, acc, nmi, ari and
+        seconds (of the manifold learner, its share of the neighbour search left out, and the clusterer).
+    embedding : ndarray of shape (n_samples, n_components)
     """
-    learner = clone(model.manifold_)
-    if model.manifold_learner == "UMAP":
-        learner.set_params(precomputed_knn=(None, None, None))
-    spaces = {
-        ("raw", "none"): lambda: (x, None),
-        ("raw", model.manifold_learner): lambda: (learner.fit_transform(x), getattr(learner, "graph_", None)),
-        ("autoencoder", model.manifold_learner): lambda: (model.embedding_, model.graph_),
-    }
-    for (source, learned), space in spaces.items():
-        embedding, graph = space()
-        for name in clustering.CLUSTERERS:
+    n_neighbors = {"UMAP": int(np.min(model.n_neighbors)), "LLE": 10, "isomap": 10, "tSNE": 10}
+    needed = max(manifold.neighbors_needed(name, size) for name, size in n_neighbors.items())
+    settings = model._clusterer_settings()
+    for source, points in (("raw", x), ("autoencoder", model.latent_)):
+        knn = manifold.nearest_neighbors(points, min(needed, len(points)), model.metric)
+        for name in ("none", *n_neighbors):
             start = time.perf_counter()
-            _, labels = clustering.fit(name, embedding.astype(np.float64), graph=graph, **model._clusterer_settings())
-            seconds = time.perf_counter() - start
-            yield {
-                "input": source,
-                "manifold": learned,
-                "cluster": name,
-                **metrics.scores(y, labels),
-                "seconds": seconds,
-            }
+            n_components = model.n_components if name != "tSNE" or model.n_components <= 3 else 2
+            learner = manifold.manifold_learner(
+                name,
+                n_components=n_components,
+                n_neighbors=n_neighbors.get(name),
+                min_dist=model.min_dist,
+                metric=model.metric,
+                random_state=model._seed,
+                knn=knn,
+            )
+            embedding = learner.fit_transform(points).astype(np.float64)
+            manifold_s = time.perf_counter() - start
+            for cluster in clustering.CLUSTERERS:
+                start = time.perf_counter()
+                _, labels = clustering.fit(
+                    cluster,
+                    embedding,
+                    graph=getattr(learner, "graph_", None),
+                    knn=knn if name == "none" else None,
+                    **settings | ({"restarts": 1} if name == "none" and cluster == "GMM" else {}),
+                )
+                seconds = manifold_s + time.perf_counter() - start
+                row = {"input": source, "manifold": name, "cluster": cluster, "n_components": embedding.shape[1]}
+                yield row | metrics.scores(y, labels) | {"seconds": seconds}, embedding

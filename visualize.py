@@ -1,5 +1,7 @@
 """Pictures of embeddings, of reconstructions, and of a latent space on its way."""
 
+import math
+
 import matplotlib
 
 matplotlib.use("agg")
@@ -47,6 +49,39 @@ def scatter(embedding, groups, names, path, *, title, subtitle="", max_points=10
     axes.set(xlabel=axis_names[0], ylabel=axis_names[1], xticks=[], yticks=[])
     axes.set_title(subtitle, size=10)
     axes.spines[:].set_visible(False)
+    figure.suptitle(title, size=13)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def grid(embeddings, groups, names, path, *, title="", max_points=10_000, seed=0):
+    """Draw several embeddings of the same samples side by side, and write them as a PNG.
+
+    Parameters
+    ----------
+    embeddings : dict of str to ndarray of shape (n_samples, n_components)
+        By what to write above each; of more than two dimensions, the two principal components are drawn.
+    groups : ndarray of int, shape (n_samples,)
+        Index into `names`.
+    names : sequence of str
+    path : path-like
+    title : str
+    max_points, seed : int
+        See `scatter`.
+    """
+    order = np.random.default_rng(seed).permutation(len(groups))[:max_points]
+    colors = palette(len(names))
+    n_columns = math.ceil(len(embeddings) / 2)
+    figure, axes = plt.subplots(2, n_columns, figsize=(3 * n_columns + 1.4, 6.4), layout="constrained", squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, (name, embedding) in zip(axes.flat, embeddings.items()):
+        points = plane(embedding)[0][order]
+        size = float(np.clip(5_000 / len(order), 0.5, 8))
+        axis.scatter(*points.T, c=colors[groups[order]], s=size, linewidths=0, alpha=0.7, rasterized=True)
+        axis.set_title(name, size=10)
+    handles = [Line2D([], [], marker="o", linestyle="", color=color, label=name) for color, name in zip(colors, names)]
+    figure.legend(handles=handles, loc="outside right center", frameon=False)
     figure.suptitle(title, size=13)
     figure.savefig(path, dpi=150)
     plt.close(figure)

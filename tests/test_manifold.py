@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+import sklearn.manifold
 from sklearn.datasets import make_swiss_roll
-from sklearn.manifold import trustworthiness
+from sklearn.manifold import Isomap, trustworthiness
 
 import manifold
 
@@ -11,18 +12,73 @@ def roll():
     return make_swiss_roll(800, random_state=0)[0].astype(np.float32)
 
 
-@pytest.mark.parametrize("name", manifold.MANIFOLD_LEARNERS)
+@pytest.mark.parametrize("name", ["UMAP", "LLE", "tSNE", "isomap"])
 def test_each_learner_keeps_neighbourhoods_and_obeys_its_seed(name, roll):
+    knn = manifold.nearest_neighbors(roll, manifold.neighbors_needed(name, 8))
     embeddings = [
-        manifold.manifold_learner(name, n_components=2, n_neighbors=8, random_state=3).fit_transform(roll)
-        for _ in range(2)
+        manifold.manifold_learner(name, n_components=2, n_neighbors=8, random_state=3, knn=k).fit_transform(roll)
+        for k in (None, None, knn)
     ]
     assert embeddings[0].shape == (800, 2)
-    if name == "isomap":  # its eigensolver has no seed
-        np.testing.assert_allclose(*np.abs(embeddings), rtol=1e-3, atol=1e-6 * np.abs(embeddings).max())
-    else:
-        assert np.array_equal(*embeddings)
+    assert np.array_equal(*embeddings[:2])
     assert trustworthiness(roll, embeddings[0], n_neighbors=5) > 0.9
+    assert trustworthiness(roll, embeddings[2], n_neighbors=5) > 0.9
+
+
+def test_no_learner_returns_its_input(roll):
+    assert np.array_equal(manifold.manifold_learner("none", n_components=7).fit_transform(roll), roll)
+
+
+def match(a, b, scale=1.0):
+    """b with the signs of a's columns."""
+    return a, scale * b * np.sign((a * b).sum(axis=0))
+
+
+def test_isomap_is_scikit_learns_if_all_samples_are_landmarks(roll):
+    expected = Isomap(n_components=3, n_neighbors=7).fit(roll)
+    learner = manifold.LandmarkIsomap(n_components=3, n_neighbors=8, n_landmarks=800).fit(roll)
+    np.testing.assert_allclose(*match(learner.embedding_, expected.embedding_), atol=1e-3)
+    new = roll[:50] + 0.1
+    np.testing.assert_allclose(*match(learner.transform(new), expected.transform(new)), atol=1e-3)
+
+
+def test_isomap_of_landmarks_is_near_the_exact_one(roll):
+    exact = manifold.LandmarkIsomap(n_neighbors=8, n_landmarks=800).fit_transform(roll)
+    learner = manifold.LandmarkIsomap(n_neighbors=8, n_landmarks=100, random_state=0)
+    a, b = match(exact, learner.fit_transform(roll))
+    assert learner.geodesics_.shape == (100, 800)
+    assert np.linalg.norm(a - b) < 0.1 * np.linalg.norm(a)
+    landmarks = learner.landmarks_
+    np.testing.assert_allclose(learner.transform(roll)[landmarks], learner.embedding_[landmarks], atol=1e-5)
+
+
+def test_isomap_joins_components_as_scikit_learn_does_and_says_so():
+    rng = np.random.default_rng(0)
+    x = np.vstack([rng.normal(size=(60, 3)) + [10 * i, 0, 0] for i in range(3)]).astype(np.float32)
+    learner = manifold.LandmarkIsomap(n_neighbors=6, n_landmarks=180)
+    with pytest.warns(UserWarning, match="3 components: joined by shortest edges"):
+        embedding = learner.fit_transform(x)
+    with pytest.warns(UserWarning):
+        expected = Isomap(n_neighbors=5).fit_transform(x)
+    np.testing.assert_allclose(*match(embedding, expected), atol=1e-3)
+
+
+def test_lle_is_scikit_learns_but_for_its_scale(roll):
+    expected = sklearn.manifold.LocallyLinearEmbedding(n_neighbors=9, eigen_solver="dense").fit_transform(roll)
+    embedding = manifold.LocallyLinearEmbedding(n_neighbors=10).fit_transform(roll)
+    np.testing.assert_allclose(*match(embedding, expected, 800**0.5), atol=0.02)
+    np.testing.assert_allclose(embedding.var(axis=0), 1, rtol=1e-3)
+
+
+@pytest.mark.parametrize("n_components", [0, 4, 10])
+def test_tsne_says_how_many_components_it_can(n_components, roll):
+    with pytest.raises(ValueError, match=f"n_components must be 1, 2 or 3 with t-SNE, got {n_components}"):
+        manifold.manifold_learner("tSNE", n_components=n_components).fit_transform(roll)
+
+
+def test_tsne_of_three_components(roll):
+    embedding = manifold.manifold_learner("tSNE", n_components=3, random_state=0).fit_transform(roll[:200])
+    assert embedding.shape == (200, 3) and np.isfinite(embedding).all()
 
 
 def test_settings_reach_umap():
@@ -35,7 +91,7 @@ def test_settings_reach_umap():
 
 
 def test_unknown_learner():
-    with pytest.raises(ValueError, match="must be UMAP, LLE, tSNE or isomap, got 'umap'"):
+    with pytest.raises(ValueError, match="must be UMAP, LLE, tSNE, isomap or none, got 'umap'"):
         manifold.manifold_learner("umap")
 
 

@@ -61,7 +61,7 @@ def test_scores_on_screen_are_those_in_the_files(digits):
     record = json.loads((folder / "metrics.json").read_text())
     assert f"{record['acc']:.3f}  {record['nmi']:.3f}  {record['ari']:.3f}" in output
     assert record["acc"] > 0.7
-    assert set(record["seconds"]) == {"pretrain", "encode", "manifold", "cluster"}
+    assert set(record["seconds"]) == {"pretrain", "encode", "neighbours", "manifold", "cluster"}
     assert record["arguments"]["umap_neighbors"] == [50, 100] and record["arguments"]["n_clusters"] == 10
     assert {"torch", "umap-learn", "scikit-learn"} <= set(record["versions"])
     clusters = pd.read_csv(folder / "clusters.csv")
@@ -102,8 +102,8 @@ def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, ca
     assert json.loads((tmp_path / "run/metrics.json").read_text())["acc"] > 0.7
     assert save.stat().st_size < 0.14 * (tmp_path / "run/weights.safetensors").stat().st_size
     rows = pd.read_csv(tmp_path / "run/eval_all.csv")
-    assert list(rows) == ["input", "manifold", "cluster", "acc", "nmi", "ari", "seconds"]
-    assert len(rows) == 9
+    assert list(rows) == ["input", "manifold", "cluster", "n_components", "acc", "nmi", "ari", "seconds"]
+    assert len(rows) == 30
     kmeans = rows[(rows["input"] == "raw") & (rows["manifold"] == "none") & (rows["cluster"] == "KM")]
     assert kmeans["acc"].item() > 0.6  # the paper has .666
 

@@ -37,7 +37,7 @@ def test_every_stage_leaves_its_result(fitted):
     assert [len(losses) for losses in fitted.history_] == [5, 5]
     assert fitted.latent_.shape == (400, 8) and fitted.latent_.dtype == np.float32
     assert fitted.embedding_.shape == (400, 2) and fitted.embedding_.dtype == np.float64
-    assert list(fitted.seconds_) == ["pretrain", "encode", "manifold", "cluster"]
+    assert list(fitted.seconds_) == ["pretrain", "encode", "neighbours", "manifold", "cluster"]
 
 
 def test_same_random_state_same_labels_and_fit_predict_agrees(blobs, fitted):
@@ -100,16 +100,29 @@ def test_no_random_state_still_works(blobs):
 def test_verbose_reports_each_stage(blobs, capsys):
     pipeline.N2D(**QUICK, verbose=True).fit(blobs[0])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["pretrain", "encode", "manifold", "cluster"]
+    assert [line.split()[0] for line in lines] == ["pretrain", "encode", "neighbours", "manifold", "cluster"]
 
 
 def test_comparison_scores_every_clusterer_on_every_space(blobs, fitted):
-    rows = list(pipeline.compare(fitted, *blobs))
-    spaces = [("raw", "none"), ("raw", "UMAP"), ("autoencoder", "UMAP")]
+    rows, embeddings = zip(*pipeline.compare(fitted, *blobs))
+    learners = ("none", "UMAP", "LLE", "isomap", "tSNE")
     assert [(row["input"], row["manifold"], row["cluster"]) for row in rows] == [
-        (*space, cluster) for space in spaces for cluster in ("GMM", "KM", "SC")
+        (source, learner, cluster)
+        for source in ("raw", "autoencoder")
+        for learner in learners
+        for cluster in ("GMM", "KM", "SC")
     ]
-    assert all(row["acc"] == row["nmi"] == row["ari"] == 1 for row in rows if row["cluster"] != "SC")
+    assert [row["n_components"] for row in rows] == [12] * 3 + [2] * 12 + [8] * 3 + [2] * 12
+    assert all(embedding.shape == (400, row["n_components"]) for row, embedding in zip(rows, embeddings))
+    for row in rows:
+        if row["manifold"] != "LLE" and row["cluster"] == "KM":
+            assert row["acc"] == row["nmi"] == row["ari"] == 1
+
+
+def test_no_manifold_clusters_the_latent_space_itself(blobs, fitted):
+    model = clone(fitted).set_params(manifold_learner="none", n_neighbors=10).fit(blobs[0])
+    assert np.array_equal(model.embedding_, model.latent_.astype(np.float64))
+    assert adjusted_rand_score(blobs[1], model.labels_) == 1
 
 
 def test_several_neighbourhoods_need_umap(blobs, fitted):
