@@ -283,11 +283,13 @@ def main(argv=None):
     if args.ae_weights is None:
         keep_weights(model, args)
     model.fit_refinement(data.x)
+    if args.refine is not None:
+        keep_weights(model, args, "refined.safetensors")
     model.fit_clusters(data.x)
     report(model, data, args)
 
 
-def keep_weights(model, args):
+def keep_weights(model, args, name="weights.safetensors"):
     """Write the trained autoencoders before the next stage starts, so that nothing can lose them."""
     from models import save_weights
 
@@ -297,10 +299,11 @@ def keep_weights(model, args):
         "architecture": args.architecture,
         "batch_size": model.batch_size_,
         "seed": args.seed,
-        "loss": sum(losses[-1] for losses in model.history_) / args.autoencoders if args.pretrain_epochs else None,
+        "refine": args.refine if name == "refined.safetensors" else None,
+        "loss": sum(losses[-1] for losses in model.history_) / args.autoencoders if any(model.history_) else None,
         "versions": versions(),
     }
-    save_weights(model.autoencoder_, args.save_dir / "weights.safetensors", **provenance)
+    save_weights(model.autoencoder_, args.save_dir / name, **provenance)
     if args.save_weights is not None:
         save_weights(model.autoencoder_, args.save_weights, compact=True, **provenance)
 

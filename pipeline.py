@@ -56,7 +56,7 @@ class N2D(ClusterMixin, BaseEstimator):
         Of the manifold learner, see `manifold.manifold_learner`.
     n_neighbors : int or sequence of int
         Size of the neighbourhoods, at most n_samples - 1. Of several (UMAP alone), the one whose clusters have the
-        greatest modularity, in the neighbour graph of the largest, is kept.
+        greatest modularity, in the neighbour graph of the smallest, is kept.
     cluster : {'GMM', 'KM', 'SC'}
     gmm_restarts : int
         Fits of the clusterer, of which the best is kept, see `clustering.fit`.
@@ -84,7 +84,7 @@ class N2D(ClusterMixin, BaseEstimator):
     labels_ : ndarray of int, shape (n_samples,)
     manifold_, clusterer_ : fitted scikit-learn estimators
     graph_ : sparse matrix of shape (n_samples, n_samples), or None
-        UMAP's neighbour graph of the latent space, for the largest of `n_neighbors`; None with other learners.
+        UMAP's neighbour graph of the latent space, for the smallest of `n_neighbors`; None with other learners.
     modularity_ : float or None
         How well that graph supports the clusters, see `clustering.modularity`.
     seconds_ : dict
@@ -229,7 +229,7 @@ class N2D(ClusterMixin, BaseEstimator):
         sizes = np.unique(np.minimum(self.n_neighbors, len(latent) - 1)).tolist()
         if len(sizes) > 1 and self.manifold_learner != "UMAP":
             raise ValueError(f"n_neighbors must be one number with {self.manifold_learner}, got {self.n_neighbors}")
-        embeddings, knn = [], None
+        best = graph = knn = None
         if self.manifold_learner == "UMAP":
             with self._stage("neighbours", f"{sizes[-1]} of each point"):
                 knn = manifold.nearest_neighbors(latent, sizes[-1], self.metric)
@@ -246,10 +246,9 @@ class N2D(ClusterMixin, BaseEstimator):
             description = f"{latent.shape[1]} -> {self.n_components} dimensions, {n_neighbors} neighbours"
             with self._stage("manifold", f"{self.manifold_learner}, {description}"):
                 # the mixture's covariances can come out singular in UMAP's float32
-                embeddings.append((learner, learner.fit_transform(latent).astype(np.float64)))
-        graph = getattr(learner, "graph_", None)
-        best = None
-        for (learner, embedding), n_neighbors in zip(embeddings, sizes):
+                embedding = learner.fit_transform(latent).astype(np.float64)
+            if graph is None:
+                graph = getattr(learner, "graph_", None)
             with self._stage("cluster", f"{self.cluster}, {self.n_clusters} clusters, {n_neighbors} neighbours"):
                 clusterer, labels = clustering.fit(self.cluster, embedding, graph=graph, **self._clusterer_settings())
             modularity = None if graph is None else clustering.modularity(graph, labels)

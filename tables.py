@@ -1,5 +1,4 @@
-#!/usr/bin/env python
-"""Run datasets x protocols x seeds, a row each in results/n2d.csv, and render the rows as table and figure."""
+"""Run experiments from scratch, a row or more each in results/*.csv, and render the rows as tables and figures."""
 
 import argparse
 import csv
@@ -8,6 +7,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,10 +19,6 @@ from tqdm import tqdm
 import n2d
 
 ROOT = Path(__file__).resolve().parent
-COLUMNS = (
-    "dataset protocol seed acc nmi ari gmm_restarts epochs pretrain_s manifold_s cluster_s wall_s peak_rss_mb "
-    "torch umap_learn scikit_learn git_commit"
-).split()
 PAPER = {  # McConville et al., Table 1: ACC, NMI
     "mnist": (0.979, 0.942),
     "mnist-test": (0.948, 0.882),
@@ -30,36 +27,71 @@ PAPER = {  # McConville et al., Table 1: ACC, NMI
     "pendigits": (0.885, 0.863),
     "har": (0.801, 0.683),
 }
+LOSSES_PAPER = {  # Aljalbout et al.'s README: k-means in each space, ACC, NMI
+    "mnist": {
+        "pixels": (0.542, 0.480),
+        "autoencoder": (0.760, 0.667),
+        "kmeans-loss": (0.781, 0.796),
+        "kl-loss": (0.859, 0.825),
+    },
+    "coil20": {
+        "pixels": (0.689, 0.793),
+        "autoencoder": (0.739, 0.828),
+        "kmeans-loss": (0.745, 0.846),
+        "kl-loss": (0.762, 0.848),
+    },
+}
+LOSSES_ARGUMENTS = {
+    "mnist": ["--architecture=architectures/mnist.json", "--autoencoders=1", "--umap_dim=10"],
+    "coil20": ["--architecture=architectures/coil20.json", "--autoencoders=1", "--umap_dim=10", "--umap_neighbors=5"],
+}
 
 
-def run(dataset, protocol, seed, runs_dir, threads):
-    """One experiment from scratch, in a process of its own so that its time and peak memory are its own.
+@dataclass(frozen=True)
+class Table:
+    """One CSV of results.
+
+    Attributes
+    ----------
+    columns : list of str
+    key : list of str
+        The columns that tell one run from another.
+    run : callable
+        From the values of `key`, runs_dir and threads to the run's rows, a list of dicts.
+    render : callable
+        From all rows and a folder to Markdown, which it also writes to the folder.
+    """
+
+    columns: list
+    key: list
+    run: Callable
+    render: Callable
+
+
+def execute(arguments, save_dir, threads):
+    """One call of n2d.py, in a process of its own so that its time and peak memory are its own.
 
     Parameters
     ----------
-    dataset, protocol : str
-    seed : int
-    runs_dir : path-like
-        Folder of the runs' own output.
+    arguments : list of str
+    save_dir : path-like
     threads : int
         Threads of the run: those of several runs at the same time must not be more than the processors.
 
     Returns
     -------
-    row : dict
-        With the keys of `COLUMNS`.
+    record : dict
+        The run's metrics.json, and 'wall_s' and 'peak_rss_mb'.
 
     Raises
     ------
     RuntimeError
         If the run fails; the message is the last line it printed.
     """
-    save_dir = Path(runs_dir) / f"{dataset}-{protocol}-{seed}"
-    command = [sys.executable, ROOT / "n2d.py", dataset, "0", f"--protocol={protocol}", f"--seed={seed}"]
-    command += [f"--umap_dim={6 if dataset == 'har' else 10}", f"--save_dir={save_dir}"]
     save_dir.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     with (save_dir / "log.txt").open("w+") as log:
+        command = [sys.executable, ROOT / "n2d.py", *arguments, f"--save_dir={save_dir}"]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
@@ -67,10 +99,24 @@ def run(dataset, protocol, seed, runs_dir, threads):
         if status:
             log.seek(0)
             lines = log.read().splitlines() or ["stopped before it printed anything"]
-            raise RuntimeError(f"{dataset}, {protocol} protocol, seed {seed}: {lines[-1]}")
+            raise RuntimeError(f"{' '.join(arguments)}: {lines[-1]}")
     record = json.loads((save_dir / "metrics.json").read_text())
+    # Linux counts peak memory in KiB
+    return {**record, "wall_s": round(wall_s, 1), "peak_rss_mb": usage.ru_maxrss // 1024}
+
+
+def run_n2d(dataset, protocol, seed, runs_dir, threads):
+    """N2D on one of the paper's datasets; returns its row."""
+    arguments = [
+        dataset,
+        "0",
+        f"--protocol={protocol}",
+        f"--seed={seed}",
+        f"--umap_dim={6 if dataset == 'har' else 10}",
+    ]
+    record = execute(arguments, Path(runs_dir) / f"{dataset}-{protocol}-{seed}", threads)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    return {
+    row = {
         "dataset": dataset,
         "protocol": protocol,
         "seed": seed,
@@ -78,33 +124,103 @@ def run(dataset, protocol, seed, runs_dir, threads):
         "gmm_restarts": record["arguments"]["gmm_restarts"],
         "epochs": record["arguments"]["pretrain_epochs"],
         **{f"{stage}_s": round(record["seconds"][stage], 1) for stage in ("pretrain", "manifold", "cluster")},
-        "wall_s": round(wall_s, 1),
-        "peak_rss_mb": usage.ru_maxrss // 1024,  # Linux counts in KiB
+        **{name: record[name] for name in ("wall_s", "peak_rss_mb")},
         **{library.replace("-", "_"): version(library) for library in ("torch", "umap-learn", "scikit-learn")},
         "git_commit": commit.stdout.strip(),
     }
+    return [row]
 
 
-def append(row, path):
+def run_losses(dataset, seed, runs_dir, threads):
+    """k-means and N2D on pixels, a described autoencoder's latent space, and the same after each clustering loss."""
+    folder = Path(runs_dir) / f"{dataset}-losses-{seed}"
+    common = [dataset, "0", *LOSSES_ARGUMENTS[dataset], f"--seed={seed}"]
+    rows = {}
+    for loss, space, weights in (
+        ("KM", "kmeans-loss", []),
+        ("KLD", "kl-loss", [f"--ae_weights={folder / 'KM' / 'weights.safetensors'}"]),
+    ):
+        record = execute([*common, f"--refine={loss}", *weights], folder / loss, threads)
+        if not weights:
+            pretrain_s = record["seconds"]["pretrain"]
+        refine_epochs = len(pd.read_csv(folder / loss / "refinement.csv"))
+        for stage in pd.read_csv(folder / loss / "stages.csv").to_dict("records"):
+            refined = stage["space"] == loss
+            before = {"pixels": 0.0, "autoencoder": pretrain_s}.get(
+                stage["space"], pretrain_s + record["seconds"]["refine"]
+            )
+            name = (space if refined else stage["space"]) + ("+n2d" if stage["method"] == "n2d" else "")
+            rows[name] = {
+                "dataset": dataset,
+                "space": name,
+                "method": stage["method"],
+                "architecture": record["arguments"]["architecture"],
+                "seed": seed,
+                **{score: round(stage[score], 4) for score in ("acc", "nmi", "ari")},
+                "epochs": 0 if name == "pixels" else record["arguments"]["pretrain_epochs"],
+                "refine_epochs": refine_epochs if refined else 0,
+                "seconds": round(before + stage["seconds"], 1),
+            }
+    return list(rows.values())
+
+
+def render_n2d(rows, folder):
+    """The README's table, n2d.md and n2d.png."""
+    figure(rows, folder / "n2d.png")
+    text = table(rows)
+    (folder / "n2d.md").write_text(f"# N2D, every seed from scratch\n\n{text}\n![every run](n2d.png)\n")
+    return text
+
+
+def render_losses(rows, folder):
+    """clustering_losses.md: each space's mean and standard deviation beside the paper's ACC / NMI."""
+    lines = ["| dataset | space | runs | ACC | NMI | paper |", "|---|---|---|---|---|---|"]
+    for dataset, paper in LOSSES_PAPER.items():
+        found = rows[rows["dataset"] == dataset]
+        for space in [name + suffix for suffix in ("", "+n2d") for name in paper]:
+            group = found[found["space"] == space]
+            if len(group):
+                cells = [dataset, space, str(len(group)), *(mean_and_deviation(group[s]) for s in ("acc", "nmi"))]
+                cells.append("{:.3f} / {:.3f}".format(*paper[space]) if space in paper else "")
+                lines.append(f"| {' | '.join(cells)} |")
+    text = "\n".join(lines) + "\n"
+    commands = "\n".join(
+        f"python n2d.py {dataset} 0 {' '.join(arguments)} --refine=KLD --seed=0"
+        for dataset, arguments in LOSSES_ARGUMENTS.items()
+    )
+    (folder / "clustering_losses.md").write_text(
+        f"# Clustering losses\n\nk-means in each space, and N2D (UMAP and a mixture) on it: `+n2d`.\n\n{text}\n"
+        f"The rows of a seed come from these commands (`--refine=KM` for the k-means loss):\n\n```\n{commands}\n```\n"
+    )
+    return text
+
+
+def mean_and_deviation(values):
+    """'0.955 ± 0.001', or the value alone if there is only one."""
+    return f"{values.mean():.3f}" + (f" ± {values.std():.3f}" if len(values) > 1 else "")
+
+
+def append(rows, path, columns):
     """Add a finished run to the table on disk, at once and for good."""
     path.parent.mkdir(parents=True, exist_ok=True)
     is_new = not path.exists()
     with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         if is_new:
             writer.writeheader()
-        writer.writerow(row)
+        writer.writerows(rows)
         file.flush()
         os.fsync(file.fileno())
 
 
-def sweep(datasets, protocols, seeds, path, runs_dir, n_jobs=1):
+def sweep(table, keys, path, runs_dir, n_jobs=1):
     """Run what is not in the table at `path` yet. Stopped at any moment, it goes on there when called again.
 
     Parameters
     ----------
-    datasets, protocols : sequences of str
-    seeds : iterable of int
+    table : Table
+    keys : list of tuple
+        Values of `table.key`.
     path : pathlib.Path
         The CSV of finished runs.
     runs_dir : path-like
@@ -114,14 +230,13 @@ def sweep(datasets, protocols, seeds, path, runs_dir, n_jobs=1):
     """
     done = set()
     if path.exists():
-        done = set(pd.read_csv(path)[["dataset", "protocol", "seed"]].itertuples(index=False, name=None))
-    todo = [(d, p, s) for s in seeds for p in protocols for d in datasets if (d, p, s) not in done]
+        done = set(pd.read_csv(path)[table.key].itertuples(index=False, name=None))
+    todo = [key for key in keys if key not in done]
     threads = max(1, joblib.cpu_count() // n_jobs)
-    jobs = (joblib.delayed(run)(*settings, runs_dir, threads) for settings in todo)
-    rows = joblib.Parallel(n_jobs, return_as="generator_unordered")(jobs)
-    for row in tqdm(rows, total=len(todo), desc="runs"):
-        append(row, path)
-        tqdm.write(" ".join(f"{row[column]}" for column in COLUMNS[:5]))
+    jobs = (joblib.delayed(table.run)(*key, runs_dir, threads) for key in todo)
+    for rows in tqdm(joblib.Parallel(n_jobs, return_as="generator_unordered")(jobs), total=len(todo), desc="runs"):
+        append(rows, path, table.columns)
+        tqdm.write("\n".join(" ".join(f"{row[column]}" for column in table.columns[:6]) for row in rows))
 
 
 def table(rows):
@@ -130,14 +245,13 @@ def table(rows):
     Parameters
     ----------
     rows : DataFrame
-        With the columns of `COLUMNS`.
+        Of the table n2d.
     """
     lines = ["| dataset | protocol | runs | ACC | worst | NMI | worst | paper |", "|---|---|---|---|---|---|---|---|"]
     for (protocol, dataset), group in sorted(rows.groupby(["protocol", "dataset"]), key=lambda item: order(item[0])):
         cells = [dataset, protocol, str(len(group))]
         for score in ("acc", "nmi"):
-            spread = f" ± {group[score].std():.3f}" if len(group) > 1 else ""
-            cells += [f"{group[score].mean():.3f}{spread}", f"{group[score].min():.3f}"]
+            cells += [mean_and_deviation(group[score]), f"{group[score].min():.3f}"]
         cells.append("{:.3f} / {:.3f}".format(*PAPER[dataset]))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
@@ -177,10 +291,30 @@ def figure(rows, path):
     plt.close(panels)
 
 
+TABLES = {
+    "n2d": Table(
+        (
+            "dataset protocol seed acc nmi ari gmm_restarts epochs pretrain_s manifold_s cluster_s wall_s peak_rss_mb "
+            "torch umap_learn scikit_learn git_commit"
+        ).split(),
+        ["dataset", "protocol", "seed"],
+        run_n2d,
+        render_n2d,
+    ),
+    "clustering_losses": Table(
+        "dataset space method architecture seed acc nmi ari epochs refine_epochs seconds".split(),
+        ["dataset", "seed"],
+        run_losses,
+        render_losses,
+    ),
+}
+
+
 def main(argv=None):
     """Sweep what is asked for, then render everything that the table holds."""
     parser = argparse.ArgumentParser(prog="tables.py", description=__doc__)
-    parser.add_argument("--datasets", nargs="*", choices=PAPER, default=list(PAPER), help="(all six)")
+    parser.add_argument("table", nargs="?", choices=TABLES, default="n2d", help="(%(default)s)")
+    parser.add_argument("--datasets", nargs="*", choices=[*PAPER, "coil20"], help="(all of the table)")
     parser.add_argument("--protocols", nargs="*", choices=n2d.PROTOCOLS, default=list(n2d.PROTOCOLS), help="(all)")
     parser.add_argument("--seeds", type=int, default=10, help="seeds 0 to this number less one; 0 only renders (10)")
     parser.add_argument("--n_jobs", type=int, default=1, help="runs at the same time (1)")
@@ -191,15 +325,19 @@ def main(argv=None):
         "--runs", type=Path, default=Path("runs/tables"), help="folder of the runs' output (%(default)s)"
     )
     args = parser.parse_args(argv)
-    path = args.results / "n2d.csv"
-    sweep(args.datasets, args.protocols, range(args.seeds), path, args.runs, args.n_jobs)
+    table = TABLES[args.table]
+    path = args.results / f"{args.table}.csv"
+    known = PAPER if args.table == "n2d" else LOSSES_PAPER
+    datasets = args.datasets or list(known)
+    if strangers := [name for name in datasets if name not in known]:
+        parser.error(f"the table {args.table} has {', '.join(known)}, got {', '.join(strangers)}")
+    keys = [(d, p, s) for s in range(args.seeds) for p in args.protocols for d in datasets]
+    if "protocol" not in table.key:
+        keys = [(d, s) for s in range(args.seeds) for d in datasets]
+    sweep(table, keys, path, args.runs, args.n_jobs)
     if not path.exists():
         parser.error(f"{path} has no runs to render: give --seeds at least 1, got {args.seeds}")
-    rows = pd.read_csv(path)
-    figure(rows, args.results / "n2d.png")
-    text = table(rows)
-    (args.results / "n2d.md").write_text(f"# N2D, every seed from scratch\n\n{text}\n![every run](n2d.png)\n")
-    print(text)
+    print(table.render(pd.read_csv(path), args.results))
 
 
 if __name__ == "__main__":

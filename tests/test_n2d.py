@@ -130,7 +130,11 @@ def test_a_described_autoencoder_is_trained_refined_and_scored_at_each_stage(arc
     assert "8[3x3]_bn max*[2x2] fc[12] fc[72] ups*[2x2] 1[3x3]" in done.stdout
     pictures = {"digits-n2d.png", "digits-n2d-predicted.png", "raw.png", "autoencoder.png", "clustered_kld.png"}
     pictures |= {"reconstructions.png", "evolution.gif"}
-    assert {path.name for path in tmp_path.iterdir()} == FILES | pictures | {"stages.csv", "refinement.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == FILES | pictures | {
+        "stages.csv",
+        "refinement.csv",
+        "refined.safetensors",
+    }
     stages = pd.read_csv(tmp_path / "stages.csv")
     assert list(stages) == ["space", "method", "acc", "nmi", "ari", "seconds"]
     assert list(zip(stages["space"], stages["method"])) == [

@@ -1,4 +1,4 @@
-import functools
+import dataclasses
 import json
 
 import pandas as pd
@@ -11,34 +11,39 @@ from pipeline import N2D
 
 @pytest.fixture
 def stand_in(monkeypatch):
-    """`tables.run` without the work; the list of what was asked of it."""
+    """The table n2d without the work; the list of what was asked of it."""
     asked = []
+    table = tables.TABLES["n2d"]
 
     def run(dataset, protocol, seed, runs_dir, threads):
         asked.append((dataset, protocol, seed))
         if seed == 13:
             raise KeyboardInterrupt
         scores = {"acc": 0.9 + seed / 100, "nmi": 0.8, "ari": 0.7}
-        return {**dict.fromkeys(tables.COLUMNS, 1), "dataset": dataset, "protocol": protocol, "seed": seed, **scores}
+        return [{**dict.fromkeys(table.columns, 1), "dataset": dataset, "protocol": protocol, "seed": seed, **scores}]
 
-    monkeypatch.setattr(tables, "run", run)
+    monkeypatch.setitem(tables.TABLES, "n2d", dataclasses.replace(table, run=run))
     return asked
 
 
 def test_a_stopped_sweep_goes_on_where_it_was(stand_in, tmp_path):
     path = tmp_path / "results/n2d.csv"
-    sweep = functools.partial(tables.sweep, ["usps", "har"], ["paper"], path=path, runs_dir=tmp_path)
+    table = tables.TABLES["n2d"]
+
+    def sweep(*seeds):
+        tables.sweep(table, [(d, "paper", s) for s in seeds for d in ("usps", "har")], path, tmp_path)
+
     with pytest.raises(KeyboardInterrupt):
-        sweep(seeds=[0, 1, 13])
+        sweep(0, 1, 13)
     assert len(pd.read_csv(path)) == 4
     stand_in.clear()
-    sweep(seeds=[0, 1, 2])
+    sweep(0, 1, 2)
     assert stand_in == [("usps", "paper", 2), ("har", "paper", 2)]
     rows = pd.read_csv(path)
-    assert list(rows) == tables.COLUMNS
-    assert len(rows) == 6 and not rows.duplicated(["dataset", "protocol", "seed"]).any()
+    assert list(rows) == table.columns
+    assert len(rows) == 6 and not rows.duplicated(table.key).any()
     stand_in.clear()
-    sweep(seeds=[0, 1, 2])
+    sweep(0, 1, 2)
     assert stand_in == []
 
 
@@ -50,6 +55,51 @@ def test_tables_and_figure_show_spread_worst_and_paper(stand_in, tmp_path, capsy
     assert row in text and row in capsys.readouterr().out
     assert text.index("| mnist |") < text.index("| usps |")
     assert (tmp_path / "n2d.png").stat().st_size > 10_000
+
+
+def test_a_dataset_of_another_table_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        tables.main(["clustering_losses", "--datasets", "usps", f"--results={tmp_path}"])
+    assert stop.value.code == 2
+    assert "the table clustering_losses has mnist, coil20, got usps" in capsys.readouterr().err
+
+
+def test_losses_come_from_two_runs_that_share_their_pretraining(tmp_path, monkeypatch):
+    calls = []
+
+    def execute(arguments, save_dir, threads):
+        calls.append(arguments)
+        loss = arguments[-1].removeprefix("--refine=") if len(calls) == 1 else "KLD"
+        save_dir.mkdir(parents=True)
+        stages = [
+            ("pixels", "kmeans"),
+            ("autoencoder", "kmeans"),
+            ("autoencoder", "n2d"),
+            (loss, "kmeans"),
+            (loss, "n2d"),
+        ]
+        scores = {"acc": 0.5, "nmi": 0.4, "ari": 0.3, "seconds": 7.0}
+        frame = pd.DataFrame([{"space": space, "method": method, **scores} for space, method in stages])
+        frame.to_csv(save_dir / "stages.csv", index=False)
+        pd.DataFrame({"epoch": [1, 2, 3]}).to_csv(save_dir / "refinement.csv", index=False)
+        seconds = {"refine": 10.0} | ({"pretrain": 100.0} if len(calls) == 1 else {})
+        return {"seconds": seconds, "arguments": {"architecture": "a.json", "pretrain_epochs": 9}}
+
+    monkeypatch.setattr(tables, "execute", execute)
+    table = tables.TABLES["clustering_losses"]
+    path = tmp_path / "clustering_losses.csv"
+    tables.sweep(table, [("mnist", 4)], path, tmp_path)
+    assert "--refine=KM" in calls[0] and "--refine=KLD" in calls[1]
+    assert f"--ae_weights={tmp_path / 'mnist-losses-4' / 'KM' / 'weights.safetensors'}" in calls[1]
+    rows = pd.read_csv(path).set_index("space")
+    spaces = ["pixels", "autoencoder", "autoencoder+n2d", "kmeans-loss", "kmeans-loss+n2d", "kl-loss", "kl-loss+n2d"]
+    assert sorted(rows.index) == sorted(spaces)
+    assert rows["seconds"][spaces].tolist() == [7, 107, 107, 117, 117, 117, 117]
+    assert rows["refine_epochs"][spaces].tolist() == [0, 0, 0, 3, 3, 3, 3]
+    assert rows["epochs"]["pixels"] == 0 and rows["epochs"]["kl-loss"] == 9
+    text = table.render(pd.read_csv(path), tmp_path)
+    assert "| mnist | kl-loss | 1 | 0.500 | 0.400 | 0.859 / 0.825 |" in text
+    assert "--architecture=architectures/coil20.json" in (tmp_path / "clustering_losses.md").read_text()
 
 
 def test_rendering_alone_needs_rows(tmp_path, capsys):
@@ -76,13 +126,15 @@ def test_a_run_is_measured_and_a_failed_one_says_why(tmp_path, monkeypatch):
         "import os\nassert os.environ['OMP_NUM_THREADS'] == '3'\n"
         f"pathlib.Path(sys.argv[-1].split('=')[1], 'metrics.json').write_text({json.dumps(record)!r})\n"
     )
-    row = tables.run("har", "paper", 4, tmp_path / "runs", threads=3)
-    assert sorted(row) == sorted(tables.COLUMNS)
+    (row,) = tables.run_n2d("har", "paper", 4, tmp_path / "runs", threads=3)
+    assert sorted(row) == sorted(tables.TABLES["n2d"].columns)
     assert (row["acc"], row["gmm_restarts"], row["epochs"], row["pretrain_s"]) == (0.9123, 20, 5, 1.2)
     assert row["wall_s"] > 0 and row["peak_rss_mb"] > 190
     script.write_text("raise SystemExit('n2d.py: error: no such thing')")
-    with pytest.raises(RuntimeError, match="har, paper protocol, seed 4: n2d.py: error: no such thing"):
-        tables.run("har", "paper", 4, tmp_path / "runs", threads=3)
+    with pytest.raises(
+        RuntimeError, match="har 0 --protocol=paper --seed=4 --umap_dim=6: n2d.py: error: no such thing"
+    ):
+        tables.run_n2d("har", "paper", 4, tmp_path / "runs", threads=3)
 
 
 def test_protocols_set_what_is_not_given():
