@@ -144,7 +144,7 @@ def test_protocols_set_what_is_not_given():
     default = n2d.parse_arguments(parser, ["usps", "cpu", "--gmm_restarts=7"])
     assert (default.autoencoders, default.umap_neighbors, default.gmm_restarts) == (4, (50, 100), 7)
     other = n2d.parse_arguments(parser, ["usps", "cpu", "--manifold_learner=LLE"])
-    assert other.umap_neighbors == (20,)
+    assert other.umap_neighbors == (10,)
 
 
 def test_the_estimator_starts_from_the_default_protocol():
