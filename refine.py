@@ -5,7 +5,7 @@ import torch
 from sklearn.cluster import KMeans
 from tqdm import tqdm
 
-from training import autocast, batches, encode
+from training import FLUSH_STEPS, autocast, batches, encode, flush
 
 CLUSTER_WEIGHTS = {"KLD": 1.0, "KM": 0.1}
 
@@ -128,7 +128,7 @@ def refine(
         p = target_distribution(q)
         total = torch.zeros(2, device=device)
         model.train()
-        for index in batches(len(x), batch_size, shuffle):
+        for i, index in enumerate(batches(len(x), batch_size, shuffle)):
             index = index.to(device)
             batch = x[index]
             with autocast(precision, device):
@@ -142,6 +142,8 @@ def refine(
             optimizer.zero_grad()
             (reconstruction_weight * parts[0] + cluster_weight * parts[1]).backward()
             optimizer.step()
+            if i % FLUSH_STEPS == 0:
+                flush(optimizer)
             total += parts.detach() * len(batch)
         model.eval()
         latent = encode(model, x)
