@@ -75,3 +75,25 @@ def test_automatic_precision_asks_the_processor(monkeypatch):
         assert training.choose_precision("auto", "cpu") == expected
         assert training.choose_precision("fp32", "cpu") == "fp32"
         assert training.choose_precision("bf16", "cpu") == "bf16"
+
+
+def test_moments_that_decayed_to_nothing_are_zero_and_others_stay():
+    weight = torch.nn.Parameter(torch.ones(4))
+    optimizer = torch.optim.Adam([weight], lr=1e-3)
+    weight.grad = torch.tensor([1.0, -1e-17, 1e-25, 0.0])
+    optimizer.step()
+    training.flush(optimizer)
+    np.testing.assert_allclose(optimizer.state[weight]["exp_avg"], [0.1, -1e-18, 0, 0], rtol=1e-5, atol=0)
+
+
+def test_dead_units_leave_no_denormal_moments(x, monkeypatch):
+    optimizers = []
+    adam = torch.optim.Adam
+    monkeypatch.setattr(torch.optim, "Adam", lambda *args, **kw: optimizers.append(adam(*args, **kw)) or optimizers[-1])
+    model = models.DenseAutoencoder(DIMS)
+    with torch.no_grad():
+        model.encoder[0].bias[:8] = -100  # never active: their incoming weights get no gradient but one
+        model.encoder[2].bias[:8] = 1e-3
+    training.pretrain(model, x, epochs=120, batch_size=64, learning_rate=1e-2, precision="fp32")
+    moments = torch.cat([state["exp_avg"].abs().ravel() for state in optimizers[0].state.values()])
+    assert ((moments > 0) & (moments < torch.finfo(torch.float32).tiny)).sum() == 0
