@@ -1,4 +1,4 @@
-"""How well a clustering agrees with known classes. Nothing but scores and pictures may use these."""
+"""How well a clustering agrees with known classes, and an embedding with its data; for scores and pictures alone."""
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -45,3 +45,25 @@ def scores(y_true, y_pred):
         "nmi": float(normalized_mutual_info_score(y_true, y_pred)),
         "ari": float(adjusted_rand_score(y_true, y_pred)),
     }
+
+
+def trustworthiness(x, embedding, seed=0, n_samples=5000, n_neighbors=5):
+    """Share of an embedding's neighbours that are neighbours in the data too, 0 to 1, on a random sample.
+
+    Venna, Kaski, "Neighborhood preservation in nonlinear projection methods", ICANN 2001; scikit-learn's implementation
+    needs memory for all pairs of the sample.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_samples, n_features)
+    embedding : ndarray, shape (n_samples, n_components)
+    seed : int
+        Of the sample.
+    n_samples : int
+        At most.
+    n_neighbors : int
+    """
+    from sklearn import manifold
+
+    some = np.random.default_rng(seed).permutation(len(x))[:n_samples]
+    return float(manifold.trustworthiness(x[some], embedding[some], n_neighbors=n_neighbors))

@@ -1,8 +1,10 @@
 """N2D as a scikit-learn estimator: autoencode, embed, cluster."""
 
 import numbers
+import re
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin
@@ -320,8 +322,9 @@ def compare(model, x, y):
     Yields
     ------
     row : dict
-        Keys input ('raw' or 'autoencoder'), manifold ('none' or a learner), cluster, n_components, acc, nmi, ari and
-        seconds (of the manifold learner, its share of the neighbour search left out, and the clusterer).
+        Keys input ('raw' or 'autoencoder'), manifold ('none' or a learner), cluster, n_components, acc, nmi, ari,
+        seconds (of the manifold learner and the clusterer, the neighbour search left out), peak_rss_mb (of the process
+        meanwhile, on Linux) and trustworthiness (of the embedding, on at most 5,000 samples).
     embedding : ndarray of shape (n_samples, n_components)
     """
     n_neighbors = {"UMAP": int(np.min(model.n_neighbors)), "LLE": 10, "isomap": 10, "tSNE": 10}
@@ -331,6 +334,7 @@ def compare(model, x, y):
         knn = manifold.nearest_neighbors(points, min(needed, len(points)), model.metric)
         for name in ("none", *n_neighbors):
             start = time.perf_counter()
+            _peak_rss_mb()
             n_components = model.n_components if name != "tSNE" or model.n_components <= 3 else 2
             learner = manifold.manifold_learner(
                 name,
@@ -342,9 +346,11 @@ def compare(model, x, y):
                 knn=knn,
             )
             embedding = learner.fit_transform(points).astype(np.float64)
-            manifold_s = time.perf_counter() - start
+            manifold_s, manifold_mb = time.perf_counter() - start, _peak_rss_mb()
+            trust = metrics.trustworthiness(points, embedding, model._seed)
             for cluster in clustering.CLUSTERERS:
                 start = time.perf_counter()
+                _peak_rss_mb()
                 _, labels = clustering.fit(
                     cluster,
                     embedding,
@@ -354,4 +360,15 @@ def compare(model, x, y):
                 )
                 seconds = manifold_s + time.perf_counter() - start
                 row = {"input": source, "manifold": name, "cluster": cluster, "n_components": embedding.shape[1]}
-                yield row | metrics.scores(y, labels) | {"seconds": seconds}, embedding
+                cost = {"seconds": seconds, "peak_rss_mb": max(manifold_mb, _peak_rss_mb())}
+                yield row | metrics.scores(y, labels) | cost | {"trustworthiness": trust}, embedding
+
+
+def _peak_rss_mb():
+    """The process's largest resident memory since the last call; NaN where there is no /proc, as Linux has."""
+    try:
+        peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]
+        Path("/proc/self/clear_refs").write_text("5")
+    except (OSError, TypeError):
+        return float("nan")
+    return int(peak) // 1024

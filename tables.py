@@ -164,6 +164,17 @@ def run_losses(dataset, seed, runs_dir, threads):
     return list(rows.values())
 
 
+def run_ablation(dataset, seed, runs_dir, threads):
+    """Every clusterer on raw data and latent space, as they are and on each manifold."""
+    folder = Path(runs_dir) / f"{dataset}-ablation-{seed}"
+    weights = sorted((ROOT / "weights").glob(f"{dataset}-[0-9]*-n2d.safetensors"))
+    arguments = [dataset, "0", "--eval_all", f"--seed={seed}", f"--umap_dim={6 if dataset == 'har' else 10}"]
+    execute(arguments + [f"--ae_weights={path}" for path in weights[:1]], folder, threads)
+    rows = pd.read_csv(folder / "eval_all.csv").assign(dataset=dataset, seed=seed)
+    digits = dict.fromkeys(("acc", "nmi", "ari", "trustworthiness"), 4) | {"seconds": 1}
+    return rows.round(digits).to_dict("records")
+
+
 def render_n2d(rows, folder):
     """The README's table, n2d.md and n2d.png."""
     figure(rows, folder / "n2d.png")
@@ -192,6 +203,30 @@ def render_losses(rows, folder):
         f"# Clustering losses\n\nk-means in each space, and N2D (UMAP and a mixture) on it: `+n2d`.\n\n{text}\n"
         f"The rows of a seed come from these commands (`--refine=KM` for the k-means loss):\n\n```\n{commands}\n```\n"
     )
+    return text
+
+
+def render_ablation(rows, folder):
+    """ablation.md: ACC / NMI of every clusterer on every space, and the trustworthiness of the manifold."""
+    rows = rows.assign(cell=[f"{row.acc:.3f} / {row.nmi:.3f}" for row in rows.itertuples()])
+    lines = []
+    for dataset in [name for name in PAPER if name in set(rows["dataset"])]:
+        found = rows[rows["dataset"] == dataset]
+        lines += [
+            f"## {dataset}",
+            "",
+            "| input | manifold | GMM | KM | SC | trustworthiness |",
+            "|---|---|---|---|---|---|",
+        ]
+        for (source, learner), group in found.groupby(["input", "manifold"], sort=False):
+            cells = group.set_index("cluster")["cell"]
+            trust = group["trustworthiness"].iloc[0]
+            lines.append(
+                f"| {source} | {learner} | {' | '.join(cells[c] for c in ('GMM', 'KM', 'SC'))} | {trust:.3f} |"
+            )
+        lines.append("")
+    text = "\n".join(lines)
+    (folder / "ablation.md").write_text(f"# Manifold learners and clusterers\n\nACC / NMI.\n\n{text}")
     return text
 
 
@@ -307,6 +342,12 @@ TABLES = {
         run_losses,
         render_losses,
     ),
+    "ablation": Table(
+        ("dataset input manifold cluster n_components acc nmi ari seconds peak_rss_mb seed trustworthiness").split(),
+        ["dataset", "seed"],
+        run_ablation,
+        render_ablation,
+    ),
 }
 
 
@@ -327,7 +368,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     table = TABLES[args.table]
     path = args.results / f"{args.table}.csv"
-    known = PAPER if args.table == "n2d" else LOSSES_PAPER
+    known = LOSSES_PAPER if args.table == "clustering_losses" else PAPER
     datasets = args.datasets or list(known)
     if strangers := [name for name in datasets if name not in known]:
         parser.error(f"the table {args.table} has {', '.join(known)}, got {', '.join(strangers)}")

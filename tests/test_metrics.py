@@ -42,3 +42,12 @@ def test_random_clusters_have_no_information():
     assert scores["acc"] < 0.12
     assert scores["nmi"] < 0.01
     assert abs(scores["ari"]) < 0.01
+
+
+def test_trustworthiness_is_one_for_the_data_themselves_and_falls_with_noise():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 4))
+    noisy = x + 0.5 * rng.normal(size=x.shape)
+    assert metrics.trustworthiness(x, 3 * x) == 1
+    assert 0.7 < metrics.trustworthiness(x, noisy, n_samples=400) < 0.95
+    assert metrics.trustworthiness(x, rng.normal(size=x.shape)) == pytest.approx(0.5, abs=0.05)

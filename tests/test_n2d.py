@@ -15,6 +15,7 @@ from safetensors import safe_open
 import n2d
 
 ROOT = Path(n2d.__file__).parent
+COSTS = ["seconds", "peak_rss_mb", "trustworthiness"]
 FILES = {"clusters.csv", "embedding.npy", "history.csv", "latent.npy", "metrics.json", "weights.safetensors"}
 
 
@@ -95,17 +96,28 @@ def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, ca
     """pendigits, real data, from scratch; its latent space after 2 epochs is already good for most digits."""
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     save = tmp_path / "kept.safetensors"
-    arguments = f"pendigits 0 --data_dir={data_dir} --pretrain_epochs=2 --umap_dim=10 --umap_neighbors=20 --eval_all"
+    arguments = f"pendigits 0 --data_dir={data_dir} --pretrain_epochs=2 --umap_dim=10 --umap_neighbors=20"
     n2d.main([*arguments.split(), f"--save_dir={tmp_path / 'run'}", f"--save_weights={save}", "--max_points=500"])
     output = capsys.readouterr().out
     assert "no CUDA here: the autoencoder runs on the CPU instead of device 0" in output
     assert json.loads((tmp_path / "run/metrics.json").read_text())["acc"] > 0.7
     assert save.stat().st_size < 0.14 * (tmp_path / "run/weights.safetensors").stat().st_size
-    rows = pd.read_csv(tmp_path / "run/eval_all.csv")
-    assert list(rows) == ["input", "manifold", "cluster", "n_components", "acc", "nmi", "ari", "seconds"]
+
+
+def test_every_clusterer_is_scored_on_every_space(digits, tmp_path, capsys):
+    folder, _ = digits
+    arguments = f"digits cpu --ae_weights={folder / 'weights.safetensors'} --eval_all --visualize --save_dir={tmp_path}"
+    n2d.main(arguments.split())
+    rows = pd.read_csv(tmp_path / "eval_all.csv")
+    assert list(rows) == ["input", "manifold", "cluster", "n_components", "acc", "nmi", "ari", *COSTS]
     assert len(rows) == 30
-    kmeans = rows[(rows["input"] == "raw") & (rows["manifold"] == "none") & (rows["cluster"] == "KM")]
-    assert kmeans["acc"].item() > 0.6  # the paper has .666
+    score = rows.set_index(["input", "manifold", "cluster"])["acc"]
+    assert score["raw", "none", "KM"] > 0.7  # k-means on pixels is known to have about .79
+    assert score["autoencoder", "UMAP", "GMM"] > score["raw", "none", "KM"]
+    assert f"raw, none, KM {'':>20}{score['raw', 'none', 'KM']:6.3f}" in capsys.readouterr().out
+    trust = rows.groupby(["input", "manifold"])["trustworthiness"].first()
+    assert trust["raw", "none"] == 1 and trust["raw", "tSNE"] > 0.95
+    assert plt.imread(tmp_path / "eval_all.png").shape[1] > 1500
 
 
 @pytest.fixture(scope="module")

@@ -102,6 +102,25 @@ def test_losses_come_from_two_runs_that_share_their_pretraining(tmp_path, monkey
     assert "--architecture=architectures/coil20.json" in (tmp_path / "clustering_losses.md").read_text()
 
 
+def test_an_ablation_has_a_row_for_each_cell(tmp_path, monkeypatch):
+    def execute(arguments, save_dir, threads):
+        assert arguments[:3] == ["har", "0", "--eval_all"] and "--umap_dim=6" in arguments
+        save_dir.mkdir(parents=True)
+        cells = [(source, c) for source in ("raw", "autoencoder") for c in ("GMM", "KM", "SC")]
+        numbers = {"n_components": 6, "acc": 0.51239, "nmi": 0.4, "ari": 0.3, "seconds": 1.23, "peak_rss_mb": 9}
+        rows = [{"input": s, "manifold": "UMAP", "cluster": c, **numbers, "trustworthiness": 0.9} for s, c in cells]
+        pd.DataFrame(rows).to_csv(save_dir / "eval_all.csv", index=False)
+
+    monkeypatch.setattr(tables, "execute", execute)
+    table = tables.TABLES["ablation"]
+    tables.sweep(table, [("har", 0)], tmp_path / "ablation.csv", tmp_path)
+    rows = pd.read_csv(tmp_path / "ablation.csv")
+    assert list(rows) == table.columns and len(rows) == 6
+    assert rows["acc"].unique().tolist() == [0.5124]
+    text = table.render(rows, tmp_path)
+    assert "| raw | UMAP | 0.512 / 0.400 | 0.512 / 0.400 | 0.512 / 0.400 | 0.900 |" in text
+
+
 def test_rendering_alone_needs_rows(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         tables.main(["--seeds=0", f"--results={tmp_path}"])

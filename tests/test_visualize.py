@@ -123,3 +123,13 @@ def test_evolution_is_a_gif_that_plays(tmp_path):
     visualize.evolution(frames, np.zeros(20, int), ["all"], tmp_path / "way.gif", title="", fps=1)
     with Image.open(tmp_path / "way.gif") as image:
         assert image.n_frames > 2
+
+
+def test_grid_has_one_map_an_embedding(tmp_path, figures):
+    rng = np.random.default_rng(0)
+    embeddings = {f"map {i}": rng.normal(size=(40, 2 + i)) for i in range(3)}
+    visualize.grid(embeddings, np.arange(40) % 2, ["ant", "bee"], tmp_path / "grid.png", title="Insects")
+    drawn = [axis for axis in figures[0].axes if axis.collections]
+    assert [axis.get_title() for axis in drawn] == list(embeddings)
+    offsets = np.asarray(drawn[0].collections[0].get_offsets())
+    assert sorted(map(tuple, offsets)) == sorted(map(tuple, embeddings["map 0"]))
