@@ -114,9 +114,9 @@ def test_every_clusterer_is_scored_on_every_space(digits, tmp_path, capsys):
     score = rows.set_index(["input", "manifold", "cluster"])["acc"]
     assert score["raw", "none", "KM"] > 0.7  # k-means on pixels is known to have about .79
     assert score["autoencoder", "UMAP", "GMM"] > score["raw", "none", "KM"]
-    assert f"raw, none, KM {'':>20}{score['raw', 'none', 'KM']:6.3f}" in capsys.readouterr().out
+    assert f"{'raw, none, KM':<34} {score['raw', 'none', 'KM']:6.3f}" in capsys.readouterr().out
     trust = rows.groupby(["input", "manifold"])["trustworthiness"].first()
-    assert trust["raw", "none"] == 1 and trust["raw", "tSNE"] > 0.95
+    assert trust["raw", "none"] > 0.9999 and trust["raw", "tSNE"] > 0.95
     assert plt.imread(tmp_path / "eval_all.png").shape[1] > 1500
 
 
