@@ -16,7 +16,7 @@ WEIGHTS = Path(__file__).resolve().parent / "weights"
 LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
 N_TSNE = 5000  # points in the pictures of the stages, as in Aljalbout et al.'s code
 PROTOCOLS = {  # what the flags below are unless they are given
-    "default": {"autoencoders": 4, "pretrain_epochs": 50, "umap_neighbors": (50, 100), "gmm_restarts": 100},
+    "default": {"autoencoders": 4, "pretrain_epochs": 50, "umap_neighbors": (20, 50, 100), "gmm_restarts": 100},
     "paper": {"autoencoders": 1, "pretrain_epochs": 1000, "umap_neighbors": (20,), "gmm_restarts": 1},
 }
 RANGES = {

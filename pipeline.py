@@ -58,7 +58,7 @@ class N2D(ClusterMixin, BaseEstimator):
         Of the manifold learner, see `manifold.manifold_learner`.
     n_neighbors : int or sequence of int
         Size of the neighbourhoods, at most n_samples - 1. Of several (UMAP alone), the one whose clusters have the
-        greatest modularity, in the neighbour graph of the smallest, is kept.
+        greatest modularity is kept.
     cluster : {'GMM', 'KM', 'SC'}
     gmm_restarts : int
         Fits of the clusterer, of which the best is kept, see `clustering.fit`.
@@ -86,7 +86,8 @@ class N2D(ClusterMixin, BaseEstimator):
     labels_ : ndarray of int, shape (n_samples,)
     manifold_, clusterer_ : fitted scikit-learn estimators
     graph_ : sparse matrix of shape (n_samples, n_samples), or None
-        UMAP's neighbour graph of the latent space, for the smallest of `n_neighbors`; None with other learners.
+        UMAP's neighbour graphs of the latent space, each of total weight 1, added up over `n_neighbors`; None with
+        other learners.
     modularity_ : float or None
         How well that graph supports the clusters, see `clustering.modularity`.
     seconds_ : dict
@@ -116,7 +117,7 @@ class N2D(ClusterMixin, BaseEstimator):
         refine_tol=0.001,
         manifold_learner="UMAP",
         n_components=2,
-        n_neighbors=(50, 100),
+        n_neighbors=(20, 50, 100),
         min_dist=0.0,
         metric="euclidean",
         cluster="GMM",
@@ -231,10 +232,11 @@ class N2D(ClusterMixin, BaseEstimator):
         sizes = np.unique(np.minimum(self.n_neighbors, len(latent) - 1)).tolist()
         if len(sizes) > 1 and self.manifold_learner != "UMAP":
             raise ValueError(f"n_neighbors must be one number with {self.manifold_learner}, got {self.n_neighbors}")
-        best = graph = knn = None
+        knn = None
         if self.manifold_learner == "UMAP":
             with self._stage("neighbours", f"{sizes[-1]} of each point"):
                 knn = manifold.nearest_neighbors(latent, sizes[-1], self.metric)
+        learners, embeddings = [], []
         for n_neighbors in sizes:
             learner = manifold.manifold_learner(
                 self.manifold_learner,
@@ -248,9 +250,13 @@ class N2D(ClusterMixin, BaseEstimator):
             description = f"{latent.shape[1]} -> {self.n_components} dimensions, {n_neighbors} neighbours"
             with self._stage("manifold", f"{self.manifold_learner}, {description}"):
                 # the mixture's covariances can come out singular in UMAP's float32
-                embedding = learner.fit_transform(latent).astype(np.float64)
-            if graph is None:
-                graph = getattr(learner, "graph_", None)
+                embeddings.append(learner.fit_transform(latent).astype(np.float64))
+            learners.append(learner)
+        graph = None
+        if self.manifold_learner == "UMAP":
+            graph = sum(learner.graph_ / learner.graph_.sum() for learner in learners)
+        best = None
+        for learner, embedding, n_neighbors in zip(learners, embeddings, sizes):
             with self._stage("cluster", f"{self.cluster}, {self.n_clusters} clusters, {n_neighbors} neighbours"):
                 clusterer, labels = clustering.fit(self.cluster, embedding, graph=graph, **self._clusterer_settings())
             modularity = None if graph is None else clustering.modularity(graph, labels)
