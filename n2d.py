@@ -10,10 +10,11 @@ from pathlib import Path
 
 import clustering
 import datasets
-import manifold
 
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
+MANIFOLD_LEARNERS = ("UMAP", "LLE", "tSNE", "isomap", "none")  # manifold.py and refine.py are too heavy for --help
+LOSSES = ("KLD", "KM")
 N_TSNE = 5000  # points in the pictures of the stages, as in Aljalbout et al.'s code
 PROTOCOLS = {  # what the flags below are unless they are given
     "default": {"autoencoders": 4, "pretrain_epochs": 50, "umap_neighbors": (20, 50, 100), "gmm_restarts": 100},
@@ -90,7 +91,7 @@ def build_parser():
     add = parser.add_argument_group("Refinement").add_argument
     add(
         "--refine",
-        choices=("KLD", "KM"),
+        choices=LOSSES,
         help="train the autoencoder on with a clustering loss: KL divergence or k-means",
     )
     add("--refine_epochs", type=int, default=50, help="epochs of it at most (%(default)s)")
@@ -104,7 +105,7 @@ def build_parser():
     )
 
     add = parser.add_argument_group("Manifold").add_argument
-    add("--manifold_learner", choices=manifold.MANIFOLD_LEARNERS, default="UMAP", help="(%(default)s)")
+    add("--manifold_learner", choices=MANIFOLD_LEARNERS, default="UMAP", help="(%(default)s)")
     add("--umap_dim", type=int, default=2, help="dimensions of the embedding, of any learner (%(default)s)")
     add(
         "--umap_neighbors",

@@ -15,6 +15,7 @@ from safetensors import safe_open
 import n2d
 
 ROOT = Path(n2d.__file__).parent
+QUICK = ["--umap_neighbors=20", "--gmm_restarts=10"]
 COSTS = ["seconds", "peak_rss_mb", "trustworthiness"]
 FILES = {"clusters.csv", "embedding.npy", "history.csv", "latent.npy", "metrics.json", "weights.safetensors"}
 
@@ -96,8 +97,10 @@ def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, ca
     """pendigits, real data, from scratch; its latent space after 2 epochs is already good for most digits."""
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     save = tmp_path / "kept.safetensors"
-    arguments = f"pendigits 0 --data_dir={data_dir} --pretrain_epochs=2 --umap_dim=10 --umap_neighbors=20"
-    n2d.main([*arguments.split(), f"--save_dir={tmp_path / 'run'}", f"--save_weights={save}", "--max_points=500"])
+    arguments = f"pendigits 0 --data_dir={data_dir} --pretrain_epochs=2 --umap_dim=10"
+    n2d.main(
+        [*arguments.split(), *QUICK, f"--save_dir={tmp_path / 'run'}", f"--save_weights={save}", "--max_points=500"]
+    )
     output = capsys.readouterr().out
     assert "no CUDA here: the autoencoder runs on the CPU instead of device 0" in output
     assert json.loads((tmp_path / "run/metrics.json").read_text())["acc"] > 0.7
@@ -107,7 +110,7 @@ def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, ca
 def test_every_clusterer_is_scored_on_every_space(digits, tmp_path, capsys):
     folder, _ = digits
     arguments = f"digits cpu --ae_weights={folder / 'weights.safetensors'} --eval_all --visualize --save_dir={tmp_path}"
-    n2d.main(arguments.split())
+    n2d.main([*arguments.split(), *QUICK])
     rows = pd.read_csv(tmp_path / "eval_all.csv")
     assert list(rows) == ["input", "manifold", "cluster", "n_components", "acc", "nmi", "ari", *COSTS]
     assert len(rows) == 30
@@ -137,7 +140,7 @@ def architecture(tmp_path_factory):
 
 def test_a_described_autoencoder_is_trained_refined_and_scored_at_each_stage(architecture, tmp_path):
     arguments = "digits cpu --autoencoders=1 --pretrain_epochs=5 --refine=KLD --refine_epochs=3 --visualize"
-    done = run(*arguments.split(), f"--architecture={architecture}", f"--save_dir={tmp_path}")
+    done = run(*arguments.split(), *QUICK, f"--architecture={architecture}", f"--save_dir={tmp_path}")
     assert done.returncode == 0, done.stderr
     assert "8[3x3]_bn max*[2x2] fc[12] fc[72] ups*[2x2] 1[3x3]" in done.stdout
     pictures = {"digits-n2d.png", "digits-n2d-predicted.png", "raw.png", "autoencoder.png", "clustered_kld.png"}
@@ -228,7 +231,7 @@ MISTAKES = {
     "digits cpu --precision=fp16": "'fp16'",
     "digits cpu --cluster=DBSCAN": "'DBSCAN'",
     "digits cpu --manifold_learner=PCA": "'PCA'",
-    "digits cpu --manifold_learner=tSNE --umap_dim=4": "--umap_dim must be at most 3 with --manifold_learner tSNE",
+    "digits cpu --manifold_learner=tSNE --umap_dim=4": "--umap_dim must be 1, 2 or 3 with --manifold_learner tSNE",
     "digits cpu --ae_weights=nothing": "--ae_weights nothing is neither a file nor a name in",
     "digits cpu --ae_weights=pyproject.toml": "pyproject.toml is not a readable safetensors file",
     "digits cpu --ae_weights=pyproject.toml --save_weights": "give one of them",
@@ -306,6 +309,14 @@ def test_run_sh_uses_shipped_weights_and_trains_the_rest(tmp_path):
     assert "--ae_weights weights/usps-1000-n2d.safetensors" in lines[2]
     assert ["--save_weights" in line for line in lines] == [True, False, False, True, True, True]
     assert lines[0] == "n2d.py mnist 0 --save_weights --umap_dim=10 --visualize"
+
+
+def test_names_on_the_command_line_are_those_of_the_stages():
+    import manifold
+    import refine
+
+    assert n2d.MANIFOLD_LEARNERS == manifold.MANIFOLD_LEARNERS
+    assert n2d.LOSSES == tuple(refine.LOSSES)
 
 
 def test_the_readme_has_every_flag():
