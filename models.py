@@ -168,9 +168,9 @@ def read_architecture(source):
         raise ArchitectureError(f"{file} is not JSON ({error})") from error
     found = found if isinstance(found, list) else [found]
     names = [str(description.get("name")) if isinstance(description, dict) else "" for description in found]
-    index = int(choice) if choice.isdecimal() and choice not in names else None
-    if index is None:
-        index = names.index(choice) if choice in names else len(found)
+    index = int(choice) if choice.isdecimal() else len(found)
+    if choice in names:
+        index = names.index(choice)
     if index >= len(found):
         known = ", ".join(f"{i}: {name}" for i, name in enumerate(names))
         raise ArchitectureError(f"{file} has no description {choice} (there: {known or 'nothing'})")

@@ -297,17 +297,19 @@ def stages(model, x, y):
     if model.refine is not None:
         spaces |= {"autoencoder": model.pretrained_latent_, model.refine: model.latent_}
     settings = model._clusterer_settings() | {"restarts": 20}
+    fitted_s = sum(model.seconds_.get(stage, 0.0) for stage in ("neighbours", "manifold", "cluster"))
     for space, points in spaces.items():
         start = time.perf_counter()
         _, labels = clustering.fit("KM", points, **settings)
         yield {"space": space, "method": "kmeans", **metrics.scores(y, labels), "seconds": time.perf_counter() - start}
         if space == "pixels":
             continue
-        start = time.perf_counter()
-        labels = model.labels_ if points is model.latent_ else model._embed_and_cluster(points)[1][-1]
-        seconds = time.perf_counter() - start
         if points is model.latent_:
-            seconds = model.seconds_["manifold"] + model.seconds_["cluster"]
+            labels, seconds = model.labels_, fitted_s
+        else:
+            start = time.perf_counter()
+            labels = model._embed_and_cluster(points)[1][-1]
+            seconds = time.perf_counter() - start
         yield {"space": space, "method": "n2d", **metrics.scores(y, labels), "seconds": seconds}
 
 
