@@ -5,6 +5,11 @@ import warnings
 import numpy as np
 
 CLUSTERERS = ("GMM", "KM", "SC")
+STATE = {  # the arrays that each needs to cluster new points
+    "GMM": ("weights_", "means_", "covariances_", "precisions_cholesky_"),
+    "KM": ("cluster_centers_",),
+    "SC": (),
+}
 SPECTRAL_NEIGHBORS = 10  # the point itself included, as in scikit-learn
 MIXTURE_SAMPLE = 20_000  # points: enough for the few hundred numbers of a mixture in ten dimensions
 
@@ -16,7 +21,8 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
     ----------
     name : {'GMM', 'KM', 'SC'}
         Gaussian mixture with full covariances, k-means, or spectral clustering of the nearest-neighbour graph.
-    embedding : ndarray of float64, shape (n_samples, n_components)
+    embedding : ndarray of float, shape (n_samples, n_components)
+        Computed with in float64: a mixture's covariances can come out singular in UMAP's float32.
     n_clusters : int
     restarts : int
         GMM: this many fits, of which the one with the greatest modularity is kept, or the likeliest if there is no
@@ -37,6 +43,7 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
     clusterer : fitted scikit-learn estimator
     labels : ndarray of int, shape (n_samples,)
     """
+    embedding = np.asarray(embedding, np.float64)
     if name == "GMM":
         from sklearn.mixture import GaussianMixture
 
@@ -61,6 +68,85 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
     else:
         raise ValueError(f"clusterer must be GMM, KM or SC, got {name!r}")
     return clusterer, clusterer.fit_predict(embedding)
+
+
+def scan(embedding, sizes, *, random_state=None, halves=6, restarts=5):
+    """How good each number of clusters is, without labels: mixtures of random halves that agree, and likelihood.
+
+    A wrong number leaves a mixture the choice which classes to split or merge, and another half of the samples chooses
+    otherwise (Lange, Roth, Braun, Buhmann, "Stability-based validation of clustering solutions", Neural Computation
+    2004). The likelihood alone, even with the penalty of BIC, grows with the number, for clusters are no Gaussians.
+
+    Parameters
+    ----------
+    embedding : ndarray of float, shape (n_samples, n_components)
+    sizes : sequence of int
+        Numbers of clusters.
+    random_state : int or None
+    halves : int
+        Random halves of the samples, of at most 10,000, each with the likeliest of `restarts` mixtures.
+    restarts : int
+
+    Returns
+    -------
+    rows : list of dict
+        'n_clusters'; 'stability': adjusted Rand index of the clusters of all samples, mean over the pairs of halves;
+        'bic': Bayesian information criterion of the first half's mixture on all samples, divided by their number.
+    best : int
+        The number with the least BIC among those whose stability is at most 0.02 below the greatest.
+    """
+    from itertools import combinations
+
+    from sklearn.metrics import adjusted_rand_score
+    from sklearn.mixture import GaussianMixture
+
+    embedding = np.asarray(embedding, np.float64)
+    rng = np.random.default_rng(random_state)
+    rows = []
+    for n_clusters in sizes:
+        mixtures = []
+        for _ in range(halves):
+            half = rng.permutation(embedding)[: min(len(embedding) // 2, MIXTURE_SAMPLE // 2)]
+            fits = [
+                GaussianMixture(n_clusters, init_params="k-means++", random_state=int(seed)).fit(half)
+                for seed in rng.integers(2**32, size=restarts)
+            ]
+            mixtures.append(max(fits, key=lambda mixture: mixture.lower_bound_))
+        labels = [mixture.predict(embedding) for mixture in mixtures]
+        stability = np.mean([adjusted_rand_score(*pair) for pair in combinations(labels, 2)])
+        bic = mixtures[0].bic(embedding) / len(embedding)
+        rows.append({"n_clusters": n_clusters, "stability": float(stability), "bic": float(bic)})
+    steady = max(row["stability"] for row in rows) - 0.02
+    best = min((row for row in rows if row["stability"] >= steady), key=lambda row: row["bic"])
+    return rows, best["n_clusters"]
+
+
+def restore(name, arrays):
+    """The clusterer of a saved model, from the arrays of `STATE`, ready to predict."""
+    from sklearn import cluster, mixture
+
+    if name == "KM":  # centres as the samples are the centres of their own clusters
+        centres = arrays["cluster_centers_"]
+        return cluster.KMeans(len(centres), init=centres, n_init=1).fit(centres)
+    clusterer = {"GMM": mixture.GaussianMixture, "SC": cluster.SpectralClustering}[name]()
+    for attribute in STATE[name]:
+        setattr(clusterer, attribute, arrays[attribute])
+    return clusterer
+
+
+def confidence(clusterer, embedding, labels):
+    """How sure each sample's cluster is, 0 to 1: ndarray of float, shape (n_samples,).
+
+    The mixture's posterior probability; of other clusterers the share of the sample's 20 nearest neighbours in the
+    embedding that are in its cluster.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    embedding = np.asarray(embedding, np.float64)
+    if hasattr(clusterer, "predict_proba"):
+        return clusterer.predict_proba(embedding).max(axis=1)
+    search = NearestNeighbors(n_neighbors=min(20, len(labels) - 1)).fit(embedding)
+    return (labels[search.kneighbors(return_distance=False)] == labels[:, None]).mean(axis=1)
 
 
 def _spectral(embedding, n_clusters, random_state, knn):

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import KNeighborsRegressor, NearestNeighbors
 
 MANIFOLD_LEARNERS = ("UMAP", "LLE", "tSNE", "isomap", "none")
 EXACT_NEIGHBORS = 200_000  # samples up to which an exact search is faster than an approximate one
@@ -91,6 +91,33 @@ def manifold_learner(
 
         return FunctionTransformer()
     raise ValueError(f"manifold learner must be UMAP, LLE, tSNE, isomap or none, got {name!r}")
+
+
+def place(points, x, values, metric="euclidean", n_neighbors=10):
+    """Values of new points: the mean over their nearest neighbours in x, weighted by 1 / squared distance.
+
+    It serves every manifold learner, those without an out-of-sample extension too, and a point's place does not depend
+    on the points that it comes with, as it does in UMAP's own `transform`.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n_points, n_features)
+    x : ndarray, shape (n_samples, n_features)
+    values : ndarray, shape (n_samples, n_components)
+    metric : str
+    n_neighbors : int
+
+    Returns
+    -------
+    ndarray of float32, shape (n_points, n_components)
+    """
+    n_neighbors = min(n_neighbors, len(x))
+
+    def weights(distances):  # finite where a point is one of x
+        return 1 / np.maximum(distances, 1e-6 * distances[:, -1:] + 1e-30) ** 2
+
+    search = KNeighborsRegressor(n_neighbors, weights=weights, algorithm="brute", metric=metric, n_jobs=-1)
+    return search.fit(x, values).predict(points).astype(np.float32)
 
 
 def neighbors_needed(name, n_neighbors):

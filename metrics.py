@@ -47,6 +47,16 @@ def scores(y_true, y_pred):
     }
 
 
+def silhouette(embedding, labels, seed=0, n_samples=5000):
+    """Mean silhouette coefficient, -1 to 1, of a random sample; None if all of it is in one cluster."""
+    from sklearn.metrics import silhouette_score
+
+    some = np.random.default_rng(seed).permutation(len(labels))[:n_samples]
+    if len(np.unique(labels[some])) in (1, len(some)):
+        return None
+    return float(silhouette_score(embedding[some], labels[some]))
+
+
 def trustworthiness(x, embedding, seed=0, n_samples=5000, n_neighbors=5):
     """Share of an embedding's neighbours that are neighbours in the data too, 0 to 1, on a random sample.
 

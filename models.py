@@ -8,6 +8,7 @@ Manifold of an Autoencoded Embedding", ICPR 2020, arXiv:1908.05968, section IV; 
 import json
 import math
 import os
+import pickle
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 HIDDEN_DIMS = (500, 500, 2000)
+MAX_SIZE = 2**27  # numbers in a layer of someone else's file
 NON_LINEARITIES = {"rectify": nn.ReLU, "linear": nn.Identity, "elu": nn.ELU}
 
 
@@ -57,6 +59,10 @@ class DenseAutoencoder(nn.Module):
         """The latent space and the reconstruction of x, float (n_samples, n_features)."""
         latent = self.encoder(x)
         return latent, self.decoder(latent)
+
+    def decode(self, latent):
+        """Reconstruct from latent points, float (n_samples, n_latent): float (n_samples, n_features)."""
+        return self.decoder(latent)
 
 
 def _mlp(dims):
@@ -251,6 +257,18 @@ class JSONAutoencoder(nn.Module):
         latent, switches = self._encode(x)
         return latent, self._decode(latent, switches)
 
+    def decode(self, latent):
+        """Reconstruct from latent points, float (n_samples, n_latent): float (n_samples, n_features).
+
+        Raises
+        ------
+        ArchitectureError
+            If a layer is of type MaxPool2D*: what undoes it must have seen where the maxima of an input were.
+        """
+        if any(isinstance(stage, nn.MaxUnpool2d) for stage in self.decoder):
+            raise ArchitectureError("latent points alone cannot be decoded where a layer is of type MaxPool2D*")
+        return self._decode(latent, [])
+
     def _encode(self, x):
         h, switches = x.unflatten(1, self.input_shape), []
         for stage in self.encoder:
@@ -346,11 +364,17 @@ class Ensemble(nn.ModuleList):
     n_autoencoders : int
     seed : int
         The members' `seeds` derive from it; a larger ensemble of the same seed starts with the same members.
+
+    Attributes
+    ----------
+    decodes : bool
+        False if the weights come from a compact file: the decoders are as they started.
     """
 
     def __init__(self, network, n_autoencoders=1, seed=0):
         self.seeds = [int(word) for word in np.random.SeedSequence(seed).generate_state(n_autoencoders)]
         super().__init__(autoencoder(network, member_seed) for member_seed in self.seeds)
+        self.decodes = True
 
     def encode(self, x):
         """Map x, float (n_samples, n_features), to the joint latent space, float (n_samples, len(self) * n_latent)."""
@@ -360,6 +384,11 @@ class Ensemble(nn.ModuleList):
         """The joint latent space of x, and the members' reconstructions, (len(self), n_samples, n_features)."""
         latents, reconstructions = zip(*(member(x) for member in self))
         return torch.cat(latents, dim=1), torch.stack(reconstructions)
+
+    def decode(self, latent):
+        """The members' reconstructions, (len(self), n_samples, n_features), of points of the joint latent space."""
+        parts = latent.split([member.n_latent for member in self], dim=1)
+        return torch.stack([member.decode(part) for member, part in zip(self, parts)])
 
 
 def save_weights(ensemble, path, compact=False, **provenance):
@@ -387,12 +416,14 @@ def save_weights(ensemble, path, compact=False, **provenance):
 
 
 def load_weights(path, network):
-    """The ensemble in a safetensors file, as large as it was saved; no code in the file is ever run.
+    """The ensemble in a weights file, as large as it was saved; no code in the file is ever run.
 
     Parameters
     ----------
     path : path-like
-        Written by `save_weights`. The decoders of a compact file are left as they start.
+        Written by `save_weights`; the decoders of a compact file are left as they start. Or weights of one dense
+        autoencoder from another implementation: .h5 by Keras, whose layers are called encoder_0 to encoder_3 and
+        decoder_3 to decoder_0, or .pt by PyTorch, whose keys are layers.0.weight to layers.7.bias.
     network : sequence of int, or Architecture
         The autoencoder that is needed.
 
@@ -405,14 +436,14 @@ def load_weights(path, network):
     Raises
     ------
     WeightsError
-        If the file is not a safetensors file, or holds a network of another shape; the message gives both shapes.
+        If the file cannot be read, or holds a network of another shape; the message gives both shapes.
     """
+    suffix = Path(path).suffix if Path(path).suffix in (".h5", ".pt") else ".safetensors"
+    read = {".h5": _read_keras, ".pt": _read_torch, ".safetensors": _read_safetensors}[suffix]
     try:
-        with safe_open(path, framework="pt") as file:
-            provenance = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
-        tensors = _dequantize(load_file(path))
-    except (SafetensorError, OSError, json.JSONDecodeError, KeyError, RuntimeError) as error:
-        raise WeightsError(f"{path} is not a readable safetensors file ({error})") from error
+        tensors, provenance = read(path)
+    except (SafetensorError, pickle.UnpicklingError, OSError, ValueError, KeyError, RuntimeError, EOFError) as error:
+        raise WeightsError(f"{path} is not a readable {suffix[1:]} file ({str(error).splitlines()[0]})") from error
     found = {key: tensor.shape for key, tensor in tensors.items()}
     n_autoencoders = len({key.split(".")[0] for key in found})
     member = autoencoder(network)
@@ -423,7 +454,51 @@ def load_weights(path, network):
         raise WeightsError(f"{path} holds the autoencoder {held}, but this run needs {member.line}")
     ensemble = Ensemble(network, n_autoencoders)
     ensemble.load_state_dict(tensors, strict=False)
+    ensemble.decodes = found == whole
     return ensemble, provenance
+
+
+def _read_safetensors(path):
+    with safe_open(path, framework="pt") as file:
+        provenance = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+    return _dequantize(load_file(path)), provenance
+
+
+def _read_torch(path):
+    """A state dict of linear layers 0 to 7; half of them are the encoder."""
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return _dense({(int(key.split(".")[1]), key.split(".")[2]): tensor for key, tensor in state.items()})
+
+
+def _read_keras(path):
+    """Keras 2 has the layer's name in the path, /encoder_0/encoder_0/kernel:0; Keras 3 beside it, or only a number."""
+    import h5py
+
+    arrays, layers = [], {}
+    with h5py.File(path) as file:
+        file.visititems(lambda _, item: arrays.append(item) if isinstance(item, h5py.Dataset) else None)
+        last = sum(array.ndim == 2 for array in arrays) - 1
+        for array in arrays:
+            if array.size > MAX_SIZE:
+                raise ValueError(f"{array.name} of {_by(array.shape)} is no layer of an autoencoder")
+            *_, above, folder, _ = array.name.split("/")
+            name = array.parent.attrs.get("name", above if folder == "vars" else folder)
+            part, _, number = name.partition("_")
+            index = last - int(number) if part == "decoder" else int(number or 0)
+            values = torch.from_numpy(array[()])
+            layers[index, "weight" if array.ndim == 2 else "bias"] = values.T if array.ndim == 2 else values
+    return _dense(layers)
+
+
+def _dense(layers):
+    """Tensors of an ensemble of one dense autoencoder, by (layer, 'weight' or 'bias'); and what is known of it."""
+    half = (max(i for i, _ in layers) + 1) // 2
+    tensors = {
+        f"0.{'encoder' if i < half else 'decoder'}.{2 * (i % half)}.{part}": tensor.float().contiguous()
+        for (i, part), tensor in sorted(layers.items())
+    }
+    widths = [layers[i, "weight"].shape for i in range(half)]
+    return tensors, {"network": "-".join(map(str, (widths[0][1], *(width[0] for width in widths))))}
 
 
 def _quantize(tensors):

@@ -1,10 +1,15 @@
 #!/usr/bin/env python
-"""N2D, (Not Too) Deep clustering: train an autoencoder, learn the manifold of its latent space, cluster it."""
+"""N2D, (Not Too) Deep clustering: train an autoencoder, learn the manifold of its latent space, cluster it.
+
+`n2d.py predict MODEL_DIR FILE` sorts new points into the clusters of a model that --save_model kept.
+"""
 
 import argparse
 import json
 import os
+import sys
 import tempfile
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,6 +20,7 @@ WEIGHTS = Path(__file__).resolve().parent / "weights"
 LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
 MANIFOLD_LEARNERS = ("UMAP", "LLE", "tSNE", "isomap", "none")  # manifold.py and refine.py are too heavy for --help
 LOSSES = ("KLD", "KM")
+SCALES = ("none", "minmax", "standard", "255")
 N_TSNE = 5000  # points in the pictures of the stages, as in Aljalbout et al.'s code
 PROTOCOLS = {  # what the flags below are unless they are given
     "default": {"autoencoders": 4, "pretrain_epochs": 50, "umap_neighbors": (20, 50, 100), "gmm_restarts": 100},
@@ -48,9 +54,16 @@ class Parser(argparse.ArgumentParser):
 
 def build_parser():
     """The command line, in argument groups; its help is the reference."""
-    parser = Parser(prog="n2d.py", description=__doc__, allow_abbrev=False)
-    add = parser.add_argument_group("Data").add_argument
-    add("dataset", choices=datasets.REGISTRY, metavar="dataset", help=" | ".join(datasets.REGISTRY))
+    parser = Parser(
+        prog="n2d.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    group = parser.add_argument_group("Data")
+    add = group.add_argument
+    add(
+        "dataset",
+        help=f"{' | '.join(datasets.REGISTRY)}, or your own: a .npy, .npz, .csv, .tsv, .parquet or .h5ad file, or a "
+        "folder of images, or of one folder of images for each class",
+    )
     add("gpu", help="where the autoencoder is trained: 0, 1, ... (a CUDA device) or cpu")
     add(
         "--data_dir",
@@ -58,6 +71,13 @@ def build_parser():
         default=Path(os.environ.get("N2D_DATA_DIR", "data")),
         help="folder of the datasets' files, downloaded there if missing; the environment variable N2D_DATA_DIR "
         "changes the default (%(default)s)",
+    )
+    add_file_arguments(group)
+    add(
+        "--scale",
+        choices=SCALES,
+        help="what is done to your own features: nothing, each to [0, 1], each to mean 0 and variance 1, all over "
+        "255 (images: 255; other data: none if they lie in [-1, 1], or else standard)",
     )
 
     add = parser.add_argument_group("Autoencoder").add_argument
@@ -125,7 +145,12 @@ def build_parser():
 
     add = parser.add_argument_group("Clustering").add_argument
     add("--cluster", choices=clustering.CLUSTERERS, default="GMM", help="mixture, k-means or spectral (%(default)s)")
-    add("--n_clusters", type=int, help="number of clusters (the dataset's number of classes)")
+    add(
+        "--n_clusters",
+        type=number_or_auto,
+        metavar="N|auto",
+        help="number of clusters; auto: the one on which halves of the data agree (the dataset's number of classes)",
+    )
     add("--gmm_restarts", type=int, help=f"fits of the mixture, of which one is kept ({of_protocol('gmm_restarts')})")
     add(
         "--eval_all",
@@ -135,7 +160,9 @@ def build_parser():
 
     add = parser.add_argument_group("Output").add_argument
     add("--save_dir", type=Path, help="folder of everything that is written (runs/{dataset}-n2d)")
-    add("--visualize", action="store_true", help="draw the embedding, coloured by class and by cluster")
+    add("--save_model", type=Path, metavar="DIR", help="keep the fitted model, for n2d.py predict and N2D.load")
+    add("--visualize", action="store_true", help="draw the embedding, the clusters, and a page to explore them")
+    add("--tensorboard", action="store_true", help="write loss and latent space for TensorBoard, while training")
     add("--max_points", type=int, default=100_000, help="points drawn at most (%(default)s)")
 
     add = parser.add_argument_group("Run").add_argument
@@ -147,6 +174,42 @@ def build_parser():
     )
     add("--seed", type=int, default=0, help="the same seed gives the same clusters (%(default)s)")
     return parser
+
+
+def build_predict_parser():
+    """The command line of `n2d.py predict`."""
+    parser = Parser(prog="n2d.py predict", description="Sort points into the clusters of a saved model.")
+    parser.add_argument("model_dir", type=Path, help="folder that --save_model wrote")
+    parser.add_argument("dataset", help="the points: a file or folder, or a dataset, as for n2d.py")
+    parser.add_argument("--out", type=Path, default=Path("clusters.csv"), help="table to write (%(default)s)")
+    parser.add_argument("--data_dir", type=Path, default=Path(os.environ.get("N2D_DATA_DIR", "data")))
+    add_file_arguments(parser)
+    return parser
+
+
+def add_file_arguments(parser):
+    """How to read the user's own files."""
+    add = parser.add_argument
+    add(
+        "--label_column",
+        metavar="NAME|NUMBER",
+        help="a table's column with the true classes, by name or by number from 0; for scores and pictures only",
+    )
+    add("--image_size", type=height_and_width, metavar="N|HxW", help="resize the images of a folder to this")
+    add("--grayscale", action="store_true", help="read the images of a folder without their colours")
+
+
+def height_and_width(text):
+    """The value of --image_size: '28' -> (28, 28), '28x32' -> (28, 32)."""
+    sizes = [int(size) for size in text.split("x")]
+    if len(sizes) > 2 or min(sizes) < 1:
+        raise ValueError(text)
+    return (sizes[0], sizes[-1])
+
+
+def number_or_auto(text):
+    """The value of --n_clusters."""
+    return text if text == "auto" else int(text)
 
 
 def neighbourhoods(text):
@@ -168,11 +231,11 @@ def parse_arguments(parser, argv):
     for name, value in PROTOCOLS[args.protocol].items():
         if getattr(args, name) is None:
             setattr(args, name, value)
-    if args.n_clusters is None:
+    if args.n_clusters is None and args.dataset in datasets.REGISTRY:
         args.n_clusters = datasets.REGISTRY[args.dataset].n_classes
     for name, (low, high) in RANGES.items():
         for value in values(args, name):
-            if value is None:
+            if value is None or value == "auto":
                 continue
             if not value >= low:
                 parser.error(f"--{name} must be at least {low}, got {value}")
@@ -184,8 +247,11 @@ def parse_arguments(parser, argv):
         parser.error(f"--umap_dim must be 1, 2 or 3 with --manifold_learner tSNE, got {args.umap_dim}")
     if args.manifold_learner != "UMAP" and len(values(args, "umap_neighbors")) > 1:
         parser.error(f"--umap_neighbors must be one number with --manifold_learner {args.manifold_learner}")
+    if args.n_clusters == "auto" and args.refine:
+        parser.error("--n_clusters must be a number with --refine: its loss has a centre for each cluster")
+    args.name = args.dataset if args.dataset in datasets.REGISTRY else Path(args.dataset).resolve().stem
     if args.save_dir is None:
-        args.save_dir = Path("runs") / f"{args.dataset}-n2d"
+        args.save_dir = Path("runs") / f"{args.name}-n2d"
     if args.ae_weights is not None:
         if args.save_weights is not None:
             parser.error("--save_weights keeps trained weights, and --ae_weights trains none: give one of them")
@@ -196,7 +262,7 @@ def parse_arguments(parser, argv):
             parser.error(f"--ae_weights {args.ae_weights} is neither a file nor a name in {WEIGHTS} (there: {known})")
         args.ae_weights = found[0]
     if args.save_weights == "":
-        args.save_weights = WEIGHTS / f"{args.dataset}-{args.pretrain_epochs}-n2d.safetensors"
+        args.save_weights = WEIGHTS / f"{args.name}-{args.pretrain_epochs}-n2d.safetensors"
     elif args.save_weights is not None:
         args.save_weights = Path(args.save_weights)
         if args.save_weights.is_dir():
@@ -235,26 +301,38 @@ def choose_device(parser, gpu):
 
 def main(argv=None):
     """Arguments in, experiment run, report out."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["predict"]:
+        return predict(argv[1:])
     parser = build_parser()
     args = parse_arguments(parser, argv)
-    try:
-        data = datasets.load(args.dataset, args.data_dir)
-    except datasets.DatasetError as error:
-        parser.error(str(error))
+    data = load(parser, args)
+    if args.n_clusters is None:
+        if data.y is None:
+            parser.error(f"--n_clusters must be a number, or auto: {args.dataset} does not say how many classes it has")
+        args.n_clusters = max(2, len(data.label_names))
+    if data.y is None and args.eval_all:
+        parser.error(f"--eval_all scores against true classes, and {args.dataset} has none")
     for name in ("n_clusters", "umap_neighbors"):
-        if (value := max(values(args, name))) >= len(data.x):
-            parser.error(f"--{name} must be less than the {len(data.x)} samples of {args.dataset}, got {value}")
-
-    make_folder(parser, "save_dir", args.save_dir)
+        sizes = [value for value in values(args, name) if value != "auto"]
+        if sizes and max(sizes) >= len(data.x):
+            parser.error(f"--{name} must be less than the {len(data.x)} samples of {args.dataset}, got {max(sizes)}")
+    for name in ("save_dir", "save_model"):
+        if getattr(args, name) is not None:
+            make_folder(parser, name, getattr(args, name))
     if args.save_weights is not None:
         make_folder(parser, "save_weights", args.save_weights.parent)
 
     import models  # the heavy imports wait until the input is known to be good
     from pipeline import N2D
 
-    print(f"{args.dataset}: {len(data.x):,} samples, {data.x.shape[1]} features, {len(data.label_names)} classes")
+    classes = "" if data.y is None else f", {len(data.label_names)} classes"
+    print(f"{args.name}: {len(data.x):,} samples, {data.x.shape[1]} features{classes}")
+    if args.dataset not in datasets.REGISTRY:
+        print(f"scale: {args.scale or data.scale}{'' if args.scale else ' (--scale is there to change it)'}")
     model = N2D(
         args.n_clusters,
+        scale=args.scale or data.scale,
         architecture=args.architecture,
         n_autoencoders=args.autoencoders,
         pretrain_epochs=args.pretrain_epochs,
@@ -277,6 +355,10 @@ def main(argv=None):
         random_state=args.seed,
         verbose=True,
     )
+    board = None
+    if args.tensorboard:
+        board = open_board(parser, args.save_dir / "tensorboard")
+        model.set_params(callback=partial(log_epoch, board))
     try:
         model.fit_autoencoder(data.x)
     except (models.ArchitectureError, models.WeightsError) as error:
@@ -287,7 +369,72 @@ def main(argv=None):
     if args.refine is not None:
         keep_weights(model, args, "refined.safetensors")
     model.fit_clusters(data.x)
+    if args.save_model is not None:
+        model.save(args.save_model)
+    if board is not None:
+        log_projection(board, model, data)
     report(model, data, args)
+
+
+def open_board(parser, folder):
+    """A TensorBoard writer."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        parser.error("--tensorboard needs the package tensorboard: pip install tensorboard")
+    return SummaryWriter(folder)
+
+
+def log_epoch(board, autoencoder, epoch, loss, learning_rate):
+    """What TensorBoard shows while the autoencoders are trained."""
+    board.add_scalar(f"loss/autoencoder {autoencoder}", loss, epoch)
+    board.add_scalar(f"learning rate/autoencoder {autoencoder}", learning_rate, epoch)
+    board.flush()
+
+
+def log_projection(board, model, data):
+    """The latent space of some points, with clusters and classes, for TensorBoard's projector."""
+    import numpy as np
+
+    some = np.random.default_rng(model.random_state).permutation(len(data.x))[:N_TSNE]
+    columns = clusters_table(data, model.labels_, None).iloc[some].reset_index().astype(str)
+    board.add_embedding(
+        model.latent_[some], columns.to_numpy().tolist(), metadata_header=list(columns), tag="latent space"
+    )
+    board.close()
+
+
+def load(parser, args):
+    """The dataset of the command line."""
+    try:
+        return datasets.load(args.dataset, args.data_dir, args.label_column, args.image_size, args.grayscale)
+    except datasets.DatasetError as error:
+        parser.error(str(error))
+
+
+def predict(argv):
+    """`n2d.py predict`: a table with the cluster of each point."""
+    parser = build_predict_parser()
+    args = parser.parse_args(argv)
+    data = load(parser, args)
+    make_folder(parser, "out", args.out.parent)
+
+    from pipeline import N2D, ModelError
+
+    try:
+        model = N2D.load(args.model_dir)
+    except ModelError as error:
+        parser.error(str(error))
+    if data.x.shape[1] != model.n_features_in_:
+        parser.error(f"{args.dataset} must have the model's {model.n_features_in_} features, got {data.x.shape[1]}")
+    labels = model.predict(data.x)
+    confidence = model.predict_proba(data.x).max(axis=1) if hasattr(model, "predict_proba") else None
+    clusters_table(data, labels, confidence).to_csv(args.out, index_label="index")
+    print(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}")
+    if data.y is not None:
+        import metrics
+
+        print(score_line("clusters of the saved model", metrics.scores(data.y, labels)))
 
 
 def keep_weights(model, args, name="weights.safetensors"):
@@ -295,7 +442,7 @@ def keep_weights(model, args, name="weights.safetensors"):
     from models import save_weights
 
     provenance = {
-        "dataset": args.dataset,
+        "dataset": args.name,
         "epochs": args.pretrain_epochs,
         "architecture": args.architecture,
         "batch_size": model.batch_size_,
@@ -314,22 +461,45 @@ def versions():
     return {library: version(library) for library in LIBRARIES}
 
 
+def clusters_table(data, labels, confidence):
+    """A row a sample: its cluster, and what else is known of it."""
+    import numpy as np
+    import pandas as pd
+
+    columns = {"cluster": labels, "confidence": confidence}
+    if data.y is not None:
+        columns["label"] = np.array(data.label_names)[data.y]
+    if data.sample_names is not None:
+        columns["name"] = data.sample_names
+    return pd.DataFrame({name: column for name, column in columns.items() if column is not None})
+
+
 def report(model, data, args):
     """Scores on screen; scores, clusters, arrays and pictures in the save folder."""
     import numpy as np
     import pandas as pd
 
+    import clustering
     import metrics
+    import pipeline
 
-    names = np.array(data.label_names)
-    scores = metrics.scores(data.y, model.labels_)
-    pd.DataFrame({"cluster": model.labels_, "label": names[data.y]}).to_csv(
-        args.save_dir / "clusters.csv", index_label="index"
-    )
+    confidence = clustering.confidence(model.clusterer_, model.embedding_, model.labels_)
+    clusters = clusters_table(data, model.labels_, confidence)
+    clusters.to_csv(args.save_dir / "clusters.csv", index_label="index", float_format="%.4f")
     losses = [(i, e, loss) for i, run in enumerate(model.history_) for e, loss in enumerate(run, start=1)]
     pd.DataFrame(losses, columns=["autoencoder", "epoch", "loss"]).to_csv(args.save_dir / "history.csv", index=False)
     np.save(args.save_dir / "latent.npy", model.latent_)
     np.save(args.save_dir / "embedding.npy", model.embedding_)
+    if args.n_clusters == "auto":
+        pd.DataFrame(model.scan_).to_csv(args.save_dir / "n_clusters.csv", index=False)
+        print(f"{model.n_clusters_} clusters: the halves of the data agree on them best")
+    if data.y is None:
+        scores = pipeline.unlabelled(model)
+        print_unlabelled(scores)
+    else:
+        scores = metrics.scores(data.y, model.labels_)
+        print(f"\n{'':<34}    ACC    NMI    ARI")
+        print(score_line(f"N2D: autoencoder, {args.manifold_learner}, {args.cluster}", scores))
     record = {
         **scores,
         "modularity": model.modularity_,
@@ -338,26 +508,19 @@ def report(model, data, args):
         "versions": versions(),
     }
     (args.save_dir / "metrics.json").write_text(json.dumps(record, indent=2, default=str) + "\n")
-
-    print(f"\n{'':<34}    ACC    NMI    ARI")
-    print(score_line(f"N2D: autoencoder, {args.manifold_learner}, {args.cluster}", scores))
+    if args.refine is not None:
+        history = pd.DataFrame(model.refine_history_, index=range(1, len(model.refine_history_) + 1))
+        history.to_csv(args.save_dir / "refinement.csv", index_label="epoch")
     staged = args.architecture is not None or args.refine is not None
-    if staged:
-        from pipeline import stages
-
+    if staged and data.y is not None:
         rows = []
-        for row in stages(model, data.x, data.y):
+        for row in pipeline.stages(model, data.x, data.y):
             rows.append(row)
             print(score_line(f"{row['space']}, {row['method']}", row))
         pd.DataFrame(rows).to_csv(args.save_dir / "stages.csv", index=False)
-        if args.refine is not None:
-            history = pd.DataFrame(model.refine_history_, index=range(1, len(model.refine_history_) + 1))
-            history.to_csv(args.save_dir / "refinement.csv", index_label="epoch")
     if args.eval_all:
-        from pipeline import compare
-
         rows, maps = [], {}
-        for row, embedding in compare(model, data.x, data.y):
+        for row, embedding in pipeline.compare(model, data.x, data.y):
             rows.append(row)
             maps[f"{row['input']}, {row['manifold']}"] = embedding
             print(score_line(f"{row['input']}, {row['manifold']}, {row['cluster']}", row))
@@ -365,9 +528,9 @@ def report(model, data, args):
         if args.visualize:
             import visualize
 
-            visualize.grid(maps, data.y, data.label_names, args.save_dir / "eval_all.png", title=args.dataset)
+            visualize.grid(maps, data.y, data.label_names, args.save_dir / "eval_all.png", title=args.name)
     if args.visualize:
-        draw(model, data, args, scores)
+        draw(model, data, args, scores, confidence)
         if staged:
             draw_stages(model, data, args)
     print(f"\nwritten to {args.save_dir}{os.sep}: {', '.join(sorted(path.name for path in args.save_dir.iterdir()))}")
@@ -378,30 +541,57 @@ def score_line(name, scores):
     return f"{name:<34} {scores['acc']:6.3f} {scores['nmi']:6.3f} {scores['ari']:6.3f}"
 
 
-def draw(model, data, args, scores):
-    """The same map twice: coloured by class, and by cluster."""
+def print_unlabelled(figures):
+    """What is known without classes, on screen."""
+    print()
+    for name, meaning in (
+        ("agreement", "adjusted Rand index with the clusters of another map and mixture of the same latent space"),
+        ("modularity", "how well the neighbour graph of the latent space supports the clusters"),
+        ("silhouette", "of the clusters in the embedding, on at most 5,000 points"),
+        ("log_likelihood", "of the mixture, mean over the points"),
+    ):
+        if figures[name] is not None:
+            print(f"{name.replace('_', '-'):<15} {figures[name]:7.3f}   {meaning}")
+    print(f"{'sizes':<15} {' '.join(map(str, figures['sizes']))}")
+
+
+def draw(model, data, args, scores, confidence):
+    """The same map twice, coloured by class and by cluster; the clusters' members; and a page to explore them."""
     import metrics
     import visualize
 
     what = f"{args.manifold_learner} of the autoencoder's latent space"
-    figures = f"ACC {scores['acc']:.3f}   NMI {scores['nmi']:.3f}   ARI {scores['ari']:.3f}"
-    match, _ = metrics.match_labels(data.y, model.labels_)
-    clusters, cluster_names = visualize.matched_names(model.labels_, match, data.label_names)
-    pictures = {
-        f"{args.dataset}-n2d.png": ("true classes", data.y, data.label_names),
-        f"{args.dataset}-n2d-predicted.png": ("clusters, named after the matched class", clusters, cluster_names),
-    }
+    clusters, cluster_names = model.labels_, [f"cluster {i}" for i in range(model.n_clusters_)]
+    pictures = {f"{args.name}-n2d.png": ("clusters", clusters, cluster_names)}
+    if data.y is not None:
+        what += f"   ACC {scores['acc']:.3f}   NMI {scores['nmi']:.3f}   ARI {scores['ari']:.3f}"
+        match, _ = metrics.match_labels(data.y, model.labels_)
+        clusters, cluster_names = visualize.matched_names(model.labels_, match, data.label_names)
+        pictures = {
+            f"{args.name}-n2d.png": ("true classes", data.y, data.label_names),
+            f"{args.name}-n2d-predicted.png": ("clusters, named after the matched class", clusters, cluster_names),
+        }
+        visualize.confusion(
+            data.y, clusters, data.label_names, cluster_names, args.save_dir / "confusion.png", title=args.name
+        )
     for file, (colouring, groups, names) in pictures.items():
         visualize.scatter(
             model.embedding_,
             groups,
             names,
             args.save_dir / file,
-            title=f"{args.dataset}: {colouring}",
-            subtitle=f"{what}   {figures}",
+            title=f"{args.name}: {colouring}",
+            subtitle=what,
             max_points=args.max_points,
             seed=args.seed,
         )
+    if any(model.history_):
+        visualize.losses(model.history_, args.save_dir / "history.png", title=f"{args.name}: reconstruction loss")
+    if args.n_clusters == "auto":
+        visualize.scan(model.scan_, model.n_clusters_, args.save_dir / "n_clusters.png", title=args.name)
+    shown = {"names": cluster_names, "confidence": confidence, "title": args.name}
+    visualize.members(data, model.embedding_, clusters, args.save_dir / "clusters.png", **shown)
+    visualize.explore(data, model.embedding_, clusters, args.save_dir / "explore.html", seed=args.seed, **shown)
 
 
 def draw_stages(model, data, args):
@@ -414,6 +604,9 @@ def draw_stages(model, data, args):
 
     rng = np.random.default_rng(args.seed)
     some = rng.choice(len(data.x), min(N_TSNE, len(data.x)), replace=False)
+    groups, names, colouring = data.y, data.label_names, "class"
+    if data.y is None:
+        groups, names, colouring = model.labels_, [f"cluster {i}" for i in range(model.n_clusters_)], "cluster"
     spaces = {"raw": ("as published", data.x), "autoencoder": ("latent space of the autoencoder", model.latent_)}
     if args.refine is not None:
         spaces["autoencoder"] = spaces["autoencoder"][0], model.pretrained_latent_
@@ -422,24 +615,24 @@ def draw_stages(model, data, args):
         learner = manifold.manifold_learner("tSNE", random_state=args.seed)
         visualize.scatter(
             learner.fit_transform(space[some]),
-            data.y[some],
-            data.label_names,
+            groups[some],
+            names,
             args.save_dir / f"{name}.png",
-            title=f"{args.dataset}: {what}",
-            subtitle=f"t-SNE of {len(some):,} points, {space.shape[1]} dimensions, coloured by class",
+            title=f"{args.name}: {what}",
+            subtitle=f"t-SNE of {len(some):,} points, {space.shape[1]} dimensions, coloured by {colouring}",
             seed=args.seed,
         )
     if data.image_shape is not None:
-        images = data.x[some[:12]]
+        images = model.scaled(data.x[some[:12]])
         decoded = training.reconstruct(model.autoencoder_, images)[0]
         visualize.reconstructions(images, decoded, data.image_shape, args.save_dir / "reconstructions.png")
     if args.refine is not None:
         visualize.evolution(
             model.evolution_,
-            data.y[model.tracked_],
-            data.label_names,
+            groups[model.tracked_],
+            names,
             args.save_dir / "evolution.gif",
-            title=f"{args.dataset}: latent space, {args.refine} refinement, coloured by class",
+            title=f"{args.name}: latent space, {args.refine} refinement, coloured by {colouring}",
         )
 
 

@@ -1,15 +1,24 @@
 """N2D as a scikit-learn estimator: autoencode, embed, cluster."""
 
+import copy
+import json
 import numbers
+import os
 import re
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClusterMixin
+import safetensors.numpy
+from safetensors import SafetensorError
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.metrics import adjusted_rand_score
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 import clustering
 import manifold
@@ -19,18 +28,34 @@ import refine
 import training
 
 N_TRACKED = 1000  # points whose way through the refinement is kept for its picture
+LATENT_DIMS = 10  # if the number of clusters is not known
+MAX_CLUSTERS = 20  # that 'auto' tries
+SCALES = ("none", "minmax", "standard", "255")
+STATE = ("offset", "factor", "latent", "embedding", "labels")  # arrays of a saved model, with a trailing underscore
 
 
-class N2D(ClusterMixin, BaseEstimator):
+class ModelError(ValueError):
+    """A folder that holds no saved model, or a damaged one."""
+
+
+def _gives_probabilities(model):
+    return model.cluster == "GMM"
+
+
+class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
     """(Not Too) Deep clustering.
 
     Train an autoencoder on the data, refine it with a clustering loss if asked to, learn the manifold of its latent
-    space, cluster the manifold.
+    space, cluster the manifold. New points are encoded, placed on the manifold between their nearest neighbours in the
+    latent space, and go to the cluster that they lie in.
 
     Parameters
     ----------
-    n_clusters : int
-        Number of clusters, and of latent dimensions of the paper's autoencoder.
+    n_clusters : int or 'auto'
+        Number of clusters, and of latent dimensions of the paper's autoencoder. 'auto': 10 latent dimensions, and the
+        number between 2 and 20 for which mixtures of the embedding's halves agree, see `clustering.scan`.
+    scale : {'none', 'minmax', 'standard', '255'}
+        What is done to the features first: nothing; each to [0, 1], or to mean 0 and variance 1; all divided by 255.
     architecture : str or None
         FILE, FILE:INDEX or FILE:NAME of an autoencoder described in JSON, see `models.read_architecture`; None is the
         paper's.
@@ -66,12 +91,19 @@ class N2D(ClusterMixin, BaseEstimator):
         An int makes every stage deterministic.
     verbose : bool
         Show progress, and the time of each stage.
+    callback : callable or None
+        Called after every epoch of the training with the autoencoder's number from 1, the epoch, its loss and its
+        learning rate.
 
     Attributes
     ----------
     autoencoder_ : models.Ensemble
+    offset_, factor_ : ndarray of float32, shape (n_features,), or scalars
+        The autoencoder sees ``(x - offset_) * factor_``.
     history_ : list of lists of float
         Reconstruction loss of each epoch, for each autoencoder; empty if the weights were loaded.
+    n_iter_ : int
+        Epochs that each autoencoder was trained for here.
     batch_size_ : int
         Of the training.
     refine_history_ : list of dict
@@ -82,8 +114,11 @@ class N2D(ClusterMixin, BaseEstimator):
         The latent space before the refinement. Only with `refine`.
     latent_ : ndarray of float32, shape (n_samples, n_latent)
         n_latent is n_autoencoders times the latent dimensions of one.
-    embedding_ : ndarray of float64, shape (n_samples, n_components)
+    embedding_ : ndarray of float32, shape (n_samples, n_components)
     labels_ : ndarray of int, shape (n_samples,)
+    n_clusters_ : int
+    scan_ : list of dict
+        With n_clusters='auto': the figures of each number that was tried, see `clustering.scan`.
     manifold_, clusterer_ : fitted scikit-learn estimators
     graph_ : sparse matrix of shape (n_samples, n_samples), or None
         UMAP's neighbour graphs of the latent space, each of total weight 1, added up over `n_neighbors`; None with
@@ -91,7 +126,7 @@ class N2D(ClusterMixin, BaseEstimator):
     modularity_ : float or None
         How well that graph supports the clusters, see `clustering.modularity`.
     seconds_ : dict
-        Wall-clock time of the stages 'pretrain', 'refine', 'encode', 'neighbours', 'manifold' and 'cluster'.
+        Wall-clock time of the stages 'pretrain', 'refine', 'encode', 'neighbours', 'manifold', 'scan' and 'cluster'.
 
     References
     ----------
@@ -103,6 +138,7 @@ class N2D(ClusterMixin, BaseEstimator):
         self,
         n_clusters=10,
         *,
+        scale="none",
         architecture=None,
         n_autoencoders=4,
         pretrain_epochs=50,
@@ -124,8 +160,10 @@ class N2D(ClusterMixin, BaseEstimator):
         gmm_restarts=100,
         random_state=None,
         verbose=False,
+        callback=None,
     ):
         self.n_clusters = n_clusters
+        self.scale = scale
         self.architecture = architecture
         self.n_autoencoders = n_autoencoders
         self.pretrain_epochs = pretrain_epochs
@@ -147,27 +185,94 @@ class N2D(ClusterMixin, BaseEstimator):
         self.gmm_restarts = gmm_restarts
         self.random_state = random_state
         self.verbose = verbose
+        self.callback = callback
 
     def fit(self, x, y=None):
         """Cluster x, array-like of shape (n_samples, n_features). y is ignored."""
         return self.fit_autoencoder(x).fit_refinement(x).fit_clusters(x)
 
+    def fit_transform(self, x, y=None):
+        """Cluster x and return `embedding_`. y is ignored."""
+        return self.fit(x).embedding_
+
+    def transform(self, x):
+        """Embed points, each between its nearest neighbours in the latent space.
+
+        Parameters
+        ----------
+        x : array-like of shape (n_points, n_features)
+            Points of the fit get their place in `embedding_`, up to rounding.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_points, n_components)
+        """
+        check_is_fitted(self)
+        latent = training.encode(self.autoencoder_, self.scaled(x))
+        if self.manifold_learner == "none":
+            return latent
+        return manifold.place(latent, self.latent_, self.embedding_, self.metric)
+
+    def predict(self, x):
+        """The clusters of points, array-like of shape (n_points, n_features): ndarray of int, shape (n_points,)."""
+        embedding = self.transform(x).astype(np.float64)
+        if hasattr(self.clusterer_, "predict"):
+            return self.clusterer_.predict(embedding)
+        # spectral clustering knows its own points alone
+        return KNeighborsClassifier(n_neighbors=1).fit(self.embedding_, self.labels_).predict(embedding)
+
+    @available_if(_gives_probabilities)
+    def predict_proba(self, x):
+        """How sure the mixture is of each cluster: ndarray of float, shape (n_points, n_clusters), rows sum to 1."""
+        embedding = self.transform(x).astype(np.float64)
+        return self.clusterer_.predict_proba(embedding)
+
+    def inverse_transform(self, embedding):
+        """What lies at places of the embedding: their neighbours' mean latent point, decoded.
+
+        Parameters
+        ----------
+        embedding : array-like of shape (n_points, n_components)
+
+        Returns
+        -------
+        ndarray of float32, shape (n_points, n_features)
+            In the units of the data, the mean over the autoencoders.
+
+        Raises
+        ------
+        ModelError
+            If the autoencoder comes from a small copy of its weights, which has no decoder.
+        """
+        check_is_fitted(self)
+        if not self.autoencoder_.decodes:
+            raise ModelError("the weights are a small copy without a decoder: nothing can be decoded")
+        latent = np.asarray(embedding, dtype=np.float32)
+        if self.manifold_learner != "none":
+            latent = manifold.place(latent, self.embedding_, self.latent_)
+        return training.decode(self.autoencoder_, latent) / self.factor_ + self.offset_
+
     def fit_autoencoder(self, x):
         """First stage of `fit`: train the autoencoder, or load its weights."""
-        x = validate_data(self, x, dtype=np.float32, order="C")
+        x = validate_data(self, x, dtype=np.float32, order="C", ensure_min_samples=2)
+        n_latent = LATENT_DIMS if self.n_clusters == "auto" else self.n_clusters
+        if not 1 <= n_latent <= len(x):
+            raise ValueError(f"n_clusters must be 1 to {len(x)}, the number of samples, got {self.n_clusters}")
+        self.offset_, self.factor_ = offset_and_factor(x, self.scale)
+        x = self.scaled(x)
         self.seconds_ = {}
         is_seed = isinstance(self.random_state, numbers.Integral)
         self._seed = self.random_state if is_seed else check_random_state(self.random_state).randint(2**31 - 1)
-        network = (x.shape[1], *models.HIDDEN_DIMS, self.n_clusters)
+        self.network_ = (x.shape[1], *models.HIDDEN_DIMS, n_latent)
         self.batch_size_ = self.batch_size or 256
         if self.architecture is not None:
-            network = models.read_architecture(self.architecture)
-            self.batch_size_ = self.batch_size or network.batch_size
-        self.history_ = []
+            self.network_ = models.read_architecture(self.architecture)
+            self.batch_size_ = self.batch_size or self.network_.batch_size
+        self.history_, self.n_iter_ = [], 0
         if self.ae_weights is not None:
-            ensemble, _ = models.load_weights(self.ae_weights, network)
+            ensemble, _ = models.load_weights(self.ae_weights, self.network_)
         else:
-            ensemble = models.Ensemble(network, self.n_autoencoders, seed=self._seed)
+            ensemble = models.Ensemble(self.network_, self.n_autoencoders, seed=self._seed)
         self.autoencoder_ = ensemble.to(self.device)
         if ensemble[0].n_features != x.shape[1]:
             raise models.ArchitectureError(
@@ -186,15 +291,19 @@ class N2D(ClusterMixin, BaseEstimator):
                     seed=seed,
                     verbose=self.verbose,
                     description=f"autoencoder {i}/{self.n_autoencoders}",
+                    callback=self.callback and partial(self.callback, i),
                 )
                 self.history_.append(losses)
+        self.n_iter_ = self.pretrain_epochs
         return self
 
     def fit_refinement(self, x):
         """Second stage of `fit`, if there is a clustering loss: train the autoencoder with it."""
         if self.refine is None:
             return self
-        x = validate_data(self, x, dtype=np.float32, order="C", reset=False)
+        if self.n_clusters == "auto":
+            raise ValueError("n_clusters must be a number with refine: its loss has a centre for each cluster")
+        x = self.scaled(x)
         with self._stage("encode", "before the refinement"):
             self.pretrained_latent_ = training.encode(self.autoencoder_, x)
         rng = np.random.default_rng(self._seed)
@@ -219,7 +328,8 @@ class N2D(ClusterMixin, BaseEstimator):
 
     def fit_clusters(self, x):
         """Last stage of `fit`: encode x, embed its latent space, cluster the embedding."""
-        x = validate_data(self, x, dtype=np.float32, order="C", reset=False)
+        x = self.scaled(x)
+        self.n_clusters_ = None if self.n_clusters == "auto" else self.n_clusters
         n_latent = sum(member.n_latent for member in self.autoencoder_)
         with self._stage("encode", f"{x.shape[1]} -> {n_latent} dimensions"):
             self.latent_ = training.encode(self.autoencoder_, x)
@@ -249,23 +359,111 @@ class N2D(ClusterMixin, BaseEstimator):
             )
             description = f"{latent.shape[1]} -> {self.n_components} dimensions, {n_neighbors} neighbours"
             with self._stage("manifold", f"{self.manifold_learner}, {description}"):
-                # the mixture's covariances can come out singular in UMAP's float32
-                embeddings.append(learner.fit_transform(latent).astype(np.float64))
+                embeddings.append(learner.fit_transform(latent).astype(np.float32))
             learners.append(learner)
         graph = None
         if self.manifold_learner == "UMAP":
             graph = sum(learner.graph_ / learner.graph_.sum() for learner in learners)
+        if self.n_clusters_ is None:
+            numbers = range(2, min(MAX_CLUSTERS, len(latent) // 4) + 1)
+            with self._stage("scan", f"{numbers[0]} to {numbers[-1]} clusters"):
+                self.scan_, self.n_clusters_ = clustering.scan(embeddings[0], numbers, random_state=self._seed)
         best = None
         for learner, embedding, n_neighbors in zip(learners, embeddings, sizes):
-            with self._stage("cluster", f"{self.cluster}, {self.n_clusters} clusters, {n_neighbors} neighbours"):
+            with self._stage("cluster", f"{self.cluster}, {self.n_clusters_} clusters, {n_neighbors} neighbours"):
                 clusterer, labels = clustering.fit(self.cluster, embedding, graph=graph, **self._clusterer_settings())
             modularity = None if graph is None else clustering.modularity(graph, labels)
             if best is None or modularity > best[0]:
                 best = modularity, learner, embedding, clusterer, labels
         return graph, best
 
+    def save(self, folder):
+        """Write the fitted model to a folder, which `load` reads: JSON and safetensors, no code, no pickles.
+
+        `model.json` holds the parameters, `autoencoder.safetensors` the network and `state.safetensors` the samples'
+        latent space and embedding, their labels and the clusters. What only the fit needed stays behind: `graph_`,
+        `manifold_`, and the records of the refinement.
+        """
+        check_is_fitted(self)
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "model.json").unlink(missing_ok=True)  # it comes last, and only with it is a model whole
+        models.save_weights(self.autoencoder_, folder / "autoencoder.safetensors")
+        state = {f"{name}_": np.asarray(getattr(self, f"{name}_")) for name in STATE}
+        state |= {f"clusterer_.{name}": getattr(self.clusterer_, name) for name in clustering.STATE[self.cluster]}
+        safetensors.numpy.save_file(
+            {k: np.ascontiguousarray(v) for k, v in state.items()}, folder / "state.safetensors"
+        )
+        network = self.network_
+        record = {
+            "format": 1,
+            "parameters": self.get_params() | dict.fromkeys(("ae_weights", "architecture", "callback")),
+            "network": network.model_dump(mode="json") if isinstance(network, models.Architecture) else network,
+            "feature_names": getattr(self, "feature_names_in_", np.array([])).tolist(),
+            "n_clusters": self.n_clusters_,
+            "modularity": self.modularity_,
+            "n_iter": self.n_iter_,
+            "batch_size": self.batch_size_,
+        }
+        partial = folder / "model.json.part"
+        partial.write_text(json.dumps(record, indent=2) + "\n")
+        os.replace(partial, folder / "model.json")
+
+    @classmethod
+    def load(cls, folder, device="cpu"):
+        """The model that `save` wrote to a folder, ready to predict.
+
+        Parameters
+        ----------
+        folder : path-like
+        device : str
+            Where the autoencoder is to live.
+
+        Raises
+        ------
+        ModelError
+            If the folder holds no model, or a damaged one.
+        """
+        folder = Path(folder)
+        try:
+            record = json.loads((folder / "model.json").read_text())
+            state = safetensors.numpy.load_file(folder / "state.safetensors")
+            model = cls(**{**record["parameters"], "device": device})
+            network = record["network"]
+            model.network_ = models.Architecture.model_validate(network) if isinstance(network, dict) else network
+            model.autoencoder_, _ = models.load_weights(folder / "autoencoder.safetensors", model.network_)
+            for name in STATE:
+                setattr(model, f"{name}_", state.pop(f"{name}_"))
+            arrays = {name.removeprefix("clusterer_."): array for name, array in state.items()}
+            model.clusterer_ = clustering.restore(model.cluster, arrays)
+            if record["feature_names"]:
+                model.feature_names_in_ = np.array(record["feature_names"], dtype=object)
+            model.modularity_, model.n_iter_ = record["modularity"], record["n_iter"]
+            model.n_clusters_, model.batch_size_ = record["n_clusters"], record["batch_size"]
+        except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
+            raise ModelError(f"{folder} does not hold a saved model ({error})") from error
+        model.autoencoder_.to(device)
+        model.n_features_in_ = model.autoencoder_[0].n_features
+        model.history_ = []
+        return model
+
+    def __sklearn_tags__(self):
+        """What scikit-learn should know about the estimator."""
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []  # float32, whatever comes in
+        return tags
+
+    @property
+    def _n_features_out(self):
+        return self.embedding_.shape[1]
+
+    def scaled(self, x):
+        """x, array-like of shape (n_samples, n_features), checked and in float32, as the autoencoder sees it."""
+        x = validate_data(self, x, dtype=np.float32, order="C", reset=False)
+        return x if self.scale == "none" else (x - self.offset_) * self.factor_
+
     def _clusterer_settings(self):
-        return {"n_clusters": self.n_clusters, "restarts": self.gmm_restarts, "random_state": self._seed}
+        return {"n_clusters": self.n_clusters_, "restarts": self.gmm_restarts, "random_state": self._seed}
 
     @contextmanager
     def _stage(self, name, description):
@@ -275,6 +473,45 @@ class N2D(ClusterMixin, BaseEstimator):
         self.seconds_[name] = self.seconds_.get(name, 0.0) + seconds
         if self.verbose:
             print(f"{name:<10} {seconds:8.1f} s   {description}", flush=True)
+
+
+def offset_and_factor(x, scale):
+    """What `N2D`'s parameter `scale` makes of x, ndarray (n_samples, n_features): arrays for (x - offset) * factor."""
+    if scale == "none":
+        return np.float32(0), np.float32(1)
+    if scale == "255":
+        return np.float32(0), np.float32(1 / 255)
+    if scale == "minmax":
+        offset, spread = x.min(axis=0), np.ptp(x, axis=0)
+    elif scale == "standard":
+        offset, spread = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
+    else:
+        raise ValueError(f"scale must be one of {', '.join(SCALES)}, got {scale!r}")
+    spread = np.where(spread > 0, spread, 1)  # a constant feature says nothing
+    return offset.astype(np.float32), (1 / spread).astype(np.float32)
+
+
+def unlabelled(model):
+    """What can be said of a fitted model's clusters without labels.
+
+    Returns
+    -------
+    figures : dict
+        'agreement': adjusted Rand index with the clusters that another seed's manifold and clusterer find in the same
+        latent space; 'modularity'; 'silhouette' in the embedding, on at most 5,000 points (None if there is one cluster
+        alone); 'log_likelihood' of the points under the mixture, mean, None without one; 'sizes' of the clusters.
+    """
+    other = copy.copy(model).set_params(random_state=model._seed + 1)
+    other._seed, other.seconds_ = model._seed + 1, {}
+    labels = other._embed_and_cluster(model.latent_)[1][-1]
+    embedding = model.embedding_.astype(np.float64)
+    return {
+        "agreement": float(adjusted_rand_score(model.labels_, labels)),
+        "modularity": model.modularity_,
+        "silhouette": metrics.silhouette(embedding, model.labels_, model._seed),
+        "log_likelihood": float(model.clusterer_.score(embedding)) if model.cluster == "GMM" else None,
+        "sizes": np.bincount(model.labels_, minlength=model.n_clusters_).tolist(),
+    }
 
 
 def stages(model, x, y):
@@ -353,7 +590,7 @@ def compare(model, x, y):
                 random_state=model._seed,
                 knn=knn,
             )
-            embedding = learner.fit_transform(points).astype(np.float64)
+            embedding = learner.fit_transform(points).astype(np.float32)
             manifold_s, manifold_mb = time.perf_counter() - start, _peak_rss_mb()
             trust = metrics.trustworthiness(points, embedding, model._seed)
             for cluster in clustering.CLUSTERERS:

@@ -57,6 +57,7 @@ def pretrain(
     seed=0,
     verbose=False,
     description="autoencoder",
+    callback=None,
 ):
     """Train an autoencoder to reconstruct x: mean squared error, Adam, shuffled mini-batches.
 
@@ -76,6 +77,8 @@ def pretrain(
         Show a progress bar with loss and time left.
     description : str
         What the progress bar calls the model.
+    callback : callable or None
+        Called after every epoch with its number from 1, its loss and its learning rate.
 
     Returns
     -------
@@ -104,6 +107,8 @@ def pretrain(
             total += loss.detach() * len(batch)
         history.append(total.item() / len(x))
         progress.set_postfix(loss=f"{history[-1]:.5f}")
+        if callback is not None:
+            callback(len(history), history[-1], optimizer.param_groups[0]["lr"])
     model.eval()
     return history
 
@@ -113,6 +118,14 @@ def encode(model, x, batch_size=512):
     """Map x, float32 (n_samples, n_features), to its latent space, float32 (n_samples, n_latent), by `model.encode`."""
     device = next(model.parameters()).device
     return torch.cat([model.encode(batch.to(device)).cpu() for batch in torch.as_tensor(x).split(batch_size)]).numpy()
+
+
+@torch.no_grad()
+def decode(ensemble, latent, batch_size=512):
+    """Map joint latent points, float32 (n_samples, n_latent), to the mean of their reconstructions by the members."""
+    device = next(ensemble.parameters()).device
+    batches = torch.as_tensor(latent).split(batch_size)
+    return torch.cat([ensemble.decode(batch.to(device)).mean(dim=0).cpu() for batch in batches]).numpy()
 
 
 @torch.no_grad()

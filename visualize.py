@@ -1,6 +1,10 @@
-"""Pictures of embeddings, of reconstructions, and of a latent space on its way."""
+"""Pictures of embeddings, clusters and reconstructions, of a latent space on its way, and a page to explore a map."""
 
+import base64
+import html
+import io
 import math
+from pathlib import Path
 
 import matplotlib
 
@@ -11,6 +15,7 @@ import numpy as np
 from matplotlib import patheffects
 from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 
 def scatter(embedding, groups, names, path, *, title, subtitle="", max_points=100_000, seed=0):
@@ -94,13 +99,13 @@ def reconstructions(x, reconstruction, image_shape, path):
     ----------
     x, reconstruction : ndarray of shape (n_images, n_features)
     image_shape : tuple of int
-        (height, width)
+        (height, width) or (channels, height, width)
     path : path-like
     """
     figure, axes = plt.subplots(2, len(x), figsize=(0.9 * len(x) + 1, 2.2), layout="constrained", squeeze=False)
     for row, images, name in zip(axes, (x, reconstruction), ("original", "decoded")):
         for axis, image in zip(row, images):
-            axis.imshow(image.reshape(image_shape), cmap="gray_r", vmin=x.min(), vmax=x.max())
+            axis.imshow(as_picture(image, image_shape, x.min(), x.max()), cmap="gray", vmin=0, vmax=255)
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
         row[0].set_ylabel(name)
@@ -146,6 +151,262 @@ def evolution(frames, groups, names, path, *, title, fps=5):
     pause = [0] * fps + list(range(n_frames)) + [n_frames - 1] * 2 * fps  # time to look at the first and the last
     FuncAnimation(figure, show, pause).save(path, PillowWriter(fps), dpi=90)
     plt.close(figure)
+
+
+def losses(history, path, *, title):
+    """Draw the training loss of every autoencoder, lists of one number an epoch, and write it as a PNG."""
+    figure, axes = plt.subplots(figsize=(7.2, 4), layout="constrained")
+    for i, (run, color) in enumerate(zip(history, palette(len(history))), start=1):
+        axes.plot(range(1, len(run) + 1), run, color=color, marker="o" if len(run) == 1 else None, label=f"{i}")
+    axes.set(xlabel="epoch", ylabel="mean squared error", yscale="log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    if len(history) > 1:
+        axes.legend(title="autoencoder", frameon=False)
+    figure.suptitle(title, size=13)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def scan(rows, chosen, path, *, title):
+    """Draw what `clustering.scan` found for each number of clusters, and write it as a PNG."""
+    figure, axes = plt.subplots(2, 1, figsize=(7.2, 5), sharex=True, layout="constrained")
+    numbers = [row["n_clusters"] for row in rows]
+    names = {"stability": "agreement of halves (ARI)", "bic": "BIC per sample"}
+    for axis, (name, label), color in zip(axes, names.items(), palette(2)):
+        axis.plot(numbers, [row[name] for row in rows], color=color, marker="o")
+        axis.axvline(chosen, color="black", linestyle=":")
+        axis.set_ylabel(label)
+        axis.grid(alpha=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[1].set(xlabel="clusters", xticks=numbers)
+    figure.suptitle(f"{title}: {chosen} clusters", size=13)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def confusion(classes, clusters, class_names, cluster_names, path, *, title):
+    """Draw how many samples of each class are in each cluster, and write it as a PNG.
+
+    Parameters
+    ----------
+    classes, clusters : ndarray of int, shape (n_samples,)
+        Index into the names.
+    class_names, cluster_names : sequence of str
+    path : path-like
+    title : str
+    """
+    table = np.zeros((len(class_names), len(cluster_names)), dtype=int)
+    np.add.at(table, (classes, clusters), 1)
+    size = 2.4 + 0.5 * max(table.shape)
+    figure, axes = plt.subplots(figsize=(size + 0.8, size), layout="constrained")
+    share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(table):
+        if count:
+            color = "white" if share[row, column] > 0.5 else "black"
+            axes.text(column, row, f"{count:,}", ha="center", va="center", size=7, color=color)
+    axes.set_xticks(range(len(cluster_names)), cluster_names, rotation=45, ha="right")
+    axes.set_yticks(range(len(class_names)), class_names)
+    axes.set(xlabel="cluster, named after the matched class", ylabel="true class")
+    axes.spines[:].set_visible(False)
+    figure.suptitle(title, size=13)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def members(data, embedding, groups, path, *, names, confidence, title, n_members=10):
+    """Draw what the clusters hold, and write it as a PNG.
+
+    Of images the most typical members of each cluster, nearest to its median in the embedding, and the least certain
+    ones. Of a table each cluster's mean of the features that differ most between the clusters.
+
+    Parameters
+    ----------
+    data : datasets.Dataset
+    embedding : ndarray, shape (n_samples, n_components)
+    groups : ndarray of int, shape (n_samples,)
+        Index into `names`.
+    path : path-like
+    names : sequence of str
+    confidence : ndarray of float, shape (n_samples,)
+    title : str
+    n_members : int
+    """
+    present = [group for group in range(len(names)) if np.any(groups == group)]
+    if data.image_shape is None:
+        return _profiles(data, groups, present, path, names=names, title=title)
+    height, width = data.image_shape[-2:]
+    low, high = data.x.min(), data.x.max()
+    figsize = (2 * n_members * 0.5 + 2, len(present) * 0.5 * height / width + 1.2)
+    figure, axes = plt.subplots(len(present), 2, figsize=figsize, layout="constrained", squeeze=False)
+    for row, group in zip(axes, present):
+        inside = np.flatnonzero(groups == group)
+        distance = np.linalg.norm(embedding[inside] - np.median(embedding[inside], axis=0), axis=1)
+        for axis, order in zip(row, (distance, confidence[inside])):
+            strip = [as_picture(data.x[i], data.image_shape, low, high) for i in inside[np.argsort(order)[:n_members]]]
+            strip += [np.full_like(strip[0], 255)] * (n_members - len(strip))
+            axis.imshow(np.concatenate(strip, axis=1), cmap="gray", vmin=0, vmax=255)
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+        row[0].set_ylabel(names[group], rotation=0, ha="right", va="center")
+    axes[0, 0].set_title("most typical", size=10)
+    axes[0, 1].set_title("least certain", size=10)
+    figure.suptitle(title, size=13)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def _profiles(data, groups, present, path, *, names, title, n_features=30):
+    means = np.stack([data.x[groups == group].mean(axis=0) for group in present])
+    deviation = data.x.std(axis=0)
+    profile = (means - data.x.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+    shown = np.sort(np.argsort(-profile.std(axis=0), kind="stable")[:n_features])
+    features = data.feature_names or [f"feature {i}" for i in range(data.x.shape[1])]
+    figsize = (max(4, 0.35 * len(shown) + 2.5), 0.35 * len(present) + 2.5)
+    figure, axes = plt.subplots(figsize=figsize, layout="constrained")
+    limit = float(np.abs(profile).max())
+    drawn = axes.imshow(profile[:, shown], cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
+    axes.set_xticks(range(len(shown)), [features[i] for i in shown], rotation=90, size=8)
+    axes.set_yticks(range(len(present)), [f"{names[g]} ({np.sum(groups == g):,})" for g in present])
+    axes.spines[:].set_visible(False)
+    figure.colorbar(drawn)
+    axes.set_title("mean of each cluster, in standard deviations from that of all", size=10)
+    figure.suptitle(title, size=13)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+PAGE_SCRIPTS = {
+    "colour": """
+        source.data.color = source.data['color_' + select.value];
+        source.change.emit();
+        key.text = keys[select.value];
+    """,
+    "select": """
+        const indices = source.selected.indices;
+        const rows = {};
+        for (const name of Object.keys(chosen.data)) rows[name] = indices.map(i => source.data[name][i]);
+        chosen.data = rows;
+        count.text = indices.length + ' points selected';
+    """,
+    "save": """
+        const names = Object.keys(chosen.data);
+        const quote = value => '"' + String(value).replaceAll('"', '""') + '"';
+        const lines = [names.join(',')];
+        for (let i = 0; i < chosen.data.index.length; i++) {
+            lines.push(names.map(name => quote(chosen.data[name][i])).join(','));
+        }
+        const link = document.createElement('a');
+        link.href = URL.createObjectURL(new Blob([lines.join('\\n') + '\\n'], {type: 'text/csv'}));
+        link.download = 'selection.csv';
+        link.click();
+    """,
+}
+
+
+def explore(data, embedding, groups, path, *, names, confidence, title, max_points=10_000, seed=0):
+    """Write a map to explore in a browser, one HTML file that needs no network.
+
+    Points can be coloured by cluster, true class or confidence; a card shows the image under the pointer, or the
+    features of it that are furthest from their mean; clusters hide with a click into the legend; what a box or a lasso
+    selects is listed, and saved as CSV.
+
+    Parameters
+    ----------
+    data, embedding, groups, names, confidence, title
+        See `members`.
+    path : path-like
+    max_points : int
+        A random sample of this size is shown if there are more points.
+    seed : int
+        Of the sample.
+    """
+    from bokeh import embed, layouts, models, plotting, resources
+
+    order = np.random.default_rng(seed).permutation(len(embedding))[:max_points]
+    points = plane(embedding)[0][order].astype(np.float32)
+    viridis = plt.colormaps["viridis_r"]  # the uncertain ones stand out
+    columns = {"index": order, "cluster": np.array(names)[groups[order]], "confidence": confidence[order].round(4)}
+    colors = {"cluster": palette(len(names))[groups[order]], "confidence": viridis(confidence[order])}
+    keys = {"cluster": "", "confidence": _swatches(("0", "0.5", "1"), viridis([0, 0.5, 1.0]))}
+    if data.y is not None:
+        columns["class"] = np.array(data.label_names)[data.y[order]]
+        colors["class"] = palette(len(data.label_names))[data.y[order]]
+        keys["class"] = _swatches(data.label_names, palette(len(data.label_names)))
+    if data.sample_names is not None:
+        columns["name"] = np.array(data.sample_names)[order]
+    hexes = {f"color_{name}": [matplotlib.colors.to_hex(color) for color in rgba] for name, rgba in colors.items()}
+    place = {"x": points[:, 0], "y": points[:, 1], "color": hexes["color_cluster"], "card": _cards(data, order)}
+    source = models.ColumnDataSource({**columns, **hexes, **place})
+
+    some = f"{len(order):,} of {len(embedding):,}" if len(order) < len(embedding) else f"{len(order):,}"
+    tools = "pan,wheel_zoom,box_select,lasso_select,tap,reset,save"
+    plot = plotting.figure(width=900, height=700, output_backend="webgl", tools=tools, active_scroll="wheel_zoom")
+    plot.title.text = f"{title}: {some} points"
+    plot.axis.visible = plot.grid.visible = False
+    for group in np.unique(groups[order]):
+        view = models.CDSView(filter=models.GroupFilter(column_name="cluster", group=names[group]))
+        look = {"color": "color", "alpha": 0.7, "nonselection_alpha": 0.1, "legend_label": names[group]}
+        plot.scatter("x", "y", source=source, view=view, size=5, **look)
+    plot.add_layout(plot.legend[0], "right")
+    plot.legend.click_policy = "hide"
+    card = "<br>".join(["@card{safe}", *(f"{name} <b>@{name}</b>" for name in columns)])
+    plot.add_tools(models.HoverTool(tooltips=f'<div class="card">{card}</div>'))
+
+    select = models.Select(title="Colour", value="cluster", options=list(colors), width=200)
+    key, count = models.Div(text=""), models.Div(text="0 points selected: draw a box or a lasso")
+    chosen = models.ColumnDataSource({name: [] for name in columns})
+    titles = [models.TableColumn(field=name, title=name) for name in columns]
+    listing = models.DataTable(source=chosen, columns=titles, width=420, height=480, index_position=None)
+    button = models.Button(label="Save the selection as CSV", width=200)
+    args = {"source": source, "select": select, "key": key, "keys": keys, "chosen": chosen, "count": count}
+    scripts = {name: models.CustomJS(args=args, code=code) for name, code in PAGE_SCRIPTS.items()}
+    select.js_on_change("value", scripts["colour"])
+    source.selected.js_on_change("indices", scripts["select"])
+    button.js_on_click(scripts["save"])
+    page = layouts.row(plot, layouts.column(select, key, count, listing, button))
+    Path(path).write_text(embed.file_html(page, resources.INLINE, title), encoding="utf-8")
+
+
+def _swatches(names, colors):
+    return " ".join(
+        f'<span style="color:{matplotlib.colors.to_hex(color)}">&#9679;</span>&nbsp;{html.escape(str(name))}'
+        for name, color in zip(names, colors)
+    )
+
+
+def _cards(data, order, side=64):
+    """What is shown of each point under the pointer: its image, or the five features furthest from their mean."""
+    from PIL import Image
+
+    if data.image_shape is not None:
+        low, high = data.x.min(), data.x.max()
+        cards = []
+        for i in order:
+            picture = Image.fromarray(as_picture(data.x[i], data.image_shape, low, high))
+            picture.thumbnail((side, side))
+            file = io.BytesIO()
+            picture.save(file, "png")
+            code = base64.b64encode(file.getvalue()).decode()
+            cards.append(f'<img src="data:image/png;base64,{code}" style="height:84px;image-rendering:pixelated">')
+        return cards
+    names = data.feature_names or [f"feature {i}" for i in range(data.x.shape[1])]
+    deviation = data.x.std(axis=0)
+    z = (data.x[order] - data.x.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+    most = np.argsort(-np.abs(z), axis=1)[:, :5]
+    return [
+        "<br>".join(f"{html.escape(names[j])} {data.x[i, j]:.4g} ({row[j]:+.1f}&sigma;)" for j in features)
+        for i, row, features in zip(order, z, most)
+    ]
+
+
+def as_picture(image, image_shape, low, high):
+    """A row of x as uint8 (height, width) or (height, width, channels), from `low`, black, to `high`, white."""
+    scaled = np.clip((image.reshape(image_shape) - low) / max(high - low, 1e-12), 0, 1)
+    picture = (255 * scaled).round().astype(np.uint8)
+    return picture if picture.ndim == 2 else picture.transpose(1, 2, 0)
 
 
 def plane(embedding):

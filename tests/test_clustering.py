@@ -59,3 +59,21 @@ def test_with_a_graph_the_mixture_that_cuts_no_class_is_kept(bent):
     mixture, labels = clustering.fit("GMM", x, n_clusters=3, restarts=20, random_state=0, graph=graph)
     assert np.array_equal(mixture.predict(x), labels)
     assert adjusted_rand_score(y, labels) > 0.95
+
+
+def test_the_scan_finds_how_many_blobs_there_are():
+    x, _ = make_blobs(600, n_features=3, centers=5, cluster_std=0.5, random_state=1)
+    rows, best = clustering.scan(x, range(2, 9), random_state=0)
+    assert best == 5
+    steady = {row["n_clusters"]: row["stability"] for row in rows}
+    assert steady[5] > 0.98 and min(steady.values()) < 0.9
+
+
+def test_confidence_is_low_between_clusters():
+    x = np.concatenate([np.random.default_rng(0).normal(c, 0.5, (200, 2)) for c in (0, 2)])
+    middle = np.abs(x.sum(axis=1) - 2).argsort()
+    for name in ("GMM", "KM", "SC"):
+        clusterer, labels = clustering.fit(name, x, n_clusters=2, restarts=2, random_state=0)
+        sure = clustering.confidence(clusterer, x, labels)
+        assert sure.shape == (400,) and sure.max() <= 1 and sure.min() >= 0
+        assert sure[middle[:10]].mean() < 0.95 < sure[middle[-200:]].mean()

@@ -1,3 +1,7 @@
+import functools
+from pathlib import Path
+
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -123,3 +127,100 @@ def test_a_cut_off_weights_file_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(models.WeightsError):
         models.load_weights(path, DIMS)
+
+
+def layers_of(autoencoder):
+    """(name, weight, bias) in the order of Keras' layers: encoder_0, ..., decoder_0."""
+    encoder, decoder = [[m for m in part if isinstance(m, torch.nn.Linear)] for part in autoencoder.children()]
+    names = [f"encoder_{i}" for i in range(len(encoder))] + [f"decoder_{i}" for i in reversed(range(len(decoder)))]
+    return [(name, *(p.detach().numpy() for p in (m.weight, m.bias))) for name, m in zip(names, encoder + decoder)]
+
+
+def write_keras_2(path, autoencoder):
+    with h5py.File(path, "w") as file:
+        for name, weight, bias in layers_of(autoencoder):
+            file[f"{name}/{name}/kernel:0"], file[f"{name}/{name}/bias:0"] = weight.T, bias
+
+
+def write_keras_3(path, autoencoder, named=True):
+    with h5py.File(path, "w") as file:
+        for i, (name, weight, bias) in enumerate(layers_of(autoencoder)):
+            folder = file.create_group(f"layers/dense{f'_{i}' if i else ''}/vars")
+            folder["0"], folder["1"] = weight.T, bias
+            if named:
+                folder.attrs["name"] = name
+
+
+def write_torch(path, autoencoder):
+    layers = enumerate(layers_of(autoencoder))
+    state = {f"layers.{i}.{k}": torch.from_numpy(v) for i, (_, *two) in layers for k, v in zip(("weight", "bias"), two)}
+    torch.save(state, path)
+
+
+OTHERS = {
+    "keras-2.h5": write_keras_2,
+    "keras-3.weights.h5": write_keras_3,
+    "nameless.weights.h5": functools.partial(write_keras_3, named=False),
+    "torch.pt": write_torch,
+}
+
+
+@pytest.mark.parametrize("file", OTHERS)
+def test_weights_of_other_implementations_are_read(tmp_path, file):
+    dims = (12, 30, 20, 25, 3)
+    autoencoder = models.DenseAutoencoder(dims, seed=1)
+    with torch.no_grad():
+        for parameter in autoencoder.parameters():
+            parameter += torch.rand_like(parameter)  # biases that are not zero
+    OTHERS[file](tmp_path / file, autoencoder)
+    ensemble, provenance = models.load_weights(tmp_path / file, dims)
+    x = torch.rand(5, 12)
+    for found, wanted in zip(ensemble(x), autoencoder(x)):
+        torch.testing.assert_close(found.view_as(wanted), wanted)
+    assert provenance["network"] == "12-30-20-25-3" and ensemble.decodes
+    with pytest.raises(models.WeightsError, match="12-30-20-25-3.*16-30-20-25-3"):
+        models.load_weights(tmp_path / file, (16, 30, 20, 25, 3))
+
+
+def test_weights_written_by_keras_itself(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    keras = pytest.importorskip("keras", reason="keras is not installed (pip install keras)")
+    x = h = keras.Input((12,))
+    for name, width in (("encoder_0", 30), ("encoder_1", 3), ("decoder_1", 30), ("decoder_0", 12)):
+        h = keras.layers.Dense(width, "linear" if name in ("encoder_1", "decoder_0") else "relu", name=name)(h)
+    model = keras.Model(x, h)
+    model.save_weights(tmp_path / "ae.weights.h5")
+    ensemble, _ = models.load_weights(tmp_path / "ae.weights.h5", (12, 30, 3))
+    some = np.random.default_rng(0).random((4, 12), np.float32)
+    reconstruction = ensemble(torch.from_numpy(some))[1][0].detach().numpy()
+    np.testing.assert_allclose(reconstruction, keras.ops.convert_to_numpy(model(some)), atol=1e-5)
+
+
+def test_code_in_a_weights_file_is_not_run(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "run",))
+
+    torch.save({"layers.0.weight": Bomb()}, tmp_path / "bomb.pt")
+    with pytest.raises(models.WeightsError, match="bomb.pt is not a readable pt file"):
+        models.load_weights(tmp_path / "bomb.pt", DIMS)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_keras_file_of_absurd_size_is_refused_unread(tmp_path):
+    with h5py.File(tmp_path / "huge.h5", "w") as file:
+        file.create_dataset("encoder_0/encoder_0/kernel:0", shape=(10**9, 10**3), dtype="f4", chunks=True)
+    with pytest.raises(models.WeightsError, match="1000000000x1000 is no layer"):
+        models.load_weights(tmp_path / "huge.h5", DIMS)
+
+
+def test_latent_points_are_decoded_member_by_member():
+    ensemble = models.Ensemble(DIMS, 2)
+    x = torch.rand(5, 12)
+    latent, reconstructions = ensemble(x)
+    torch.testing.assert_close(ensemble.decode(latent), reconstructions)
+
+
+def test_a_small_copy_knows_that_it_cannot_decode(tmp_path):
+    models.save_weights(models.Ensemble(DIMS), tmp_path / "small.safetensors", compact=True)
+    assert not models.load_weights(tmp_path / "small.safetensors", DIMS)[0].decodes

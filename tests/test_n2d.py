@@ -17,6 +17,7 @@ import n2d
 ROOT = Path(n2d.__file__).parent
 QUICK = ["--umap_neighbors=20", "--gmm_restarts=10"]
 COSTS = ["seconds", "peak_rss_mb", "trustworthiness"]
+PICTURES = {"clusters.png", "confusion.png", "explore.html", "history.png"}
 FILES = {"clusters.csv", "embedding.npy", "history.csv", "latent.npy", "metrics.json", "weights.safetensors"}
 
 
@@ -41,9 +42,10 @@ def digits(tmp_path_factory):
 
 def test_digits_leave_every_file(digits):
     folder, output = digits
-    assert {path.name for path in folder.iterdir()} == FILES | {"digits-n2d.png", "digits-n2d-predicted.png"}
+    assert {path.name for path in folder.iterdir()} == FILES | PICTURES | {"digits-n2d.png", "digits-n2d-predicted.png"}
     clusters = pd.read_csv(folder / "clusters.csv")
-    assert list(clusters) == ["index", "cluster", "label"]
+    assert list(clusters) == ["index", "cluster", "confidence", "label"]
+    assert clusters["confidence"].between(0.1, 1).all()
     assert clusters["index"].tolist() == list(range(1797))
     assert sorted(clusters["cluster"].unique()) == list(range(10))
     assert np.load(folder / "latent.npy").shape == (1797, 40)
@@ -54,7 +56,7 @@ def test_digits_leave_every_file(digits):
     for _, member in history.groupby("autoencoder"):
         assert member["epoch"].tolist() == list(range(1, 31))
         assert member["loss"].iloc[-1] < member["loss"].iloc[0]
-    for picture in folder.glob("*.png"):
+    for picture in folder.glob("digits-n2d*.png"):
         assert plt.imread(picture).shape[:2] == (990, 1260)
 
 
@@ -144,7 +146,7 @@ def test_a_described_autoencoder_is_trained_refined_and_scored_at_each_stage(arc
     assert done.returncode == 0, done.stderr
     assert "8[3x3]_bn max*[2x2] fc[12] fc[72] ups*[2x2] 1[3x3]" in done.stdout
     pictures = {"digits-n2d.png", "digits-n2d-predicted.png", "raw.png", "autoencoder.png", "clustered_kld.png"}
-    pictures |= {"reconstructions.png", "evolution.gif"}
+    pictures |= {"reconstructions.png", "evolution.gif"} | PICTURES
     assert {path.name for path in tmp_path.iterdir()} == FILES | pictures | {
         "stages.csv",
         "refinement.csv",
@@ -203,7 +205,22 @@ def test_weights_of_another_dataset_are_refused_with_both_shapes(digits, data_di
 MISTAKES = {
     "": "dataset, gpu",
     "digits": "gpu",
-    "digit cpu": "'digit'",
+    "digit cpu": "digit is neither a dataset nor a file: did you mean digits?",
+    "nothing.csv cpu": "nothing.csv is neither a dataset nor a file: the datasets are mnist, ",
+    "README.md cpu": "README.md must be a folder of images, or end in .npy, ",
+    "OWN cpu --n_clusters=3 --umap_neighbors=2": "--n_clusters must be less than the 3 samples of ",
+    "OWN cpu": "own.csv does not say how many classes it has",
+    "OWN cpu --n_clusters=2 --eval_all": "--eval_all scores against true classes, and ",
+    "digits cpu --n_clusters=many": "'many'",
+    "digits cpu --n_clusters=auto --refine=KM": "--n_clusters must be a number with --refine",
+    "digits cpu --scale=log": "'log'",
+    "OWN cpu --image_size=0": "'0'",
+    "OWN cpu --image_size=3x4x5": "'3x4x5'",
+    "digits cpu --save_model=/dev/null/m": "--save_model: the folder /dev/null/m cannot be written",
+    "predict": "model_dir, dataset",
+    "predict nothing digits": "nothing does not hold a saved model",
+    "predict nothing digit": "digit is neither a dataset nor a file: did you mean digits?",
+    "predict nothing digits --out=/dev/null/c.csv": "--out: the folder /dev/null cannot be written",
     "digits gpu": "gpu must be cpu or the index of a CUDA device, got gpu",
     "digits -1": "-1",
     "digits cpu --umap_neighbors=1": "--umap_neighbors must be at least 2, got 1",
@@ -251,12 +268,14 @@ MISTAKES = {
 @pytest.mark.parametrize("arguments", MISTAKES)
 def test_a_mistake_is_one_line_and_exit_code_2(arguments, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
-    where = [] if "--save_dir" in arguments else [f"--save_dir={tmp_path / 'run'}"]
+    (tmp_path / "own.csv").write_text("1,2\n3,5\n4,4\n")
+    has_place = "--save_dir" in arguments or arguments.startswith("predict")
+    where = [] if has_place else [f"--save_dir={tmp_path / 'run'}"]
     with pytest.raises(SystemExit) as stop:
-        n2d.main([*arguments.split(), *where])
+        n2d.main([*arguments.replace("OWN", f"{tmp_path / 'own.csv'}").split(), *where])
     assert stop.value.code == 2
     error = capsys.readouterr().err
-    assert error.startswith("n2d.py: error: ") and error.count("\n") == 1
+    assert error.startswith(("n2d.py: error: ", "n2d.py predict: error: ")) and error.count("\n") == 1
     assert MISTAKES[arguments] in error
 
 
@@ -323,3 +342,71 @@ def test_the_readme_has_every_flag():
     readme = (ROOT / "README.md").read_text()
     flags = [flag for action in n2d.build_parser()._actions for flag in action.option_strings if flag.startswith("--")]
     assert [flag for flag in flags if f"| `{flag}` |" not in readme] == ["--help"]
+
+
+@pytest.fixture(scope="module")
+def wine(tmp_path_factory):
+    """scikit-learn's wines as somebody's own table, with names and classes."""
+    from sklearn.datasets import load_wine
+
+    folder = tmp_path_factory.mktemp("wine")
+    table = load_wine(as_frame=True).frame
+    table["target"] = table["target"].map({0: "barolo", 1: "grignolino", 2: "barbera"})
+    table.to_csv(folder / "wine.csv", index=False)
+    table.drop(columns="target").to_csv(folder / "unlabelled.csv", index=False)
+    return folder
+
+
+NO_BOARD = "tensorboard is not installed (pip install tensorboard)"
+SHORT = ["--pretrain_epochs=20", "--autoencoders=2", *QUICK]
+
+
+def test_a_table_of_ones_own_is_clustered_and_its_model_kept(wine, capsys):
+    model, run_dir = wine / "model", wine / "run"
+    arguments = ["cpu", "--label_column=target", "--visualize", *SHORT]
+    n2d.main([f"{wine / 'wine.csv'}", *arguments, f"--save_model={model}", f"--save_dir={run_dir}"])
+    output = capsys.readouterr().out
+    assert "wine: 178 samples, 13 features, 3 classes" in output
+    assert "scale: standard" in output
+    assert {path.name for path in run_dir.iterdir()} == FILES | PICTURES | {"wine-n2d.png", "wine-n2d-predicted.png"}
+    record = json.loads((run_dir / "metrics.json").read_text())
+    assert record["acc"] > 0.9 and record["arguments"]["n_clusters"] == 3
+
+    out = wine / "new.csv"
+    n2d.main(["predict", f"{model}", f"{wine / 'wine.csv'}", "--label_column=target", f"--out={out}"])
+    assert f"{record['acc']:.3f}" in capsys.readouterr().out
+    clusters, new = pd.read_csv(run_dir / "clusters.csv"), pd.read_csv(out)
+    assert list(new) == ["index", "cluster", "confidence", "label"]
+    assert new["cluster"].equals(clusters["cluster"])
+    n2d.main(["predict", f"{model}", f"{wine / 'unlabelled.csv'}", f"--out={out}"])
+    assert list(pd.read_csv(out)) == ["index", "cluster", "confidence"]
+    with pytest.raises(SystemExit):
+        n2d.main(["predict", f"{model}", "digits", f"--out={out}"])
+    assert "digits must have the model's 13 features, got 64" in capsys.readouterr().err
+
+
+def test_without_classes_a_run_tells_what_can_be_known(wine, capsys):
+    board = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason=NO_BOARD)
+    run_dir = wine / "auto"
+    arguments = ["cpu", "--n_clusters=auto", "--visualize", "--tensorboard", *SHORT, f"--save_dir={run_dir}"]
+    n2d.main([f"{wine / 'unlabelled.csv'}", *arguments])
+    output = capsys.readouterr().out
+    for name in ("agreement", "modularity", "silhouette", "log-likelihood", "sizes"):
+        assert f"\n{name}  " in output
+    assert "ACC" not in output
+    pictures = PICTURES - {"confusion.png"} | {"unlabelled-n2d.png", "n_clusters.csv", "n_clusters.png"}
+    assert {path.name for path in run_dir.iterdir()} == FILES | pictures | {"tensorboard"}
+    events = board.EventAccumulator(str(run_dir / "tensorboard")).Reload()
+    losses = pd.read_csv(run_dir / "history.csv")["loss"].tolist()
+    logged = [event.value for i in (1, 2) for event in events.Scalars(f"loss/autoencoder {i}")]
+    assert logged == pytest.approx(losses) and len(losses) == 40
+    [metadata] = (run_dir / "tensorboard").rglob("metadata.tsv")
+    assert metadata.read_text().count("\n") == 178 + 1  # its header needs a second column
+    record = json.loads((run_dir / "metrics.json").read_text())
+    assert sum(record["sizes"]) == 178 and -1 <= record["agreement"] <= 1
+    assert record["arguments"]["n_clusters"] == "auto"
+    chosen = len(record["sizes"])
+    assert f"{chosen} clusters: the halves of the data agree on them best" in output
+    scan = pd.read_csv(run_dir / "n_clusters.csv").set_index("n_clusters")
+    assert scan["stability"][chosen] >= scan["stability"].max() - 0.02
+    assert list(pd.read_csv(run_dir / "clusters.csv")) == ["index", "cluster", "confidence"]

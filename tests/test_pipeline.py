@@ -1,8 +1,17 @@
+import json
+import pickle
+
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import adjusted_rand_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import models
 import pipeline
@@ -36,7 +45,7 @@ def test_every_stage_leaves_its_result(fitted):
     assert fitted.autoencoder_[0].line == "12-500-500-2000-4"
     assert [len(losses) for losses in fitted.history_] == [5, 5]
     assert fitted.latent_.shape == (400, 8) and fitted.latent_.dtype == np.float32
-    assert fitted.embedding_.shape == (400, 2) and fitted.embedding_.dtype == np.float64
+    assert fitted.embedding_.shape == (400, 2) and fitted.embedding_.dtype == np.float32
     assert list(fitted.seconds_) == ["pretrain", "encode", "neighbours", "manifold", "cluster"]
 
 
@@ -122,7 +131,7 @@ def test_comparison_scores_every_clusterer_on_every_space(blobs, fitted):
 
 def test_no_manifold_clusters_the_latent_space_itself(blobs, fitted):
     model = clone(fitted).set_params(manifold_learner="none", n_neighbors=10).fit(blobs[0])
-    assert np.array_equal(model.embedding_, model.latent_.astype(np.float64))
+    assert np.array_equal(model.embedding_, model.latent_)
     assert adjusted_rand_score(blobs[1], model.labels_) == 1
 
 
@@ -141,3 +150,155 @@ def test_without_umap_there_is_no_graph_and_the_likeliest_mixture_is_kept(blobs,
 def test_bad_data_is_refused():
     with pytest.raises(ValueError, match="NaN"):
         pipeline.N2D(**QUICK).fit(np.full((50, 3), np.nan))
+
+
+ESTIMATORS = {
+    "a mixture": {},
+    "k-means": {"cluster": "KM"},
+    "spectral clustering": {"cluster": "SC"},
+    "no manifold": {"manifold_learner": "none"},
+    "refined": {"refine": "KLD", "refine_epochs": 2},
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("parameters", ESTIMATORS.values(), ids=ESTIMATORS)
+def test_scikit_learn_takes_it_for_one_of_its_own(parameters):
+    """check_estimator, check by check; scikit-learn itself skips one that needs SCIPY_ARRAY_API."""
+    quick = {"n_autoencoders": 1, "pretrain_epochs": 2, "n_neighbors": 5, "gmm_restarts": 2}
+    model = pipeline.N2D(3, **quick, **parameters)
+    for estimator, check in estimator_checks_generator(model):
+        try:
+            check(estimator)
+        except pytest.skip.Exception:
+            raise
+        except Exception as error:
+            if type(error).__name__ != "SkipTest" or "SCIPY_ARRAY_API" not in str(error):
+                raise
+
+
+def test_points_of_the_fit_get_their_place_and_cluster_again(blobs, fitted):
+    np.testing.assert_allclose(fitted.transform(blobs[0]), fitted.embedding_, atol=0.05)
+    assert np.array_equal(fitted.predict(blobs[0]), fitted.labels_)
+    assert np.array_equal(fitted.predict(blobs[0][::-7]), fitted.labels_[::-7])
+
+
+@pytest.mark.parametrize("cluster", ["GMM", "KM", "SC"])
+def test_new_points_go_to_the_cluster_of_their_like(blobs, cluster):
+    x, y = blobs
+    learner = "none" if cluster == "SC" else "UMAP"  # UMAP tears the blobs into more pieces than there are clusters
+    model = pipeline.N2D(**QUICK, cluster=cluster, manifold_learner=learner).fit(x[:300])
+    assert adjusted_rand_score(y[300:], model.predict(x[300:])) == 1
+    assert hasattr(model, "predict_proba") == (cluster == "GMM")
+    if cluster == "GMM":
+        sure = model.predict_proba(x[300:])
+        np.testing.assert_allclose(sure.sum(axis=1), 1)
+        assert np.array_equal(sure.argmax(axis=1), model.predict(x[300:]))
+
+
+def test_places_of_the_embedding_are_decoded_in_the_units_of_the_data(blobs):
+    x = 50 + 20 * blobs[0]
+    model = pipeline.N2D(**{**QUICK, "pretrain_epochs": 30}, scale="standard").fit(x)
+    decoded = model.inverse_transform(model.embedding_)
+    assert decoded.shape == x.shape and decoded.dtype == np.float32
+    assert ((decoded - x) ** 2).mean() < 0.2 * x.var(axis=0).mean()
+
+
+SCALED = {
+    "none": [[0, 10, 5], [255, 20, 5]],
+    "minmax": [[0, 0, 0], [1, 1, 0]],
+    "standard": [[-1, -1, 0], [1, 1, 0]],
+    "255": [[0, 10 / 255, 5 / 255], [1, 20 / 255, 5 / 255]],
+}
+
+
+@pytest.mark.parametrize("scale", SCALED)
+def test_scales(scale):
+    x = np.array([[0, 10, 5], [255, 20, 5]], np.float32)
+    offset, factor = pipeline.offset_and_factor(x, scale)
+    np.testing.assert_allclose((x - offset) * factor, SCALED[scale], rtol=1e-6)
+
+
+def test_an_unknown_scale_is_refused(blobs):
+    with pytest.raises(ValueError, match="scale must be one of none, minmax, standard, 255, got 'max'"):
+        pipeline.N2D(**QUICK, scale="max").fit(blobs[0])
+
+
+def test_arrays_frames_and_tensors_are_all_the_same(blobs, fitted):
+    x = blobs[0][:50]
+    labels = fitted.predict(x)
+    assert np.array_equal(fitted.predict(torch.from_numpy(x)), labels)
+    assert np.array_equal(fitted.predict(x.astype(np.float64).tolist()), labels)
+    frame = pd.DataFrame(x, columns=[f"c{i}" for i in range(12)])
+    model = clone(fitted).fit(frame)
+    assert model.feature_names_in_.tolist() == list(frame)
+    assert model.get_feature_names_out().tolist() == ["n2d0", "n2d1"]
+
+
+def test_it_is_a_step_of_a_pipeline_and_survives_pickling(blobs):
+    steps = make_pipeline(StandardScaler(), pipeline.N2D(**QUICK)).fit(blobs[0])
+    again = pickle.loads(pickle.dumps(steps))
+    assert np.array_equal(again.predict(blobs[0]), steps.predict(blobs[0]))
+    assert adjusted_rand_score(again.predict(blobs[0]), blobs[1]) == 1
+
+
+@pytest.mark.parametrize("parameters", [{}, {"cluster": "KM", "scale": "minmax"}, {"cluster": "SC"}])
+def test_a_saved_model_predicts_the_same(blobs, tmp_path, parameters):
+    frame = pd.DataFrame(blobs[0], columns=[f"c{i}" for i in range(12)])
+    model = pipeline.N2D(**QUICK, **parameters).fit(frame)
+    model.save(tmp_path / "model")
+    files = {path.name for path in (tmp_path / "model").iterdir()}
+    assert files == {"model.json", "autoencoder.safetensors", "state.safetensors"}
+    loaded = pipeline.N2D.load(tmp_path / "model")
+    assert np.array_equal(loaded.predict(frame), model.predict(frame))
+    np.testing.assert_allclose(loaded.inverse_transform(model.embedding_), model.inverse_transform(model.embedding_))
+    assert np.array_equal(loaded.labels_, model.labels_)
+    assert loaded.get_params() == model.get_params()
+    if model.cluster == "GMM":
+        np.testing.assert_allclose(loaded.predict_proba(frame), model.predict_proba(frame))
+    with pytest.raises(ValueError, match="feature names"):
+        loaded.predict(frame.rename(columns={"c0": "other"}))
+
+
+def test_what_is_not_a_saved_model_is_refused(fitted, tmp_path):
+    with pytest.raises(NotFittedError):
+        pipeline.N2D().save(tmp_path / "unfitted")
+    with pytest.raises(pipeline.ModelError, match="nothing does not hold a saved model"):
+        pipeline.N2D.load(tmp_path / "nothing")
+    fitted.save(tmp_path)
+    (tmp_path / "model.json").write_text(json.dumps({"parameters": {"n_clusters": 4}}))
+    with pytest.raises(pipeline.ModelError, match="does not hold a saved model"):
+        pipeline.N2D.load(tmp_path)
+    fitted.save(tmp_path)
+    (tmp_path / "state.safetensors").write_bytes(b"cut")
+    with pytest.raises(pipeline.ModelError, match="does not hold a saved model"):
+        pipeline.N2D.load(tmp_path)
+
+
+def test_a_small_copy_of_the_weights_cannot_decode(blobs, fitted, tmp_path):
+    models.save_weights(fitted.autoencoder_, tmp_path / "small.safetensors", compact=True)
+    loaded = clone(fitted).set_params(ae_weights=tmp_path / "small.safetensors").fit(blobs[0])
+    with pytest.raises(pipeline.ModelError, match="small copy without a decoder"):
+        loaded.inverse_transform(loaded.embedding_)
+
+
+def test_the_number_of_clusters_is_found(blobs):
+    model = pipeline.N2D(**{**QUICK, "n_clusters": "auto"}).fit(blobs[0])
+    assert model.n_clusters_ == 4 and len(np.unique(model.labels_)) == 4
+    assert [row["n_clusters"] for row in model.scan_] == list(range(2, 21))
+    assert model.latent_.shape == (400, 20)  # 10 dimensions for each of two autoencoders
+    with pytest.raises(ValueError, match="n_clusters must be a number with refine"):
+        clone(model).set_params(refine="KM").fit(blobs[0])
+
+
+def test_more_clusters_than_samples_are_refused(blobs):
+    with pytest.raises(ValueError, match="n_clusters must be 1 to 50, the number of samples, got 60"):
+        pipeline.N2D(60).fit(blobs[0][:50])
+
+
+def test_clusters_are_judged_without_labels(fitted):
+    figures = pipeline.unlabelled(fitted)
+    assert figures["agreement"] == 1 and figures["silhouette"] > 0.5
+    assert figures["modularity"] == fitted.modularity_
+    assert sum(figures["sizes"]) == 400 and len(figures["sizes"]) == 4
+    assert figures["log_likelihood"] == pytest.approx(fitted.clusterer_.score(fitted.embedding_.astype(np.float64)))

@@ -1,7 +1,11 @@
+import shutil
+
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
+import datasets
 import visualize
 
 
@@ -92,8 +96,11 @@ def test_reconstructions_stand_below_their_originals(tmp_path, figures):
     x = np.random.default_rng(0).random((5, 12))
     visualize.reconstructions(x, x / 2, (3, 4), tmp_path / "pairs.png")
     drawn = [np.asarray(axis.images[0].get_array()) for axis in figures[0].axes]
-    np.testing.assert_allclose(drawn[:5], x.reshape(5, 3, 4))
-    np.testing.assert_allclose(drawn[5:], x.reshape(5, 3, 4) / 2)
+    grey = 255 * (x.reshape(5, 3, 4) - x.min()) / np.ptp(x)
+    np.testing.assert_allclose(drawn[:5], grey, atol=0.51)
+    np.testing.assert_allclose(
+        drawn[5:], np.clip(255 * (x.reshape(5, 3, 4) / 2 - x.min()) / np.ptp(x), 0, 255), atol=0.51
+    )
     assert len({axis.images[0].get_clim() for axis in figures[0].axes}) == 1
     assert plt.imread(tmp_path / "pairs.png").shape[1] > 700
 
@@ -133,3 +140,154 @@ def test_grid_has_one_map_an_embedding(tmp_path, figures):
     assert [axis.get_title() for axis in drawn] == list(embeddings)
     offsets = np.asarray(drawn[0].collections[0].get_offsets())
     assert sorted(map(tuple, offsets)) == sorted(map(tuple, embeddings["map 0"]))
+
+
+def test_confusion_counts_classes_in_clusters(tmp_path, figures):
+    classes, clusters = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 2, 1, 1])
+    names = ["ant", "bee"]
+    visualize.confusion(classes, clusters, names, [*names, "cluster 2"], tmp_path / "confusion.png", title="Insects")
+    axes = figures[0].axes[0]
+    assert {(text.get_position(), text.get_text()) for text in axes.texts} == {
+        ((0, 0), "2"),
+        ((2, 0), "1"),
+        ((1, 1), "2"),
+    }
+    np.testing.assert_allclose(axes.images[0].get_array(), [[2 / 3, 0, 1 / 3], [0, 1, 0]])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["ant", "bee", "cluster 2"]
+
+
+def test_losses_have_a_line_for_each_autoencoder(tmp_path, figures):
+    visualize.losses([[3.0, 2.0, 1.0], [4.0, 2.5]], tmp_path / "history.png", title="")
+    lines = figures[0].axes[0].lines
+    assert [line.get_xydata().tolist() for line in lines] == [[[1, 3], [2, 2], [3, 1]], [[1, 4], [2, 2.5]]]
+
+
+def test_the_scan_marks_the_chosen_number(tmp_path, figures):
+    rows = [{"n_clusters": k, "stability": 1 / k, "bic": -k} for k in (2, 3, 4)]
+    visualize.scan(rows, 3, tmp_path / "scan.png", title="Insects")
+    for axes, values in zip(figures[0].axes, ([1 / 2, 1 / 3, 1 / 4], [-2, -3, -4])):
+        assert axes.lines[0].get_ydata().tolist() == values
+        assert axes.lines[1].get_xdata() == [3, 3]
+
+
+@pytest.fixture
+def pictures():
+    """Forty grey images of 4 x 5, whose mean is their number, in two clusters."""
+    x = np.repeat(np.arange(40.0, dtype=np.float32)[:, None], 20, axis=1)
+    data = datasets.Dataset(x, np.arange(40) % 2, ("ant", "bee"), (4, 5), sample_names=tuple("abcdefgh" * 5))
+    embedding = np.stack([np.arange(40) % 20, np.arange(40) // 20], axis=1).astype(np.float32)
+    shown = {"names": ["ant", "bee"], "confidence": np.linspace(1, 0.5, 40), "title": "Insects"}
+    return data, embedding, np.arange(40) // 20, shown
+
+
+def test_the_most_typical_and_the_least_certain_members_are_drawn(tmp_path, figures, pictures):
+    data, embedding, groups, shown = pictures
+    visualize.members(data, embedding, groups, tmp_path / "clusters.png", **shown, n_members=4)
+    strips = [np.asarray(axis.images[0].get_array(), float)[0, ::5] * 39 / 255 for axis in figures[0].axes]
+    assert [axis.get_ylabel() for axis in figures[0].axes] == ["ant", "", "bee", ""]
+    assert sorted(strips[0].round()) == [8, 9, 10, 11] and sorted(strips[2].round()) == [28, 29, 30, 31]
+    assert strips[1].round().tolist() == [19, 18, 17, 16] and strips[3].round().tolist() == [39, 38, 37, 36]
+
+
+def test_the_clusters_of_a_table_are_drawn_as_profiles(tmp_path, figures, pictures):
+    _, embedding, groups, shown = pictures
+    x = np.random.default_rng(0).normal(size=(40, 50)).astype(np.float32)
+    x[:, 7] = 100 * groups
+    data = datasets.Dataset(x, None, feature_names=tuple(f"f{i}" for i in range(50)))
+    visualize.members(data, embedding, groups, tmp_path / "clusters.png", **shown)
+    axes = figures[0].axes[0]
+    features = [label.get_text() for label in axes.get_xticklabels()]
+    assert len(features) == 30 and "f7" in features
+    column = np.asarray(axes.images[0].get_array())[:, features.index("f7")]
+    np.testing.assert_allclose(column, [-1, 1], atol=1e-5)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["ant (20)", "bee (20)"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's Chromium, without a screen."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
+    if not (path := shutil.which("chromium")):
+        pytest.skip("chromium is not installed (apt-get install chromium)")
+    quiet = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=quiet)
+        yield browser
+        browser.close()
+
+
+def bokeh_state(page, expression):
+    return page.evaluate(f"(() => {{ const doc = Bokeh.documents[0]; return {expression}; }})()")
+
+
+def place_of(page, index):
+    """Where a point of the map is on the screen."""
+    return bokeh_state(
+        page,
+        f"""(() => {{
+        const view = Object.values(Bokeh.index)[0].child_views[0];
+        const box = view.el.getBoundingClientRect(), frame = view.frame, source = view.model.renderers[0].data_source;
+        const at = source.data.index.indexOf({index});
+        return [box.x + frame.x_scale.compute(source.data.x[at]), box.y + frame.y_scale.compute(source.data.y[at])];
+    }})()""",
+    )
+
+
+def test_the_page_explores_a_map_without_a_network(tmp_path, browser, pictures):
+    data, embedding, groups, shown = pictures
+    path = tmp_path / "explore.html"
+    visualize.explore(data, embedding, groups, path, **shown)
+    page = browser.new_page(viewport={"width": 1400, "height": 800})
+    requests, errors = [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(path.as_uri())
+    page.wait_for_function("window.Bokeh && Bokeh.documents.length && Object.keys(Bokeh.index).length")
+    page.wait_for_timeout(500)
+
+    page.mouse.move(*place_of(page, 25))  # a card with the image, the cluster and the name
+    card = page.locator("div.card")
+    card.wait_for()
+    assert "cluster bee" in card.inner_text() and "name b" in card.inner_text() and "class bee" in card.inner_text()
+    assert card.locator("img").get_attribute("src").startswith("data:image/png;base64,")
+
+    source = "doc.roots()[0].children[0][0] ?? doc.roots()[0].children[0]"
+    colors = bokeh_state(page, f"({source}).renderers[0].data_source.data.color")
+    assert len(set(colors)) == 2
+    page.locator("select").select_option("confidence")
+    assert len(set(bokeh_state(page, f"({source}).renderers[0].data_source.data.color"))) > 10
+
+    visible = f"({source}).renderers.map(r => r.visible)"
+    assert bokeh_state(page, visible) == [True, True]
+    legend = bokeh_state(
+        page,
+        """(() => {
+        const view = Object.values(Bokeh.index)[0].child_views[0];
+        const legend = view.children().find(v => v.model.type === 'Legend');
+        const item = legend.el.shadowRoot?.querySelector('.bk-item') ?? legend.el;
+        const box = item.getBoundingClientRect();
+        return [box.x + box.width / 2, box.y + Math.min(box.height / 2, 20)];
+    })()""",
+    )
+    page.mouse.click(*legend)  # the first cluster hides
+    page.wait_for_timeout(300)
+    assert bokeh_state(page, visible) == [False, True]
+
+    bokeh_state(page, f"({source}).renderers[0].data_source.selected.indices = [3, 25]")
+    page.get_by_text("2 points selected").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the selection as CSV").click()
+    selection = pd.read_csv(download.value.path())
+    assert list(selection) == ["index", "cluster", "confidence", "class", "name"] and len(selection) == 2
+    assert all(selection["class"] == np.array(data.label_names)[data.y[selection["index"]]])
+    assert not errors
+    assert all(url.startswith(("file:", "blob:", "data:")) for url in requests)
+    page.close()
+
+
+def test_the_page_of_many_points_is_a_sample_and_says_so(tmp_path, pictures):
+    data, embedding, groups, shown = pictures
+    visualize.explore(data, embedding, groups, tmp_path / "explore.html", **shown, max_points=15)
+    text = (tmp_path / "explore.html").read_text()
+    assert "15 of 40 points" in text and text.count("image-rendering:pixelated") == 15
