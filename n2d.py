@@ -7,6 +7,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 from functools import partial
@@ -171,6 +172,12 @@ def build_parser():
         choices=PROTOCOLS,
         default="default",
         help="paper: one autoencoder and one mixture, as in the paper's code (%(default)s)",
+    )
+    add(
+        "--resume",
+        choices=("auto", "never"),
+        default="auto",
+        help="auto: the same command goes on with a training that was stopped (%(default)s)",
     )
     add("--seed", type=int, default=0, help="the same seed gives the same clusters (%(default)s)")
     return parser
@@ -354,7 +361,11 @@ def main(argv=None):
         gmm_restarts=args.gmm_restarts,
         random_state=args.seed,
         verbose=True,
+        checkpoint_dir=args.save_dir,
     )
+    if args.resume == "never":
+        for file in args.save_dir.glob("checkpoint-*.pt"):
+            file.unlink()
     board = None
     if args.tensorboard:
         board = open_board(parser, args.save_dir / "tensorboard")
@@ -402,6 +413,14 @@ def log_projection(board, model, data):
         model.latent_[some], columns.to_numpy().tolist(), metadata_header=list(columns), tag="latent space"
     )
     board.close()
+
+
+def interrupt(number, frame):
+    """Signal handler: a training writes where it stands before it stops, anything else stops at once."""
+    training = sys.modules.get("training")
+    if training is None or not training.Checkpoint.running or training.Checkpoint.stop:
+        raise KeyboardInterrupt(number)
+    training.Checkpoint.stop = number
 
 
 def load(parser, args):
@@ -637,4 +656,10 @@ def draw_stages(model, data, args):
 
 
 if __name__ == "__main__":
-    main()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    try:
+        main()
+    except KeyboardInterrupt as error:
+        print("\nn2d.py: stopped; the same command goes on with the training where it is", file=sys.stderr)
+        sys.exit(128 + (error.args[0] if error.args else signal.SIGINT))

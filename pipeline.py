@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import joblib
 import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
@@ -31,6 +32,7 @@ N_TRACKED = 1000  # points whose way through the refinement is kept for its pict
 LATENT_DIMS = 10  # if the number of clusters is not known
 MAX_CLUSTERS = 20  # that 'auto' tries
 SCALES = ("none", "minmax", "standard", "255")
+FIT_ALONE = ("ae_weights", "architecture", "callback", "checkpoint_dir")  # parameters that a saved model forgets
 STATE = ("offset", "factor", "latent", "embedding", "labels")  # arrays of a saved model, with a trailing underscore
 
 
@@ -94,6 +96,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     callback : callable or None
         Called after every epoch of the training with the autoencoder's number from 1, the epoch, its loss and its
         learning rate.
+    checkpoint_dir : path-like or None
+        Folder where the training writes every two minutes where it stands, to go on there if the same fit is called
+        again. The files are removed when the fit is done.
 
     Attributes
     ----------
@@ -161,6 +166,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         random_state=None,
         verbose=False,
         callback=None,
+        checkpoint_dir=None,
     ):
         self.n_clusters = n_clusters
         self.scale = scale
@@ -186,6 +192,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.random_state = random_state
         self.verbose = verbose
         self.callback = callback
+        self.checkpoint_dir = checkpoint_dir
 
     def fit(self, x, y=None):
         """Cluster x, array-like of shape (n_samples, n_features). y is ignored."""
@@ -282,6 +289,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             return self
         with self._stage("pretrain", f"{self.n_autoencoders} x {self.pretrain_epochs} epochs of {ensemble[0].line}"):
             for i, (autoencoder, seed) in enumerate(zip(ensemble, ensemble.seeds), start=1):
+                checkpoint = self._checkpoint(i, x, seed)
                 losses = training.pretrain(
                     autoencoder,
                     x,
@@ -292,6 +300,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
                     verbose=self.verbose,
                     description=f"autoencoder {i}/{self.n_autoencoders}",
                     callback=self.callback and partial(self.callback, i),
+                    checkpoint=checkpoint,
                 )
                 self.history_.append(losses)
         self.n_iter_ = self.pretrain_epochs
@@ -335,7 +344,20 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             self.latent_ = training.encode(self.autoencoder_, x)
         self.graph_, best = self._embed_and_cluster(self.latent_)
         self.modularity_, self.manifold_, self.embedding_, self.clusterer_, self.labels_ = best
+        if self.checkpoint_dir is not None:
+            for file in Path(self.checkpoint_dir).glob("checkpoint-*.pt"):
+                file.unlink()
         return self
+
+    def _checkpoint(self, i, x, seed):
+        """Where the training of the i-th autoencoder stands."""
+        if self.checkpoint_dir is None:
+            return None
+        settings = (self.pretrain_epochs, self.batch_size_, training.choose_precision(self.precision, self.device))
+        fingerprint = joblib.hash((str(self.network_), seed, *settings, x))
+        checkpoint = training.Checkpoint(Path(self.checkpoint_dir) / f"checkpoint-{i}.pt", fingerprint)
+        self.seconds_["pretrain"] = self.seconds_.get("pretrain", 0.0) + checkpoint.seconds
+        return checkpoint
 
     def _embed_and_cluster(self, latent):
         """UMAP's neighbour graph, and the best of the embeddings with its clusters."""
@@ -397,7 +419,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         network = self.network_
         record = {
             "format": 1,
-            "parameters": self.get_params() | dict.fromkeys(("ae_weights", "architecture", "callback")),
+            "parameters": {name: value for name, value in self.get_params().items() if name not in FIT_ALONE},
             "network": network.model_dump(mode="json") if isinstance(network, models.Architecture) else network,
             "feature_names": getattr(self, "feature_names_in_", np.array([])).tolist(),
             "n_clusters": self.n_clusters_,

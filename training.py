@@ -1,6 +1,11 @@
-"""Pretraining: the autoencoder learns to reconstruct its input."""
+"""Pretraining: the autoencoder learns to reconstruct its input, and goes on where it was stopped."""
 
 import math
+import os
+import pickle
+import time
+from contextlib import nullcontext
+from pathlib import Path
 
 import torch
 from tqdm import tqdm
@@ -46,6 +51,73 @@ def flush(optimizer):
         moment.masked_fill_(moment.abs() < 1e-20, 0)
 
 
+class Checkpoint:
+    """Where a training stands, in a file from which the same training goes on after it was stopped at any moment.
+
+    Parameters
+    ----------
+    path : path-like
+    fingerprint : str
+        Of all that the training depends on. A file with another one, or a damaged one, is not read.
+    every : float
+        Seconds between two writes.
+
+    Attributes
+    ----------
+    state : dict or None
+        What the file held.
+    seconds : float
+        That the training had taken when the file was written.
+    running : bool
+    stop : int
+        Both of the class. While a training is `running`, a signal handler may set `stop` to the signal's number: the
+        training finishes its step, writes it, and raises KeyboardInterrupt with that number.
+    """
+
+    running, stop = False, 0
+
+    def __init__(self, path, fingerprint, every=120.0):
+        self.path, self.fingerprint, self.every = Path(path), fingerprint, every
+        self.state, self.seconds = None, 0.0
+        try:
+            state = torch.load(self.path, weights_only=True)
+            if state["fingerprint"] == fingerprint:
+                self.state, self.seconds = state["state"], state["seconds"]
+        except (OSError, EOFError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError):
+            pass
+        self._start = self._last = time.monotonic()
+
+    def __enter__(self):
+        """Begin the training."""
+        Checkpoint.running = True
+        return self
+
+    def __exit__(self, *_):
+        """End the training."""
+        Checkpoint.running = False
+
+    def is_due(self):
+        """Whether it is time to write."""
+        return bool(Checkpoint.stop) or time.monotonic() - self._last >= self.every
+
+    def write(self, state):
+        """Write the state, a dict of what PyTorch saves: whole, on the disk, or not at all."""
+        self._last = time.monotonic()
+        seconds = self.seconds + self._last - self._start
+        partial = self.path.with_name(self.path.name + ".part")
+        try:
+            with partial.open("wb") as file:
+                torch.save({"fingerprint": self.fingerprint, "seconds": seconds, "state": state}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, self.path)
+        except OSError:  # a full disk
+            partial.unlink(missing_ok=True)
+            raise
+        if Checkpoint.stop:
+            raise KeyboardInterrupt(Checkpoint.stop)
+
+
 def pretrain(
     model,
     x,
@@ -58,6 +130,7 @@ def pretrain(
     verbose=False,
     description="autoencoder",
     callback=None,
+    checkpoint=None,
 ):
     """Train an autoencoder to reconstruct x: mean squared error, Adam, shuffled mini-batches.
 
@@ -79,6 +152,9 @@ def pretrain(
         What the progress bar calls the model.
     callback : callable or None
         Called after every epoch with its number from 1, its loss and its learning rate.
+    checkpoint : Checkpoint or None
+        Read at the start, and written now and then and at the end. Stopped and started again, the training ends with
+        the very same weights as without a stop.
 
     Returns
     -------
@@ -90,25 +166,48 @@ def pretrain(
     shuffle = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
     model.train()
-    history = []
-    progress = tqdm(range(epochs), desc=description, unit="epoch", disable=None if verbose else True)
-    for _ in progress:
-        total = torch.zeros((), device=device)
-        for i, index in enumerate(batches(len(x), batch_size, shuffle)):
-            batch = x[index.to(device)]
-            with autocast(precision, device):
-                _, reconstruction = model(batch)
-            loss = torch.nn.functional.mse_loss(reconstruction.float(), batch)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            if i % FLUSH_STEPS == 0:
-                flush(optimizer)
-            total += loss.detach() * len(batch)
-        history.append(total.item() / len(x))
-        progress.set_postfix(loss=f"{history[-1]:.5f}")
-        if callback is not None:
-            callback(len(history), history[-1], optimizer.param_groups[0]["lr"])
+    history, first_step, total = [], 0, torch.zeros((), device=device)
+    if checkpoint is not None and (state := checkpoint.state) is not None:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        shuffle.set_state(state["shuffle"])
+        history, first_step, total = state["history"], state["step"], state["total"].to(device)
+    shown = None if verbose else True
+    progress = tqdm(total=epochs, initial=len(history), desc=description, unit="epoch", disable=shown)
+
+    def position(step):
+        """Everything that the next step depends on; the epoch's shuffle is made anew from where it began."""
+        training = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "shuffle": epoch_start}
+        return training | {"history": history, "step": step, "total": total}
+
+    with checkpoint or nullcontext():
+        for _ in range(len(history), epochs):
+            epoch_start = shuffle.get_state()
+            for i, index in enumerate(batches(len(x), batch_size, shuffle)):
+                if i < first_step:
+                    continue
+                batch = x[index.to(device)]
+                with autocast(precision, device):
+                    _, reconstruction = model(batch)
+                loss = torch.nn.functional.mse_loss(reconstruction.float(), batch)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                if i % FLUSH_STEPS == 0:
+                    flush(optimizer)
+                total += loss.detach() * len(batch)
+                if checkpoint is not None and checkpoint.is_due():
+                    checkpoint.write(position(i + 1))
+            history.append(total.item() / len(x))
+            first_step, total = 0, torch.zeros((), device=device)
+            progress.set_postfix(loss=f"{history[-1]:.5f}")
+            progress.update()
+            if callback is not None:
+                callback(len(history), history[-1], optimizer.param_groups[0]["lr"])
+        epoch_start = shuffle.get_state()
+        if checkpoint is not None:
+            checkpoint.write(position(0))
+    progress.close()
     model.eval()
     return history
 

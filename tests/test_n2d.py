@@ -2,8 +2,11 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -410,3 +413,26 @@ def test_without_classes_a_run_tells_what_can_be_known(wine, capsys):
     scan = pd.read_csv(run_dir / "n_clusters.csv").set_index("n_clusters")
     assert scan["stability"][chosen] >= scan["stability"].max() - 0.02
     assert list(pd.read_csv(run_dir / "clusters.csv")) == ["index", "cluster", "confidence"]
+
+
+def test_a_stopped_run_goes_on_with_the_same_command(tmp_path):
+    """Stopped twice in its training, and undisturbed, a run ends with the very same files."""
+    arguments = ["digits", "cpu", "--pretrain_epochs=60", "--autoencoders=2", *QUICK]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, str(ROOT / "n2d.py"), *arguments, f"--save_dir={tmp_path / 'stopped'}"]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.readline()
+        time.sleep(5)  # inside the training, which takes about twenty seconds
+        process.send_signal(number)
+        error = process.communicate()[1].decode()
+        assert process.returncode == 128 + number
+        assert "n2d.py: stopped; the same command goes on" in error and "Traceback" not in error
+    assert (tmp_path / "stopped/checkpoint-1.pt").exists()
+    shutil.copytree(tmp_path / "stopped", tmp_path / "anew")
+    for name, extra in (("stopped", []), ("anew", ["--resume=never"])):
+        done = run(*arguments, f"--save_dir={tmp_path / name}", *extra, **environment)
+        assert done.returncode == 0, done.stderr
+        assert {path.name for path in (tmp_path / name).iterdir()} == FILES
+    for name in ("clusters.csv", "history.csv", "latent.npy"):
+        assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "anew" / name).read_bytes()

@@ -1,3 +1,10 @@
+import errno
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +13,7 @@ import models
 import training
 
 DIMS = (20, 64, 32, 3)
+ROOT = Path(training.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +105,72 @@ def test_dead_units_leave_no_denormal_moments(x, monkeypatch):
     training.pretrain(model, x, epochs=120, batch_size=64, learning_rate=1e-2, precision="fp32")
     moments = torch.cat([state["exp_avg"].abs().ravel() for state in optimizers[0].state.values()])
     assert ((moments > 0) & (moments < torch.finfo(torch.float32).tiny)).sum() == 0
+
+
+TRAIN = """
+import sys
+
+import numpy as np
+import torch
+
+import models
+import training
+
+path, weights = sys.argv[1:]
+x = np.random.default_rng(0).random((600, 20), dtype=np.float32)
+model = models.DenseAutoencoder((20, 64, 3), seed=1)
+checkpoint = training.Checkpoint(path, "the same", every=0.02) if path else None
+print("training", flush=True)
+history = training.pretrain(model, x, epochs=600, batch_size=32, seed=2, checkpoint=checkpoint)
+torch.save({"model": model.state_dict(), "history": history}, weights)
+"""
+
+
+def start(*arguments):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", TRAIN, *map(str, arguments)], cwd=ROOT, env=environment, stdout=subprocess.PIPE
+    )
+
+
+def test_killed_at_twenty_moments_it_ends_with_the_very_same_weights(tmp_path):
+    path, rng = tmp_path / "checkpoint.pt", np.random.default_rng()
+    assert start("", tmp_path / "undisturbed.pt").wait() == 0
+    for _ in range(20):
+        process = start(path, tmp_path / "killed.pt")
+        process.stdout.readline()
+        time.sleep(rng.uniform(0, 0.3))
+        process.kill()
+        process.wait()
+        assert training.Checkpoint(path, "the same").state is not None or not path.exists()  # never a half-written file
+    assert start(path, tmp_path / "killed.pt").wait() == 0
+    killed, undisturbed = (torch.load(tmp_path / f"{name}.pt") for name in ("killed", "undisturbed"))
+    assert killed["history"] == undisturbed["history"]
+    assert all(torch.equal(killed["model"][key], tensor) for key, tensor in undisturbed["model"].items())
+
+
+def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_read(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    checkpoint = training.Checkpoint(path, "one")
+    checkpoint.write({"step": 3})
+    again = training.Checkpoint(path, "one")
+    assert again.state == {"step": 3} and again.seconds > 0
+    assert training.Checkpoint(path, "another").state is None
+    for content in (b"", path.read_bytes()[:-20], b"not a checkpoint"):
+        path.write_bytes(content)
+        assert training.Checkpoint(path, "one").state is None
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.pt"
+    training.Checkpoint(path, "one").write({"step": 3})
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(training.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        training.Checkpoint(path, "one").write({"step": 4})
+    assert training.Checkpoint(path, "one").state == {"step": 3}
+    assert list(tmp_path.iterdir()) == [path]
