@@ -523,6 +523,7 @@ def report(model, data, args):
         **scores,
         "modularity": model.modularity_,
         "seconds": model.seconds_,
+        "resumed_seconds": model.resumed_seconds_,
         "arguments": vars(args),
         "versions": versions(),
     }

@@ -132,6 +132,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         How well that graph supports the clusters, see `clustering.modularity`.
     seconds_ : dict
         Wall-clock time of the stages 'pretrain', 'refine', 'encode', 'neighbours', 'manifold', 'scan' and 'cluster'.
+    resumed_seconds_ : float
+        Of these, what the training had taken before it was stopped and called again.
 
     References
     ----------
@@ -267,7 +269,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             raise ValueError(f"n_clusters must be 1 to {len(x)}, the number of samples, got {self.n_clusters}")
         self.offset_, self.factor_ = offset_and_factor(x, self.scale)
         x = self.scaled(x)
-        self.seconds_ = {}
+        self.seconds_, self.resumed_seconds_ = {}, 0.0
         is_seed = isinstance(self.random_state, numbers.Integral)
         self._seed = self.random_state if is_seed else check_random_state(self.random_state).randint(2**31 - 1)
         self.network_ = (x.shape[1], *models.HIDDEN_DIMS, n_latent)
@@ -289,7 +291,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             return self
         with self._stage("pretrain", f"{self.n_autoencoders} x {self.pretrain_epochs} epochs of {ensemble[0].line}"):
             for i, (autoencoder, seed) in enumerate(zip(ensemble, ensemble.seeds), start=1):
-                checkpoint = self._checkpoint(i, x, seed)
+                checkpoint = self._checkpoint("pretrain", i, seed, self.pretrain_epochs, str(self.network_), x)
                 losses = training.pretrain(
                     autoencoder,
                     x,
@@ -315,6 +317,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         x = self.scaled(x)
         with self._stage("encode", "before the refinement"):
             self.pretrained_latent_ = training.encode(self.autoencoder_, x)
+        settings = (self.refine, self.refine_epochs, self.cluster_weight, self.reconstruction_weight, self.refine_tol)
+        checkpoint = self._checkpoint("refine", *settings, self.n_clusters, self._seed, self.pretrained_latent_)
         rng = np.random.default_rng(self._seed)
         self.tracked_ = rng.choice(len(x), min(N_TRACKED, len(x)), replace=False)
         with self._stage("refine", f"{self.refine}, at most {self.refine_epochs} epochs"):
@@ -332,6 +336,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
                 seed=self._seed,
                 tracked=self.tracked_,
                 verbose=self.verbose,
+                checkpoint=checkpoint,
             )
         return self
 
@@ -349,14 +354,16 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
                 file.unlink()
         return self
 
-    def _checkpoint(self, i, x, seed):
-        """Where the training of the i-th autoencoder stands."""
+    def _checkpoint(self, stage, *settings):
+        """Where a training that depends on these settings stands."""
         if self.checkpoint_dir is None:
             return None
-        settings = (self.pretrain_epochs, self.batch_size_, training.choose_precision(self.precision, self.device))
-        fingerprint = joblib.hash((str(self.network_), seed, *settings, x))
-        checkpoint = training.Checkpoint(Path(self.checkpoint_dir) / f"checkpoint-{i}.pt", fingerprint)
-        self.seconds_["pretrain"] = self.seconds_.get("pretrain", 0.0) + checkpoint.seconds
+        precision = training.choose_precision(self.precision, self.device)
+        name = stage if stage == "refine" else settings[0]
+        fingerprint = joblib.hash((*settings, self.batch_size_, precision))
+        checkpoint = training.Checkpoint(Path(self.checkpoint_dir) / f"checkpoint-{name}.pt", fingerprint)
+        self.seconds_[stage] = self.seconds_.get(stage, 0.0) + checkpoint.seconds
+        self.resumed_seconds_ += checkpoint.seconds
         return checkpoint
 
     def _embed_and_cluster(self, latent):

@@ -1,5 +1,7 @@
 """Refinement: a clustering loss beside the reconstruction loss draws the latent space together around its clusters."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import torch
 from sklearn.cluster import KMeans
@@ -64,6 +66,7 @@ def refine(
     seed=0,
     tracked=(),
     verbose=False,
+    checkpoint=None,
 ):
     """Train a pretrained autoencoder with a clustering loss and the reconstruction loss.
 
@@ -94,6 +97,8 @@ def refine(
         Points whose latent space is kept after every epoch.
     verbose : bool
         Show a progress bar with both losses and the share of points that changed their cluster.
+    checkpoint : training.Checkpoint or None
+        Read at the start, and written now and then and at the end.
 
     Returns
     -------
@@ -115,49 +120,78 @@ def refine(
     if cluster_weight is None:
         cluster_weight = CLUSTER_WEIGHTS[loss]
     x = torch.as_tensor(x, device=device)
-    latent = encode(model, x)
-    kmeans = KMeans(n_clusters, n_init=20, random_state=seed).fit(latent)
-    centres = torch.nn.Parameter(torch.as_tensor(kmeans.cluster_centers_, dtype=torch.float32, device=device))
-    optimizer = torch.optim.Adam([*model.parameters(), centres], lr=learning_rate, fused=True)
     shuffle = torch.Generator().manual_seed(seed)
     tracked = np.asarray(tracked, dtype=int)
-    history, evolution = [], [latent[tracked]]
-    q = _assign(latent, centres)
-    progress = tqdm(range(epochs), desc=f"refining ({loss})", unit="epoch", disable=None if verbose else True)
-    for _ in progress:
-        p = target_distribution(q)
-        total = torch.zeros(2, device=device)
-        model.train()
-        for i, index in enumerate(batches(len(x), batch_size, shuffle)):
-            index = index.to(device)
-            batch = x[index]
-            with autocast(precision, device):
-                h, reconstruction = model(batch)
-            parts = torch.stack(
-                [
-                    (reconstruction.float() - batch).square().mean(),  # an ensemble's reconstructions come stacked
-                    LOSSES[loss](h.float(), centres, p[index]),
-                ]
-            )
-            optimizer.zero_grad()
-            (reconstruction_weight * parts[0] + cluster_weight * parts[1]).backward()
-            optimizer.step()
-            if i % FLUSH_STEPS == 0:
-                flush(optimizer)
-            total += parts.detach() * len(batch)
-        model.eval()
+    state = checkpoint.state if checkpoint is not None else None
+    if state is None:
         latent = encode(model, x)
-        evolution.append(latent[tracked])
-        before, q = q.argmax(dim=1), _assign(latent, centres)
-        changed = (q.argmax(dim=1) != before).float().mean().item()
-        reconstruction, clustering = (total / len(x)).tolist()
-        history.append({"reconstruction": reconstruction, "clustering": clustering, "changed": changed})
-        progress.set_postfix(
-            reconstruction=f"{reconstruction:.5f}", clustering=f"{clustering:.4f}", changed=f"{changed:.2%}"
-        )
-        if changed <= tol:
-            break
-    return centres.detach().cpu().numpy(), history, np.stack(evolution)
+        kmeans = KMeans(n_clusters, n_init=20, random_state=seed).fit(latent)
+        centres = torch.as_tensor(kmeans.cluster_centers_, dtype=torch.float32, device=device)
+        q = _assign(latent, centres)
+        history, evolution = [], torch.from_numpy(latent[None, tracked])
+        first_step, total = 0, torch.zeros(2, device=device)
+    else:
+        model.load_state_dict(state["model"])
+        shuffle.set_state(state["shuffle"])
+        centres, q, total = (state[name].to(device) for name in ("centres", "q", "total"))
+        history, evolution, first_step = state["history"], state["evolution"], state["step"]
+    centres = torch.nn.Parameter(centres)
+    optimizer = torch.optim.Adam([*model.parameters(), centres], lr=learning_rate, fused=True)
+    if state is not None:
+        optimizer.load_state_dict(state["optimizer"])
+
+    def position(step):
+        """Everything that the next step depends on; the epoch's shuffle is made anew from where it began."""
+        training = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "shuffle": epoch_start}
+        clusters = {"centres": centres.detach(), "q": q, "total": total, "evolution": evolution}
+        return training | clusters | {"history": history, "step": step}
+
+    shown = None if verbose else True
+    progress = tqdm(total=epochs, initial=len(history), desc=f"refining ({loss})", unit="epoch", disable=shown)
+    with checkpoint or nullcontext():
+        while len(history) < epochs and not (history and history[-1]["changed"] <= tol):
+            p = target_distribution(q)
+            model.train()
+            epoch_start = shuffle.get_state()
+            for i, index in enumerate(batches(len(x), batch_size, shuffle)):
+                if i < first_step:
+                    continue
+                index = index.to(device)
+                batch = x[index]
+                with autocast(precision, device):
+                    h, reconstruction = model(batch)
+                parts = torch.stack(
+                    [
+                        (reconstruction.float() - batch).square().mean(),  # an ensemble's reconstructions come stacked
+                        LOSSES[loss](h.float(), centres, p[index]),
+                    ]
+                )
+                optimizer.zero_grad()
+                (reconstruction_weight * parts[0] + cluster_weight * parts[1]).backward()
+                optimizer.step()
+                if i % FLUSH_STEPS == 0:
+                    flush(optimizer)
+                total += parts.detach() * len(batch)
+                if checkpoint is not None and checkpoint.is_due():
+                    checkpoint.write(position(i + 1))
+            model.eval()
+            latent = encode(model, x)
+            evolution = torch.cat([evolution, torch.from_numpy(latent[None, tracked])])
+            before, q = q.argmax(dim=1), _assign(latent, centres)
+            changed = (q.argmax(dim=1) != before).float().mean().item()
+            reconstruction, clustering = (total / len(x)).tolist()
+            history.append({"reconstruction": reconstruction, "clustering": clustering, "changed": changed})
+            first_step, total = 0, torch.zeros(2, device=device)
+            progress.update()
+            progress.set_postfix(
+                reconstruction=f"{reconstruction:.5f}", clustering=f"{clustering:.4f}", changed=f"{changed:.2%}"
+            )
+        epoch_start = shuffle.get_state()
+        if checkpoint is not None:
+            checkpoint.write(position(0))
+    progress.close()
+    model.eval()
+    return centres.detach().cpu().numpy(), history, evolution.numpy()
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ import argparse
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -102,7 +103,7 @@ def execute(arguments, save_dir, threads):
             raise RuntimeError(f"{' '.join(arguments)}: {lines[-1]}")
     record = json.loads((save_dir / "metrics.json").read_text())
     # Linux counts peak memory in KiB
-    return {**record, "wall_s": round(wall_s, 1), "peak_rss_mb": usage.ru_maxrss // 1024}
+    return {**record, "wall_s": round(wall_s + record["resumed_seconds"], 1), "peak_rss_mb": usage.ru_maxrss // 1024}
 
 
 def run_n2d(dataset, protocol, seed, runs_dir, threads):
@@ -382,4 +383,5 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that joblib ends the runs
     main()
