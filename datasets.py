@@ -9,6 +9,7 @@ import difflib
 import gzip
 import hashlib
 import io
+import os
 import shutil
 import tempfile
 import zipfile
@@ -57,6 +58,8 @@ SHA256 = {
 }
 
 
+MAX_LINE = 2**22  # characters of a table's line
+MAX_IDX = 2**26  # bytes; the largest published file has 47 million
 IMAGES = (".png", ".jpg", ".jpeg")
 
 
@@ -231,10 +234,14 @@ def _digits(data_dir):
 
 
 def _npy(path, label_column):
-    return _from_array(np.load(path, allow_pickle=False))
+    return _from_array(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 def _npz(path, label_column):
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > (memory := os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")):
+        raise DatasetError(f"{path} unpacks to {size / 2**30:.0f} GB, but there are {memory / 2**30:.0f} GB of memory")
     with np.load(path, allow_pickle=False) as arrays:
         names = [name for name in ("x", "X", "data") if name in arrays] or arrays.files
         labels = [name for name in ("y", "labels", "target") if name in arrays]
@@ -260,9 +267,11 @@ def _csv(path, label_column):
     import pandas as pd
 
     with path.open(newline="", encoding="utf-8-sig") as file:
-        lines = [line for line in (file.readline(2**20) for _ in range(2)) if line.strip()]
+        lines = [line for line in (file.readline(MAX_LINE) for _ in range(2)) if line.strip()]
     if not lines:
         raise DatasetError(f"{path} is empty")
+    if max(map(len, lines)) == MAX_LINE:
+        raise DatasetError(f"{path} is no table: it has a line of more than {MAX_LINE:,} characters")
     try:
         separator = csv.Sniffer().sniff("".join(lines), ",\t; ").delimiter
     except csv.Error:
@@ -390,6 +399,8 @@ def _checked(data, path):
         raise DatasetError(
             f"{path} must hold finite numbers: row {row}, column {name} is {x[row, column]} ({len(bad)} rows have such)"
         )
+    if (x == x[0]).all():
+        raise DatasetError(f"{path} has {len(x)} samples that are all the same: there is nothing to cluster")
     # what lies in [-1, 1] already has been scaled, and pixels that are seldom on would be blown up
     scale = data.scale or ("none" if -1 <= x.min() and x.max() <= 1 else "standard")
     return dataclasses.replace(data, x=x, scale=scale)
@@ -410,7 +421,8 @@ def _idx_images(data_dir, name, parts, label_names, url):
         file = f"{name}/raw/{stem}"
         for path in (data_dir / f"{file}.gz", *([DEBIAN_FASHION / f"{stem}.gz"] if name == "FashionMNIST" else [])):
             if path.exists() and not (data_dir / file).exists():
-                data = _verified(gzip.decompress(path.read_bytes()), file, path)
+                with gzip.open(path) as packed:
+                    data = _verified(packed.read(MAX_IDX), file, path)
                 break
         else:
             data = _published(data_dir, file, f"{url}{stem}.gz", torchvision_name=name)

@@ -5,11 +5,13 @@
 """
 
 import argparse
+import errno
 import json
 import os
 import signal
 import sys
 import tempfile
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -30,16 +32,16 @@ PROTOCOLS = {  # what the flags below are unless they are given
 RANGES = {
     "n_clusters": (2, None),
     "batch_size": (1, None),
-    "autoencoders": (1, None),
-    "pretrain_epochs": (0, None),
-    "refine_epochs": (1, None),
+    "autoencoders": (1, 1000),
+    "pretrain_epochs": (0, 1_000_000),
+    "refine_epochs": (1, 1_000_000),
     "cluster_weight": (0, None),
     "reconstruction_weight": (0, None),
     "refine_tol": (0, 1),
-    "umap_dim": (1, None),
+    "umap_dim": (1, 1000),
     "umap_neighbors": (2, None),
     "umap_min_dist": (0, 1),
-    "gmm_restarts": (1, None),
+    "gmm_restarts": (1, 1_000_000),
     "max_points": (1, None),
     "seed": (0, 2**32 - 1),
 }
@@ -292,6 +294,23 @@ def make_folder(parser, flag, folder):
         parser.error(f"--{flag}: the folder {folder} cannot be written ({error.strerror})")
 
 
+@contextmanager
+def lock(parser, folder):
+    """Keep other runs out of a folder until this one is done, or dead."""
+    from filelock import FileLock, Timeout
+
+    keeper = FileLock(folder / ".lock")
+    try:
+        keeper.acquire(timeout=0)
+    except Timeout:
+        parser.error(f"--save_dir: another run is writing to {folder}: wait for it, or give another folder")
+    try:
+        yield
+    finally:
+        keeper.release()
+        (folder / ".lock").unlink(missing_ok=True)
+
+
 def choose_device(parser, gpu):
     """The PyTorch device of the argument gpu; the CPU, with a notice, where there is no CUDA."""
     import torch
@@ -320,18 +339,29 @@ def main(argv=None):
         args.n_clusters = max(2, len(data.label_names))
     if data.y is None and args.eval_all:
         parser.error(f"--eval_all scores against true classes, and {args.dataset} has none")
-    for name in ("n_clusters", "umap_neighbors"):
+    for name in ("n_clusters", "umap_neighbors", "umap_dim"):
         sizes = [value for value in values(args, name) if value != "auto"]
         if sizes and max(sizes) >= len(data.x):
             parser.error(f"--{name} must be less than the {len(data.x)} samples of {args.dataset}, got {max(sizes)}")
-    for name in ("save_dir", "save_model"):
-        if getattr(args, name) is not None:
-            make_folder(parser, name, getattr(args, name))
+    if args.save_model is not None:
+        make_folder(parser, "save_model", args.save_model)
     if args.save_weights is not None:
         make_folder(parser, "save_weights", args.save_weights.parent)
+    is_new = not args.save_dir.exists()
+    make_folder(parser, "save_dir", args.save_dir)
+    try:
+        with lock(parser, args.save_dir):
+            run(parser, args, data)
+    finally:
+        if is_new and not any(args.save_dir.iterdir()):
+            args.save_dir.rmdir()
 
+
+def run(parser, args, data):
+    """One experiment, in a save folder of its own."""
     import models  # the heavy imports wait until the input is known to be good
     from pipeline import N2D
+    from training import DivergenceError
 
     classes = "" if data.y is None else f", {len(data.label_names)} classes"
     print(f"{args.name}: {len(data.x):,} samples, {data.x.shape[1]} features{classes}")
@@ -372,7 +402,7 @@ def main(argv=None):
         model.set_params(callback=partial(log_epoch, board))
     try:
         model.fit_autoencoder(data.x)
-    except (models.ArchitectureError, models.WeightsError) as error:
+    except (models.ArchitectureError, models.WeightsError, DivergenceError) as error:
         parser.error(str(error))
     if args.ae_weights is None:
         keep_weights(model, args)
@@ -384,7 +414,12 @@ def main(argv=None):
         model.save(args.save_model)
     if board is not None:
         log_projection(board, model, data)
-    report(model, data, args)
+    with tempfile.TemporaryDirectory(dir=args.save_dir, prefix=".report-") as folder:
+        report(model, data, args, Path(folder))
+        for path in Path(folder).iterdir():  # all files of a former run are replaced, or none
+            os.replace(path, args.save_dir / path.name)
+    names = sorted(path.name for path in args.save_dir.iterdir() if not path.name.startswith("."))
+    print(f"\nwritten to {args.save_dir}{os.sep}: {', '.join(names)}")
 
 
 def open_board(parser, folder):
@@ -493,8 +528,8 @@ def clusters_table(data, labels, confidence):
     return pd.DataFrame({name: column for name, column in columns.items() if column is not None})
 
 
-def report(model, data, args):
-    """Scores on screen; scores, clusters, arrays and pictures in the save folder."""
+def report(model, data, args, folder):
+    """Scores on screen; scores, clusters, arrays and pictures in a folder."""
     import numpy as np
     import pandas as pd
 
@@ -504,13 +539,13 @@ def report(model, data, args):
 
     confidence = clustering.confidence(model.clusterer_, model.embedding_, model.labels_)
     clusters = clusters_table(data, model.labels_, confidence)
-    clusters.to_csv(args.save_dir / "clusters.csv", index_label="index", float_format="%.4f")
+    clusters.to_csv(folder / "clusters.csv", index_label="index", float_format="%.4f")
     losses = [(i, e, loss) for i, run in enumerate(model.history_) for e, loss in enumerate(run, start=1)]
-    pd.DataFrame(losses, columns=["autoencoder", "epoch", "loss"]).to_csv(args.save_dir / "history.csv", index=False)
-    np.save(args.save_dir / "latent.npy", model.latent_)
-    np.save(args.save_dir / "embedding.npy", model.embedding_)
+    pd.DataFrame(losses, columns=["autoencoder", "epoch", "loss"]).to_csv(folder / "history.csv", index=False)
+    np.save(folder / "latent.npy", model.latent_)
+    np.save(folder / "embedding.npy", model.embedding_)
     if args.n_clusters == "auto":
-        pd.DataFrame(model.scan_).to_csv(args.save_dir / "n_clusters.csv", index=False)
+        pd.DataFrame(model.scan_).to_csv(folder / "n_clusters.csv", index=False)
         print(f"{model.n_clusters_} clusters: the halves of the data agree on them best")
     if data.y is None:
         scores = pipeline.unlabelled(model)
@@ -527,33 +562,32 @@ def report(model, data, args):
         "arguments": vars(args),
         "versions": versions(),
     }
-    (args.save_dir / "metrics.json").write_text(json.dumps(record, indent=2, default=str) + "\n")
+    (folder / "metrics.json").write_text(json.dumps(record, indent=2, default=str) + "\n")
     if args.refine is not None:
         history = pd.DataFrame(model.refine_history_, index=range(1, len(model.refine_history_) + 1))
-        history.to_csv(args.save_dir / "refinement.csv", index_label="epoch")
+        history.to_csv(folder / "refinement.csv", index_label="epoch")
     staged = args.architecture is not None or args.refine is not None
     if staged and data.y is not None:
         rows = []
         for row in pipeline.stages(model, data.x, data.y):
             rows.append(row)
             print(score_line(f"{row['space']}, {row['method']}", row))
-        pd.DataFrame(rows).to_csv(args.save_dir / "stages.csv", index=False)
+        pd.DataFrame(rows).to_csv(folder / "stages.csv", index=False)
     if args.eval_all:
         rows, maps = [], {}
         for row, embedding in pipeline.compare(model, data.x, data.y):
             rows.append(row)
             maps[f"{row['input']}, {row['manifold']}"] = embedding
             print(score_line(f"{row['input']}, {row['manifold']}, {row['cluster']}", row))
-        pd.DataFrame(rows).to_csv(args.save_dir / "eval_all.csv", index=False)
+        pd.DataFrame(rows).to_csv(folder / "eval_all.csv", index=False)
         if args.visualize:
             import visualize
 
-            visualize.grid(maps, data.y, data.label_names, args.save_dir / "eval_all.png", title=args.name)
+            visualize.grid(maps, data.y, data.label_names, folder / "eval_all.png", title=args.name)
     if args.visualize:
-        draw(model, data, args, scores, confidence)
+        draw(model, data, args, folder, scores, confidence)
         if staged:
-            draw_stages(model, data, args)
-    print(f"\nwritten to {args.save_dir}{os.sep}: {', '.join(sorted(path.name for path in args.save_dir.iterdir()))}")
+            draw_stages(model, data, args, folder)
 
 
 def score_line(name, scores):
@@ -575,7 +609,7 @@ def print_unlabelled(figures):
     print(f"{'sizes':<15} {' '.join(map(str, figures['sizes']))}")
 
 
-def draw(model, data, args, scores, confidence):
+def draw(model, data, args, folder, scores, confidence):
     """The same map twice, coloured by class and by cluster; the clusters' members; and a page to explore them."""
     import metrics
     import visualize
@@ -592,29 +626,29 @@ def draw(model, data, args, scores, confidence):
             f"{args.name}-n2d-predicted.png": ("clusters, named after the matched class", clusters, cluster_names),
         }
         visualize.confusion(
-            data.y, clusters, data.label_names, cluster_names, args.save_dir / "confusion.png", title=args.name
+            data.y, clusters, data.label_names, cluster_names, folder / "confusion.png", title=args.name
         )
     for file, (colouring, groups, names) in pictures.items():
         visualize.scatter(
             model.embedding_,
             groups,
             names,
-            args.save_dir / file,
+            folder / file,
             title=f"{args.name}: {colouring}",
             subtitle=what,
             max_points=args.max_points,
             seed=args.seed,
         )
     if any(model.history_):
-        visualize.losses(model.history_, args.save_dir / "history.png", title=f"{args.name}: reconstruction loss")
+        visualize.losses(model.history_, folder / "history.png", title=f"{args.name}: reconstruction loss")
     if args.n_clusters == "auto":
-        visualize.scan(model.scan_, model.n_clusters_, args.save_dir / "n_clusters.png", title=args.name)
+        visualize.scan(model.scan_, model.n_clusters_, folder / "n_clusters.png", title=args.name)
     shown = {"names": cluster_names, "confidence": confidence, "title": args.name}
-    visualize.members(data, model.embedding_, clusters, args.save_dir / "clusters.png", **shown)
-    visualize.explore(data, model.embedding_, clusters, args.save_dir / "explore.html", seed=args.seed, **shown)
+    visualize.members(data, model.embedding_, clusters, folder / "clusters.png", **shown)
+    visualize.explore(data, model.embedding_, clusters, folder / "explore.html", seed=args.seed, **shown)
 
 
-def draw_stages(model, data, args):
+def draw_stages(model, data, args, folder):
     """What the stages of the autoencoder's training made of the data."""
     import numpy as np
 
@@ -637,7 +671,7 @@ def draw_stages(model, data, args):
             learner.fit_transform(space[some]),
             groups[some],
             names,
-            args.save_dir / f"{name}.png",
+            folder / f"{name}.png",
             title=f"{args.name}: {what}",
             subtitle=f"t-SNE of {len(some):,} points, {space.shape[1]} dimensions, coloured by {colouring}",
             seed=args.seed,
@@ -645,13 +679,13 @@ def draw_stages(model, data, args):
     if data.image_shape is not None:
         images = model.scaled(data.x[some[:12]])
         decoded = training.reconstruct(model.autoencoder_, images)[0]
-        visualize.reconstructions(images, decoded, data.image_shape, args.save_dir / "reconstructions.png")
+        visualize.reconstructions(images, decoded, data.image_shape, folder / "reconstructions.png")
     if args.refine is not None:
         visualize.evolution(
             model.evolution_,
             groups[model.tracked_],
             names,
-            args.save_dir / "evolution.gif",
+            folder / "evolution.gif",
             title=f"{args.name}: latent space, {args.refine} refinement, coloured by {colouring}",
         )
 
@@ -661,6 +695,10 @@ if __name__ == "__main__":
         signal.signal(number, interrupt)
     try:
         main()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        sys.exit(f"n2d.py: error: {error.strerror}: make room; the same command goes on with the training")
     except KeyboardInterrupt as error:
         print("\nn2d.py: stopped; the same command goes on with the training where it is", file=sys.stderr)
         sys.exit(128 + (error.args[0] if error.args else signal.SIGINT))

@@ -13,6 +13,10 @@ from tqdm import tqdm
 FLUSH_STEPS = 256  # a moment of 1e-20 is denormal after 390
 
 
+class DivergenceError(ArithmeticError):
+    """A loss that is no longer a number."""
+
+
 def choose_precision(precision, device):
     """Resolve 'auto' to 'bf16' where the processor multiplies bfloat16 matrices in hardware, else 'fp32'.
 
@@ -160,6 +164,11 @@ def pretrain(
     -------
     history : list of float
         Mean reconstruction loss of each epoch.
+
+    Raises
+    ------
+    DivergenceError
+        If the loss becomes infinite or NaN. The checkpoint is from before that epoch's end.
     """
     device = next(model.parameters()).device
     x = torch.as_tensor(x, device=device)
@@ -199,6 +208,11 @@ def pretrain(
                 if checkpoint is not None and checkpoint.is_due():
                     checkpoint.write(position(i + 1))
             history.append(total.item() / len(x))
+            if not math.isfinite(history[-1]):
+                raise DivergenceError(
+                    f"the loss of {description} became {history[-1]} in epoch {len(history)}: scale the features "
+                    "(--scale=standard), or train in --precision=fp32"
+                )
             first_step, total = 0, torch.zeros((), device=device)
             progress.set_postfix(loss=f"{history[-1]:.5f}")
             progress.update()

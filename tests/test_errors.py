@@ -1,0 +1,213 @@
+"""Bad input: one line that names what was given and what would be right, exit code 2, and nothing written."""
+
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import n2d
+
+ROOT = Path(n2d.__file__).parent
+TEXTS = {
+    "own.csv": "1,2\n3,5\n4,4\n",
+    "words.csv": "age,name\n1,ann\n2,bob\n",
+    "hole.csv": "age,height\n1,2\n3,\n5,6\n",
+    "infinite.csv": "1,inf\n3,4\n",
+    "huge.csv": "1,2\n1e300,4\n",
+    "empty.csv": "",
+    "header.csv": "a,b\n",
+    "ragged.csv": "1,2\n3,4\n5,6,7\n",
+    "one-row.csv": "1,2\n",
+    "same.csv": "1,2\n" * 50,
+    "text.npy": "1,2",
+    "text.npz": "1,2",
+    "empty.h5": "",
+    "text.pt": "not weights",
+    "bad-images/1.png": "not an image",
+    "broken/model.json": '{"parameters": {}}',
+}
+MISTAKES = {
+    "": "dataset, gpu",
+    "digits": "gpu",
+    "digit cpu": "digit is neither a dataset nor a file: did you mean digits?",
+    "nothing.csv cpu": "nothing.csv is neither a dataset nor a file: the datasets are mnist, ",
+    "ROOT/README.md cpu": "README.md must be a folder of images, or end in .npy, ",
+    "own.csv cpu --n_clusters=3 --umap_neighbors=2": "--n_clusters must be less than the 3 samples of ",
+    "own.csv cpu": "own.csv does not say how many classes it has",
+    "own.csv cpu --n_clusters=2 --eval_all": "--eval_all scores against true classes, and ",
+    "digits cpu --n_clusters=many": "'many'",
+    "digits cpu --n_clusters=auto --refine=KM": "--n_clusters must be a number with --refine",
+    "digits cpu --scale=log": "'log'",
+    "own.csv cpu --image_size=0": "'0'",
+    "own.csv cpu --image_size=3x4x5": "'3x4x5'",
+    "digits cpu --save_model=/dev/null/m": "--save_model: the folder /dev/null/m cannot be written",
+    "predict nothing digits": "nothing does not hold a saved model",
+    "predict nothing digit": "digit is neither a dataset nor a file: did you mean digits?",
+    "predict nothing digits --out=/dev/null/c.csv": "--out: the folder /dev/null cannot be written",
+    "digits gpu": "gpu must be cpu or the index of a CUDA device, got gpu",
+    "digits -1": "-1",
+    "digits cpu --umap_neighbors=1": "--umap_neighbors must be at least 2, got 1",
+    "digits cpu --umap_neighbors=1797": "--umap_neighbors must be less than the 1797 samples of digits, got 1797",
+    "digits cpu --umap_dim=0": "--umap_dim must be at least 1, got 0",
+    "digits cpu --umap_dim=two": "'two'",
+    "digits cpu --umap_min_dist=nan": "--umap_min_dist must be at least 0, got nan",
+    "digits cpu --umap_min_dist=2": "--umap_min_dist must be at most 1, got 2.0",
+    "digits cpu --umap_metric=euclid": "'euclid'",
+    "digits cpu --n_clusters=1": "--n_clusters must be at least 2, got 1",
+    "digits cpu --n_clusters=2000": "--n_clusters must be less than the 1797 samples of digits, got 2000",
+    "digits cpu --batch_size=0": "--batch_size must be at least 1, got 0",
+    "digits cpu --pretrain_epochs=-1": "--pretrain_epochs must be at least 0, got -1",
+    "digits cpu --architecture=missing.json": "missing.json: No such file or directory",
+    "digits cpu --architecture=ROOT/architectures/mnist.json:9": "has no description 9 (there: 0: conv-120, 1: conv-",
+    "digits cpu --architecture=ROOT/pyproject.toml": "pyproject.toml is not JSON",
+    "digits cpu --refine=KL": "'KL'",
+    "digits cpu --refine=KM --refine_epochs=0": "--refine_epochs must be at least 1, got 0",
+    "digits cpu --refine=KM --cluster_weight=-1": "--cluster_weight must be at least 0, got -1.0",
+    "digits cpu --refine=KM --refine_tol=nan": "--refine_tol must be at least 0, got nan",
+    "digits cpu --gmm_restarts=0": "--gmm_restarts must be at least 1, got 0",
+    "digits cpu --max_points=0": "--max_points must be at least 1, got 0",
+    "digits cpu --seed=-1": "--seed must be at least 0, got -1",
+    "digits cpu --seed=4294967296": "--seed must be at most 4294967295, got 4294967296",
+    "digits cpu --precision=fp16": "'fp16'",
+    "digits cpu --cluster=DBSCAN": "'DBSCAN'",
+    "digits cpu --manifold_learner=PCA": "'PCA'",
+    "digits cpu --manifold_learner=tSNE --umap_dim=4": "--umap_dim must be 1, 2 or 3 with --manifold_learner tSNE",
+    "digits cpu --ae_weights=nothing": "--ae_weights nothing is neither a file nor a name in",
+    "digits cpu --ae_weights=ROOT/pyproject.toml": "pyproject.toml is not a readable safetensors file",
+    "digits cpu --ae_weights=ROOT/pyproject.toml --save_weights": "give one of them",
+    "digits cpu --save_dir=/dev/null/runs": "--save_dir: the folder /dev/null/runs cannot be written",
+    "digits cpu --save_weights=/dev/null/w.safetensors": "--save_weights: the folder /dev/null cannot be written",
+    "digits cpu --save_weights=ROOT/tests": "--save_weights must be a file, got the folder ",
+    "digits cpu --autoencoders=0": "--autoencoders must be at least 1, got 0",
+    "digits cpu --umap_neighbors=20,1": "--umap_neighbors must be at least 2, got 1",
+    "digits cpu --umap_neighbors=20,2000": "--umap_neighbors must be less than the 1797 samples of digits, got 2000",
+    "digits cpu --umap_neighbors=20,": "'20,'",
+    "digits cpu --umap_neighbors=5,9 --manifold_learner=LLE": "--umap_neighbors must be one number with",
+    "digits cpu --protocol=papers": "'papers'",
+    "digits cpu --sede=1": "--sede=1",
+    "digits cpu --resume=yes": "'yes'",
+    "digits cpu --autoencoders=1000000": "--autoencoders must be at most 1000, got 1000000",
+    "digits cpu --pretrain_epochs=9999999": "--pretrain_epochs must be at most 1000000, got 9999999",
+    "digits cpu --umap_dim=1e9": "'1e9'",
+    "digits cpu --umap_dim=5000": "--umap_dim must be at most 1000, got 5000",
+    "digits 7x": "gpu must be cpu or the index of a CUDA device, got 7x",
+    "own.csv cpu --n_clusters=2 --umap_neighbors=2 --umap_dim=3": "--umap_dim must be less than the 3 samples of ",
+    "own.csv cpu --label_column=kind": "--label_column kind is neither a column nor a number of one (there: 0, 1)",
+    "own.csv cpu --label_column=2": "--label_column 2 is neither a column nor a number of one (there: 0, 1)",
+    "words.csv cpu": "columns must be numbers, got name",
+    "hole.csv cpu": "hole.csv must hold finite numbers: row 1, column height is nan (1 rows have such)",
+    "infinite.csv cpu": "infinite.csv must hold finite numbers: row 0, column 1 is inf",
+    "huge.csv cpu": "huge.csv must hold finite numbers: row 1, column 0 is inf",
+    "empty.csv cpu": "empty.csv is empty",
+    "header.csv cpu": "a table must have rows",
+    "ragged.csv cpu": "ragged.csv cannot be read",
+    "binary.csv cpu": "binary.csv cannot be read",
+    "one-line.csv cpu": "one-line.csv is no table: it has a line of more than 4,194,304 characters",
+    "one-row.csv cpu --n_clusters=2": "one-row.csv has 1 samples that are all the same",
+    "same.csv cpu --n_clusters=2": "same.csv has 50 samples that are all the same: there is nothing to cluster",
+    "text.npy cpu": "text.npy cannot be read",
+    "cut.npy cpu": "cut.npy cannot be read",
+    "flat.npy cpu": "an array must hold numbers, (n_samples, n_features), got float64 (9,)",
+    "nan.npy cpu": "nan.npy must hold finite numbers: row 2, column 1 is nan",
+    "objects.npy cpu": "objects.npy cannot be read",
+    "objects.npz cpu": "objects.npz cannot be read",
+    "two.npz cpu": "must hold an array x, and may hold labels y; it has a, b",
+    "short.npz cpu": "there must be one label a sample, got (2,) for 9 samples",
+    "bomb.npz cpu": "bomb.npz unpacks to ",
+    "text.npz cpu": "text.npz cannot be read",
+    "no-images cpu": "no-images has no images",
+    "bad-images cpu": "bad-images/1.png is not a readable image",
+    "two-sizes cpu": "images must have one size (0.png (8, 8), 1.png (5, 5)): give --image_size",
+    "digits cpu --ae_weights=empty.h5": "empty.h5 is not a readable h5 file",
+    "digits cpu --ae_weights=text.pt": "text.pt is not a readable pt file",
+    "digits cpu --ae_weights=pickle.pt": "pickle.pt is not a readable pt file",
+    "predict broken digits": "broken does not hold a saved model",
+    "predict": "model_dir, dataset",
+}
+
+
+class Bomb:
+    """Unpickled, it would leave a file."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("exploded"),)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """All the bad files."""
+    folder = tmp_path_factory.mktemp("bad")
+    for name in ("bad-images", "no-images", "two-sizes", "broken"):
+        (folder / name).mkdir()
+    for name, text in TEXTS.items():
+        (folder / name).write_text(text)
+    (folder / "binary.csv").write_bytes(bytes(range(256)) * 9)
+    (folder / "one-line.csv").write_text("1," * 3_000_000)
+    x = np.arange(18.0).reshape(9, 2)
+    np.save(folder / "cut.npy", x)
+    (folder / "cut.npy").write_bytes((folder / "cut.npy").read_bytes()[:-20])
+    np.save(folder / "flat.npy", x[:, 0])
+    np.save(folder / "nan.npy", np.where(x == 5, np.nan, x))
+    objects = np.array([[Bomb(), 1], [2, 3]])
+    np.save(folder / "objects.npy", objects)
+    np.savez(folder / "objects.npz", x=objects)
+    np.savez(folder / "two.npz", a=x, b=x)
+    np.savez(folder / "short.npz", x=x, y=[0, 1])
+    with zipfile.ZipFile(folder / "bomb.npz", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("x.npy", bytes(2**20))
+        archive.infolist()[0].file_size = 2**50  # what its directory says that it unpacks to
+    (folder / "pickle.pt").write_bytes(pickle.dumps({"layers.0.weight": Bomb()}))
+    for i, side in enumerate((8, 5)):
+        Image.new("L", (side, side), i).save(folder / f"two-sizes/{i}.png")
+    return folder
+
+
+@pytest.mark.parametrize("arguments", MISTAKES)
+def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_written(arguments, folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(SystemExit) as stop:
+        n2d.main(arguments.replace("ROOT", str(ROOT)).split())
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(("n2d.py: error: ", "n2d.py predict: error: ")) and error.count("\n") == 1
+    assert MISTAKES[arguments] in error
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_there_are_more_than_sixty_mistakes():
+    assert len(MISTAKES) >= 60
+
+
+def test_another_run_in_the_same_folder_is_refused(tmp_path, capsys):
+    from filelock import FileLock
+
+    with FileLock(tmp_path / ".lock"), pytest.raises(SystemExit) as stop:
+        n2d.main(["digits", "cpu", f"--save_dir={tmp_path}"])
+    assert stop.value.code == 2
+    assert "--save_dir: another run is writing to" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path, capsys):
+    x = np.random.default_rng(0).normal(size=(60, 4)) * 1e20
+    np.save(tmp_path / "large.npy", x)
+    with pytest.raises(SystemExit) as stop:
+        n2d.main(f"{tmp_path}/large.npy cpu --n_clusters=2 --scale=none --save_dir={tmp_path}/run".split())
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert "the loss of autoencoder 1/4 became " in error and "scale the features (--scale=standard)" in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_duplicates_by_the_thousand_are_clustered(tmp_path):
+    x = np.repeat(np.eye(3), 700, axis=0) * 9
+    np.save(tmp_path / "same.npy", x)
+    n2d.main(
+        f"{tmp_path}/same.npy cpu --n_clusters=3 --pretrain_epochs=2 --autoencoders=1 --umap_neighbors=20 "
+        f"--gmm_restarts=3 --save_dir={tmp_path}/run".split()
+    )
+    labels = np.loadtxt(tmp_path / "run/clusters.csv", delimiter=",", skiprows=1, usecols=1)
+    assert [len(set(labels[i : i + 700])) for i in (0, 700, 1400)] == [1, 1, 1] and len(set(labels)) == 3
