@@ -341,6 +341,9 @@ def main(argv=None):
         parser.error(f"--eval_all scores against true classes, and {args.dataset} has none")
     for name in ("n_clusters", "umap_neighbors", "umap_dim"):
         sizes = [value for value in values(args, name) if value != "auto"]
+        is_default = args.umap_neighbors == PROTOCOLS[args.protocol]["umap_neighbors"]
+        if name == "umap_neighbors" and is_default:  # N2D has as many as there are
+            continue
         if sizes and max(sizes) >= len(data.x):
             parser.error(f"--{name} must be less than the {len(data.x)} samples of {args.dataset}, got {max(sizes)}")
     if args.save_model is not None:
