@@ -158,10 +158,11 @@ def load(name, data_dir="data", label_column=None, image_size=None, grayscale=Fa
         raise DatasetError(f"{path} must be a folder of images, or end in {', '.join(readers)}")
     try:
         return _checked(readers[path.suffix](path, label_column), path)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, DatasetError):
-            raise
-        raise DatasetError(f"{path} cannot be read ({str(error).splitlines()[0]})") from error
+    except DatasetError:
+        raise
+    except Exception as error:  # whatever a parser makes of a stranger's bytes
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DatasetError(f"{path} cannot be read ({reason})") from error
 
 
 @register("mnist", 10)

@@ -8,7 +8,6 @@ Manifold of an Autoencoded Embedding", ICPR 2020, arXiv:1908.05968, section IV; 
 import json
 import math
 import os
-import pickle
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,7 +15,7 @@ import numpy as np
 import pydantic
 import torch
 from pydantic import PositiveInt
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -442,8 +441,9 @@ def load_weights(path, network):
     read = {".h5": _read_keras, ".pt": _read_torch, ".safetensors": _read_safetensors}[suffix]
     try:
         tensors, provenance = read(path)
-    except (SafetensorError, pickle.UnpicklingError, OSError, ValueError, KeyError, RuntimeError, EOFError) as error:
-        raise WeightsError(f"{path} is not a readable {suffix[1:]} file ({str(error).splitlines()[0]})") from error
+    except Exception as error:  # whatever a parser makes of a stranger's bytes
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise WeightsError(f"{path} is not a readable {suffix[1:]} file ({reason})") from error
     found = {key: tensor.shape for key, tensor in tensors.items()}
     n_autoencoders = len({key.split(".")[0] for key in found})
     member = autoencoder(network)
