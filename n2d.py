@@ -486,7 +486,7 @@ def predict(argv):
         parser.error(f"{args.dataset} must have the model's {model.n_features_in_} features, got {data.x.shape[1]}")
     labels = model.predict(data.x)
     confidence = model.predict_proba(data.x).max(axis=1) if hasattr(model, "predict_proba") else None
-    clusters_table(data, labels, confidence).to_csv(args.out, index_label="index")
+    clusters_table(data, labels, confidence).to_csv(args.out, index_label="index", float_format="%.4f")
     print(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}")
     if data.y is not None:
         import metrics

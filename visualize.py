@@ -353,7 +353,7 @@ def explore(data, embedding, groups, path, *, names, confidence, title, max_poin
     plot.add_layout(plot.legend[0], "right")
     plot.legend.click_policy = "hide"
     card = "<br>".join(["@card{safe}", *(f"{name} <b>@{name}</b>" for name in columns)])
-    plot.add_tools(models.HoverTool(tooltips=f'<div class="card">{card}</div>'))
+    plot.add_tools(models.HoverTool(tooltips=f'<div class="card">{card}</div>', limit=1))
 
     select = models.Select(title="Colour", value="cluster", options=list(colors), width=200)
     key, count = models.Div(text=""), models.Div(text="0 points selected: draw a box or a lasso")
