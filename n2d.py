@@ -350,14 +350,15 @@ def main(argv=None):
         make_folder(parser, "save_model", args.save_model)
     if args.save_weights is not None:
         make_folder(parser, "save_weights", args.save_weights.parent)
-    is_new = not args.save_dir.exists()
+    new = [folder for folder in (args.save_dir, *args.save_dir.parents) if not folder.exists()]
     make_folder(parser, "save_dir", args.save_dir)
     try:
         with lock(parser, args.save_dir):
             run(parser, args, data)
     finally:
-        if is_new and not any(args.save_dir.iterdir()):
-            args.save_dir.rmdir()
+        for folder in new:
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def run(parser, args, data):

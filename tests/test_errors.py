@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.metrics import adjusted_rand_score
 
 import n2d
 
@@ -210,4 +211,4 @@ def test_duplicates_by_the_thousand_are_clustered(tmp_path):
         f"--gmm_restarts=3 --save_dir={tmp_path}/run".split()
     )
     labels = np.loadtxt(tmp_path / "run/clusters.csv", delimiter=",", skiprows=1, usecols=1)
-    assert [len(set(labels[i : i + 700])) for i in (0, 700, 1400)] == [1, 1, 1] and len(set(labels)) == 3
+    assert adjusted_rand_score(np.repeat([0, 1, 2], 700), labels) > 0.95
