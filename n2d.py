@@ -23,6 +23,7 @@ WEIGHTS = Path(__file__).resolve().parent / "weights"
 LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
 MANIFOLD_LEARNERS = ("UMAP", "LLE", "tSNE", "isomap", "none")  # manifold.py and refine.py are too heavy for --help
 LOSSES = ("KLD", "KM")
+MIN_AUTO = 10  # samples of which --n_clusters=auto can fit mixtures to halves
 SCALES = ("none", "minmax", "standard", "255")
 N_TSNE = 5000  # points in the pictures of the stages, as in Aljalbout et al.'s code
 PROTOCOLS = {  # what the flags below are unless they are given
@@ -337,6 +338,8 @@ def main(argv=None):
         if data.y is None:
             parser.error(f"--n_clusters must be a number, or auto: {args.dataset} does not say how many classes it has")
         args.n_clusters = max(2, len(data.label_names))
+    if args.n_clusters == "auto" and len(data.x) < MIN_AUTO:
+        parser.error(f"--n_clusters=auto needs at least {MIN_AUTO} samples, {args.dataset} has {len(data.x)}")
     if data.y is None and args.eval_all:
         parser.error(f"--eval_all scores against true classes, and {args.dataset} has none")
     for name in ("n_clusters", "umap_neighbors", "umap_dim"):

@@ -252,6 +252,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         ------
         ModelError
             If the autoencoder comes from a small copy of its weights, which has no decoder.
+        models.ArchitectureError
+            If a layer of the autoencoder is of type MaxPool2D*, which is only undone beside its input.
         """
         check_is_fitted(self)
         if not self.autoencoder_.decodes:

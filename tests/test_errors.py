@@ -96,6 +96,7 @@ MISTAKES = {
     "digits cpu --umap_dim=5000": "--umap_dim must be at most 1000, got 5000",
     "digits 7x": "gpu must be cpu or the index of a CUDA device, got 7x",
     "own.csv cpu --n_clusters=2 --umap_neighbors=2 --umap_dim=3": "--umap_dim must be less than the 3 samples of ",
+    "own.csv cpu --n_clusters=auto": "--n_clusters=auto needs at least 10 samples, own.csv has 3",
     "own.csv cpu --label_column=kind": "--label_column kind is neither a column nor a number of one (there: 0, 1)",
     "own.csv cpu --label_column=2": "--label_column 2 is neither a column nor a number of one (there: 0, 1)",
     "words.csv cpu": "columns must be numbers, got name",
