@@ -11,6 +11,7 @@ STATE = {  # the arrays that each needs to cluster new points
     "SC": (),
 }
 SPECTRAL_NEIGHBORS = 10  # the point itself included, as in scikit-learn
+REG_COVAR = 1e-6  # scikit-learn's
 MIXTURE_SAMPLE = 20_000  # points: enough for the few hundred numbers of a mixture in ten dimensions
 
 
@@ -45,19 +46,24 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
     """
     embedding = np.asarray(embedding, np.float64)
     if name == "GMM":
-        from sklearn.mixture import GaussianMixture
-
-        best = None
+        best, collapsed = None, 0
         for i, seed in enumerate(np.random.SeedSequence(random_state).generate_state(restarts).tolist()):
             sample = embedding
             if restarts > 1 and len(embedding) > MIXTURE_SAMPLE:
                 sample = np.random.default_rng(seed).choice(embedding, MIXTURE_SAMPLE, replace=False)
             start = "kmeans" if i == 0 or graph is None else "k-means++"
-            mixture = GaussianMixture(n_clusters, init_params=start, random_state=seed)
-            labels = mixture.fit(sample).predict(embedding)
+            mixture = fit_mixture(sample, n_clusters, start, seed)
+            collapsed += mixture.reg_covar > REG_COVAR
+            labels = mixture.predict(embedding)
             score = mixture.lower_bound_ if graph is None else modularity(graph, labels)
             if best is None or score > best[0]:
                 best = score, mixture, labels
+        if collapsed:
+            warnings.warn(
+                f"{collapsed} of {restarts} mixtures had a component that collapsed onto points without extent: "
+                "fitted again, with more regularisation",
+                stacklevel=2,
+            )
         return best[1:]
     from sklearn import cluster
 
@@ -68,6 +74,44 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
     else:
         raise ValueError(f"clusterer must be GMM, KM or SC, got {name!r}")
     return clusterer, clusterer.fit_predict(embedding)
+
+
+def fit_mixture(sample, n_clusters, start, seed):
+    """A Gaussian mixture; if one of its components collapses, the mixture that more regularisation gives instead.
+
+    Many equal points, or a few on a line, let a component shrink without end: its likelihood grows with it, so that
+    the likeliest mixture is the one with such a component, and what lies next to it goes to others. The second fit adds
+    a thousandth of the mean variance of the sample to each covariance instead of 1e-6.
+
+    Parameters
+    ----------
+    sample : ndarray of float64, shape (n_samples, n_components)
+    n_clusters : int
+    start : {'kmeans', 'k-means++'}
+    seed : int
+
+    Returns
+    -------
+    GaussianMixture
+        Fitted. Its parameter reg_covar tells which of the fits it is.
+    """
+    from sklearn.mixture import GaussianMixture
+
+    settings = {"init_params": start, "random_state": seed}
+    mixture = GaussianMixture(n_clusters, reg_covar=REG_COVAR, **settings)
+    try:
+        collapsed = _is_flat(mixture.fit(sample)) and not _is_flat(GaussianMixture(reg_covar=REG_COVAR).fit(sample))
+    except ValueError:  # a covariance that is singular in spite of the regularisation
+        collapsed = True
+    if collapsed:
+        mixture = GaussianMixture(n_clusters, reg_covar=1e-3 * sample.var(axis=0).mean(), **settings).fit(sample)
+    return mixture
+
+
+def _is_flat(mixture):
+    """Whether a covariance is nothing but its regularisation in some direction."""
+    precisions = np.diagonal(mixture.precisions_cholesky_, axis1=1, axis2=2) ** 2  # given the directions before
+    return precisions.max() * mixture.reg_covar > 1 - 1e-6
 
 
 def scan(embedding, sizes, *, random_state=None, halves=6, restarts=5):

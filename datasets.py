@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -422,8 +423,7 @@ def _idx_images(data_dir, name, parts, label_names, url):
         file = f"{name}/raw/{stem}"
         for path in (data_dir / f"{file}.gz", *([DEBIAN_FASHION / f"{stem}.gz"] if name == "FashionMNIST" else [])):
             if path.exists() and not (data_dir / file).exists():
-                with gzip.open(path) as packed:
-                    data = _verified(packed.read(MAX_IDX), file, path)
+                data = _verified(_unpacked(path), file, path)
                 break
         else:
             data = _published(data_dir, file, f"{url}{stem}.gz", torchvision_name=name)
@@ -432,6 +432,15 @@ def _idx_images(data_dir, name, parts, label_names, url):
     x = np.concatenate([read(f"{part}-images-idx3-ubyte", 16) for part in parts])
     y = np.concatenate([read(f"{part}-labels-idx1-ubyte", 8) for part in parts])
     return Dataset(x.reshape(len(y), -1).astype(np.float32) / 255, y.astype(np.int64), label_names, (28, 28))
+
+
+def _unpacked(path):
+    """What is in a .gz file; nothing if it is damaged."""
+    try:
+        with gzip.open(path) as packed:
+            return packed.read(MAX_IDX)
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        return b""
 
 
 def _published(data_dir, file, url, **source):

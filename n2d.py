@@ -8,9 +8,11 @@ import argparse
 import errno
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
+import warnings
 from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -19,6 +21,7 @@ from pathlib import Path
 import clustering
 import datasets
 
+DATA_DIR = Path(os.environ.get("N2D_DATA_DIR", "data"))
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
 MANIFOLD_LEARNERS = ("UMAP", "LLE", "tSNE", "isomap", "none")  # manifold.py and refine.py are too heavy for --help
@@ -52,8 +55,9 @@ class Parser(argparse.ArgumentParser):
     """One line and exit code 2 for a mistake in the input."""
 
     def error(self, message):
-        """Stop with the message alone, without the usage lines of argparse."""
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        """Stop with the message alone, on one line, whatever a stranger's file put into it."""
+        printable = "".join(character if character.isprintable() else " " for character in message)
+        self.exit(2, f"{self.prog}: error: {printable}\n")
 
 
 def build_parser():
@@ -72,7 +76,7 @@ def build_parser():
     add(
         "--data_dir",
         type=Path,
-        default=Path(os.environ.get("N2D_DATA_DIR", "data")),
+        default=DATA_DIR,
         help="folder of the datasets' files, downloaded there if missing; the environment variable N2D_DATA_DIR "
         "changes the default (%(default)s)",
     )
@@ -192,7 +196,7 @@ def build_predict_parser():
     parser.add_argument("model_dir", type=Path, help="folder that --save_model wrote")
     parser.add_argument("dataset", help="the points: a file or folder, or a dataset, as for n2d.py")
     parser.add_argument("--out", type=Path, default=Path("clusters.csv"), help="table to write (%(default)s)")
-    parser.add_argument("--data_dir", type=Path, default=Path(os.environ.get("N2D_DATA_DIR", "data")))
+    parser.add_argument("--data_dir", type=Path, default=DATA_DIR)
     add_file_arguments(parser)
     return parser
 
@@ -409,11 +413,11 @@ def run(parser, args, data):
         model.set_params(callback=partial(log_epoch, board))
     try:
         model.fit_autoencoder(data.x)
+        if args.ae_weights is None:
+            keep_weights(model, args)
+        model.fit_refinement(data.x)
     except (models.ArchitectureError, models.WeightsError, DivergenceError) as error:
         parser.error(str(error))
-    if args.ae_weights is None:
-        keep_weights(model, args)
-    model.fit_refinement(data.x)
     if args.refine is not None:
         keep_weights(model, args, "refined.safetensors")
     model.fit_clusters(data.x)
@@ -522,6 +526,20 @@ def versions():
     return {library: version(library) for library in LIBRARIES}
 
 
+def machine(model):
+    """What else the last bits of the results depend on."""
+    import torch
+
+    import training
+
+    return {
+        "device": str(next(model.autoencoder_.parameters()).device),
+        "precision": training.choose_precision(model.precision, model.device),
+        "threads": torch.get_num_threads(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
 def clusters_table(data, labels, confidence):
     """A row a sample: its cluster, and what else is known of it."""
     import numpy as np
@@ -567,6 +585,7 @@ def report(model, data, args, folder):
         "seconds": model.seconds_,
         "resumed_seconds": model.resumed_seconds_,
         "arguments": vars(args),
+        "machine": machine(model),
         "versions": versions(),
     }
     (folder / "metrics.json").write_text(json.dumps(record, indent=2, default=str) + "\n")
@@ -697,15 +716,27 @@ def draw_stages(model, data, args, folder):
         )
 
 
+def way_out(error):
+    """What to do about a machine that is too small; None if that is not what the error says."""
+    if isinstance(error, OSError):
+        return f"{error.strerror}: make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
+    asked = re.search(r"allocate ([\d.]+ \w+)", str(error))  # NumPy's, PyTorch's and CUDA's words
+    if not isinstance(error, MemoryError) and asked is None:
+        return None
+    size = f", {asked[1]} more were asked for" if asked else ""
+    return f"out of memory{size}: a smaller --batch_size, --autoencoders or --umap_neighbors takes less"
+
+
 if __name__ == "__main__":
+    warnings.formatwarning = lambda message, *_, **__: f"notice: {message}\n"
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
     try:
         main()
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except (OSError, MemoryError, RuntimeError) as error:
+        if (line := way_out(error)) is None:
             raise
-        sys.exit(f"n2d.py: error: {error.strerror}: make room; the same command goes on with the training")
+        sys.exit(f"n2d.py: error: {line}; the same command goes on with the training")
     except KeyboardInterrupt as error:
         print("\nn2d.py: stopped; the same command goes on with the training where it is", file=sys.stderr)
         sys.exit(128 + (error.args[0] if error.args else signal.SIGINT))

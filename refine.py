@@ -7,7 +7,7 @@ import torch
 from sklearn.cluster import KMeans
 from tqdm import tqdm
 
-from training import FLUSH_STEPS, autocast, batches, encode, flush
+from training import FLUSH_STEPS, autocast, batches, check_loss, encode, flush
 
 CLUSTER_WEIGHTS = {"KLD": 1.0, "KM": 0.1}
 
@@ -108,6 +108,11 @@ def refine(
     evolution : ndarray of float32, shape (n_epochs + 1, len(tracked), n_latent)
         Latent space of the tracked points before the first epoch, and after each.
 
+    Raises
+    ------
+    training.DivergenceError
+        If a loss becomes infinite or NaN. The checkpoint is the last one from before.
+
     References
     ----------
     Xie, Girshick, Farhadi, "Unsupervised Deep Embedding for Clustering Analysis", ICML 2016, arXiv:1511.06335 (KLD).
@@ -173,7 +178,9 @@ def refine(
                     flush(optimizer)
                 total += parts.detach() * len(batch)
                 if checkpoint is not None and checkpoint.is_due():
+                    check_loss(total, f"the {loss} refinement", len(history) + 1)
                     checkpoint.write(position(i + 1))
+            check_loss(total, f"the {loss} refinement", len(history) + 1)
             model.eval()
             latent = encode(model, x)
             evolution = torch.cat([evolution, torch.from_numpy(latent[None, tracked])])

@@ -17,6 +17,15 @@ class DivergenceError(ArithmeticError):
     """A loss that is no longer a number."""
 
 
+def check_loss(total, description, epoch):
+    """Raise DivergenceError if a sum of losses, a tensor, is infinite or NaN: before it gets into a checkpoint."""
+    if not total.isfinite().all():
+        raise DivergenceError(
+            f"the loss of {description} became {total.sum().item()} in epoch {epoch}: scale the features "
+            "(--scale=standard), or train in --precision=fp32"
+        )
+
+
 def choose_precision(precision, device):
     """Resolve 'auto' to 'bf16' where the processor multiplies bfloat16 matrices in hardware, else 'fp32'.
 
@@ -168,7 +177,7 @@ def pretrain(
     Raises
     ------
     DivergenceError
-        If the loss becomes infinite or NaN. The checkpoint is from before that epoch's end.
+        If the loss becomes infinite or NaN. The checkpoint is the last one from before.
     """
     device = next(model.parameters()).device
     x = torch.as_tensor(x, device=device)
@@ -206,13 +215,10 @@ def pretrain(
                     flush(optimizer)
                 total += loss.detach() * len(batch)
                 if checkpoint is not None and checkpoint.is_due():
+                    check_loss(total, description, len(history) + 1)
                     checkpoint.write(position(i + 1))
+            check_loss(total, description, len(history) + 1)
             history.append(total.item() / len(x))
-            if not math.isfinite(history[-1]):
-                raise DivergenceError(
-                    f"the loss of {description} became {history[-1]} in epoch {len(history)}: scale the features "
-                    "(--scale=standard), or train in --precision=fp32"
-                )
             first_step, total = 0, torch.zeros((), device=device)
             progress.set_postfix(loss=f"{history[-1]:.5f}")
             progress.update()

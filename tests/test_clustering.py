@@ -1,8 +1,11 @@
+import warnings
+
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import kneighbors_graph
 
 import clustering
@@ -59,6 +62,38 @@ def test_with_a_graph_the_mixture_that_cuts_no_class_is_kept(bent):
     mixture, labels = clustering.fit("GMM", x, n_clusters=3, restarts=20, random_state=0, graph=graph)
     assert np.array_equal(mixture.predict(x), labels)
     assert adjusted_rand_score(y, labels) > 0.95
+
+
+def likelihood(mixture):
+    return mixture.lower_bound_
+
+
+def test_a_component_that_collapsed_onto_equal_points_is_fitted_again():
+    """A fifth of a class are equal points: a component on them alone is likelier than one for each class."""
+    x, y = make_blobs([200, 200, 160], centers=[[0, 0], [5, 0], [0, 12]], random_state=0)
+    x, y = np.vstack([x, np.tile([[0.0, 12.0]], (40, 1))]), np.append(y, [2] * 40)
+    settings = {"n_clusters": 3, "start": "random_from_data"}
+    likeliest = max((clustering.fit_mixture(x, seed=seed, **settings) for seed in range(20)), key=likelihood)
+    assert adjusted_rand_score(y, likeliest.predict(x)) > 0.95
+    settings = {"n_components": 3, "init_params": "random_from_data"}
+    likeliest = max((GaussianMixture(random_state=seed, **settings).fit(x) for seed in range(20)), key=likelihood)
+    assert adjusted_rand_score(y, likeliest.predict(x)) < 0.6
+
+
+def test_what_collapsed_is_told():
+    x = np.vstack([np.random.default_rng(0).normal(size=(100, 2)), np.full((100, 2), 50.0)])
+    with pytest.warns(UserWarning, match="4 of 4 mixtures had a component that collapsed"):
+        mixture, labels = clustering.fit("GMM", x, n_clusters=2, restarts=4, random_state=0)
+    assert adjusted_rand_score(np.repeat([0, 1], 100), labels) == 1
+    assert (mixture.predict(np.random.default_rng(1).normal(50, 1, size=(50, 2))) == labels[-1]).all()
+
+
+def test_nothing_collapses_in_data_without_equal_points_or_with_a_constant_feature():
+    x, _ = make_blobs(300, n_features=2, centers=3, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for points in (x, np.c_[x, np.ones(300)], 1e-8 * x):
+            clustering.fit("GMM", points, n_clusters=3, restarts=3, random_state=0)
 
 
 def test_the_scan_finds_how_many_blobs_there_are():

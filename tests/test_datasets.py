@@ -133,6 +133,23 @@ def test_a_download_that_is_not_the_published_file_is_refused_and_removed(site, 
     assert not (tmp_path / "fresh").exists()
 
 
+@pytest.mark.parametrize("damage", ["cut", "changed", "no gzip", "bomb"])
+def test_a_damaged_gz_file_is_refused(tmp_path, damage):
+    packed = gzip.compress(bytes(1000))
+    path = tmp_path / "MNIST/raw/t10k-images-idx3-ubyte.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(
+        {
+            "cut": packed[:-9],
+            "changed": packed[:-6] + b"xx" + packed[-4:],
+            "no gzip": b"text",
+            "bomb": gzip.compress(bytes(2**28)),
+        }[damage]
+    )
+    with pytest.raises(datasets.DatasetError, match=r"ubyte\.gz is not the published file"):
+        datasets.load("mnist-test", tmp_path)
+
+
 def test_a_damaged_file_is_refused_and_kept(tmp_path):
     path = tmp_path / "pendigits/pendigits.tra"
     path.parent.mkdir()

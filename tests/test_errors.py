@@ -1,6 +1,9 @@
 """Bad input: one line that names what was given and what would be right, exit code 2, and nothing written."""
 
 import pickle
+import re
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -20,6 +23,7 @@ TEXTS = {
     "huge.csv": "1,2\n1e300,4\n",
     "empty.csv": "",
     "header.csv": "a,b\n",
+    "lines.csv": 'a,"x\n\x1b[31mred"\n2,y\n3,z\n',
     "ragged.csv": "1,2\n3,4\n5,6,7\n",
     "one-row.csv": "1,2\n",
     "same.csv": "1,2\n" * 50,
@@ -100,6 +104,7 @@ MISTAKES = {
     "own.csv cpu --label_column=kind": "--label_column kind is neither a column nor a number of one (there: 0, 1)",
     "own.csv cpu --label_column=2": "--label_column 2 is neither a column nor a number of one (there: 0, 1)",
     "words.csv cpu": "columns must be numbers, got name",
+    "lines.csv cpu": "columns must be numbers, got x  [31mred: remove them",
     "hole.csv cpu": "hole.csv must hold finite numbers: row 1, column height is nan (1 rows have such)",
     "infinite.csv cpu": "infinite.csv must hold finite numbers: row 0, column 1 is inf",
     "huge.csv cpu": "huge.csv must hold finite numbers: row 1, column 0 is inf",
@@ -201,6 +206,26 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path, capsys):
     assert stop.value.code == 2
     error = capsys.readouterr().err
     assert "the loss of autoencoder 1/4 became " in error and "scale the features (--scale=standard)" in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_too_little_memory_is_one_line_with_the_size_and_the_flags(tmp_path):
+    """A thousand autoencoders, in a process that may take half a gigabyte more than it has after its imports."""
+    code = (
+        "import pathlib, resource, runpy, sys, pipeline\n"
+        "pages = int(pathlib.Path('/proc/self/statm').read_text().split()[0])\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**29,) * 2)\n"
+        "sys.argv[0] = 'n2d.py'\n"
+        "runpy.run_path('n2d.py', run_name='__main__')\n"
+    )
+    arguments = ["digits", "cpu", "--autoencoders=1000", f"--save_dir={tmp_path / 'run'}"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert re.fullmatch(
+        r"n2d.py: error: out of memory, \d+ bytes more were asked for: a smaller --batch_size, --autoencoders or "
+        r"--umap_neighbors takes less; the same command goes on with the training\n",
+        done.stderr,
+    )
     assert not (tmp_path / "run").exists()
 
 

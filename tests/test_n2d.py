@@ -95,7 +95,20 @@ def test_same_seed_same_clusters_and_weights_stand_for_training(digits, tmp_path
     done = run("digits", "cpu", f"--ae_weights={weights}", f"--save_dir={tmp_path}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "clusters.csv").read_bytes() == (folder / "clusters.csv").read_bytes()
+    machine = json.loads((tmp_path / "metrics.json").read_text())["machine"]
+    assert machine["device"] == "cpu" and machine["threads"] >= 1 and machine["precision"] in ("bf16", "fp32")
     assert {path.name for path in tmp_path.iterdir()} == FILES - {"weights.safetensors"}
+
+
+def test_the_same_command_twice_gives_the_very_same_files(tmp_path):
+    """Weights, latent space, embedding and clusters, from scratch, in two processes of as many threads as there are."""
+    arguments = ["digits", "cpu", "--pretrain_epochs=5", "--autoencoders=2"]
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        done = run(*arguments, *QUICK, f"--save_dir={folder}")
+        assert done.returncode == 0, done.stderr
+    for name in FILES - {"metrics.json"}:  # the scores are those of the clusters
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
 
 def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, capsys, monkeypatch):

@@ -107,3 +107,20 @@ def test_stopped_at_any_step_it_ends_with_the_same_centres(blobs, loss, tmp_path
     assert np.array_equal(centres_again, centres) and history_again == history
     assert np.array_equal(evolution_again, evolution)
     assert all(torch.equal(a, b) for a, b in zip(again.parameters(), ensemble.parameters()))
+
+
+def test_a_loss_that_is_no_number_stops_and_never_gets_into_the_checkpoint(blobs, tmp_path):
+    path = tmp_path / "c.pt"
+    with pytest.raises(training.DivergenceError, match="the loss of the KM refinement became .* in epoch 1: scale"):
+        checkpoint = training.Checkpoint(path, "", every=0)
+        run(blobs, loss="KM", learning_rate=1e30, precision="fp32", checkpoint=checkpoint)
+    state = training.Checkpoint(path, "").state
+    assert all(tensor.isfinite().all() for tensor in state["total"])
+
+
+def test_a_diverging_pretraining_leaves_the_last_good_checkpoint(blobs, tmp_path):
+    path, model = tmp_path / "c.pt", models.DenseAutoencoder((20, 64, 4))
+    with pytest.raises(training.DivergenceError, match="the loss of autoencoder became .* in epoch"):
+        checkpoint = training.Checkpoint(path, "", every=0)
+        training.pretrain(model, blobs[0], learning_rate=1e30, batch_size=64, precision="fp32", checkpoint=checkpoint)
+    assert training.Checkpoint(path, "").state["total"].isfinite()
