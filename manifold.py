@@ -1,8 +1,15 @@
 """Manifold learners behind one function, and the neighbours that they all start from."""
 
+import atexit
+import importlib
+import os
+import shutil
+import tempfile
 import warnings
+from functools import partial
 
 import numpy as np
+import pooch
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.neighbors import KNeighborsRegressor, NearestNeighbors
@@ -32,13 +39,38 @@ def nearest_neighbors(x, n_neighbors, metric="euclidean"):
     distances : ndarray of float32, shape (n_samples, n_neighbors)
     """
     if len(x) > EXACT_NEIGHBORS:
-        from pynndescent import NNDescent
-
-        return NNDescent(x, metric, n_neighbors=n_neighbors, random_state=0).neighbor_graph
+        pynndescent = import_compiled("pynndescent")
+        return pynndescent.NNDescent(x, metric, n_neighbors=n_neighbors, random_state=0).neighbor_graph
     search = NearestNeighbors(n_neighbors=n_neighbors - 1, algorithm="brute", metric=metric, n_jobs=-1).fit(x)
     distances, indices = search.kneighbors()
     indices = np.hstack([np.arange(len(x))[:, None], indices])
     return indices.astype(np.int32), np.pad(distances, ((0, 0), (1, 0))).astype(np.float32)
+
+
+def import_compiled(name):
+    """Import umap or pynndescent so that each kernel is compiled once on a machine, not once in every process.
+
+    umap-learn does not ask numba to keep what it compiles, and for small data that takes longer than all the rest. The
+    kernels lie in the user's cache directory, or in NUMBA_CACHE_DIR; numba finds out by itself when they are out of
+    date, and lets several processes write there.
+    """
+    if "NUMBA_CACHE_DIR" not in os.environ:
+        folder = pooch.os_cache("n2d") / "numba"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError:  # a home that cannot be written to: numba would refuse to import what wants to be kept
+            folder = tempfile.mkdtemp(prefix="n2d-numba-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    import numba
+
+    warnings.filterwarnings("ignore", message="Cannot cache compiled function")  # those few are compiled each time
+    njit, numba.njit = numba.njit, partial(numba.njit, cache=True)
+    try:
+        return importlib.import_module(name)
+    finally:
+        numba.njit = njit
 
 
 def manifold_learner(
@@ -65,12 +97,11 @@ def manifold_learner(
         None: they are searched for.
     """
     if name == "UMAP":
-        from umap import UMAP
-
+        umap = import_compiled("umap")
         warnings.filterwarnings("ignore", message=".*transforming new data with transform", module="umap")
         if knn is not None:
             knn = tuple(np.ascontiguousarray(array[:, :n_neighbors]) for array in knn)
-        return UMAP(
+        return umap.UMAP(
             precomputed_knn=knn or (None, None, None),
             n_components=n_components,
             n_neighbors=n_neighbors,

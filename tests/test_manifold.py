@@ -1,10 +1,19 @@
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
+import pooch
 import pytest
 import sklearn.manifold
 from sklearn.datasets import make_swiss_roll
 from sklearn.manifold import Isomap, trustworthiness
 
 import manifold
+
+ROOT = Path(manifold.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +131,28 @@ def test_umap_makes_the_same_graph_of_given_neighbors(n):
     settings = {"n_neighbors": 15, "random_state": 0}
     graphs = [manifold.manifold_learner("UMAP", **settings, knn=k).fit(x).graph_ for k in (knn, None)]
     assert abs(graphs[0] - graphs[1]).sum() < 0.01 * graphs[1].sum()
+
+
+def test_a_second_process_compiles_no_kernel_again(tmp_path):
+    code = (
+        "import numpy, manifold\n"
+        "x = numpy.random.default_rng(0).normal(size=(100, 4)).astype('float32')\n"
+        "manifold.manifold_learner('UMAP', n_neighbors=5, random_state=0).fit(x)\n"
+    )
+    files = []
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+        kept = Path(os.environ.get("NUMBA_CACHE_DIR", pooch.os_cache("n2d") / "numba"))
+        files.append({path: path.stat().st_mtime_ns for path in kept.rglob("layouts.*")})
+    assert files[0] == files[1] and any(path.suffix == ".nbc" for path in files[0])
+
+
+def test_without_a_home_kernels_are_kept_for_one_process(monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "to be put back as it was")
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    monkeypatch.setattr(manifold.pooch, "os_cache", lambda name: Path("/dev/null") / name)
+    monkeypatch.setattr(manifold.atexit, "register", lambda remove, folder, **_: removed.append(folder))
+    removed = []
+    assert manifold.import_compiled("json").__name__ == "json"
+    assert removed == [os.environ["NUMBA_CACHE_DIR"]] and Path(removed[0]).stat().st_mode & 0o777 == 0o700
+    shutil.rmtree(removed[0])
