@@ -16,6 +16,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import models
 import pipeline
+import training
 
 QUICK = {
     "n_clusters": 4,
@@ -190,8 +191,21 @@ def test_new_points_go_to_the_cluster_of_their_like(blobs, cluster):
     assert hasattr(model, "predict_proba") == (cluster == "GMM")
     if cluster == "GMM":
         sure = model.predict_proba(x[300:])
-        np.testing.assert_allclose(sure.sum(axis=1), 1)
+        np.testing.assert_allclose(sure.sum(axis=1), 1, rtol=1e-5)
         assert np.array_equal(sure.argmax(axis=1), model.predict(x[300:]))
+
+
+def test_a_new_point_is_what_its_ten_nearest_neighbours_in_the_latent_space_are(blobs, fitted):
+    between = (blobs[0][::10] + blobs[0][5::10]) / 2  # pairs of any two classes
+    latent = training.encode(fitted.autoencoder_, between)
+    sure = fitted.clusterer_.predict_proba(fitted.embedding_.astype(np.float64))
+    for point, probabilities, place in zip(latent, fitted.predict_proba(between), fitted.transform(between)):
+        distances = np.linalg.norm(fitted.latent_ - point, axis=1)
+        near = distances.argsort()[:10]
+        weights = distances[near] ** -2 / np.sum(distances[near] ** -2)
+        np.testing.assert_allclose(probabilities, weights @ sure[near], atol=1e-4)
+        np.testing.assert_allclose(place, weights @ fitted.embedding_[near], rtol=1e-3)
+    assert np.array_equal(fitted.predict(between), fitted.predict_proba(between).argmax(axis=1))
 
 
 def test_places_of_the_embedding_are_decoded_in_the_units_of_the_data(blobs):
