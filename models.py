@@ -474,9 +474,19 @@ def _read_keras(path):
     """Keras 2 has the layer's name in the path, /encoder_0/encoder_0/kernel:0; Keras 3 beside it, or only a number."""
     import h5py
 
-    arrays, layers = [], {}
+    layers = {}
+
+    def below(group, depth=8):
+        """The arrays in a group: libhdf5's own walk does not end in some damaged files."""
+        if depth == 0:
+            raise ValueError("groups inside each other without end")
+        for name in group if len(group) else ():
+            if isinstance(group.get(name, getlink=True), h5py.HardLink):  # not in another file
+                item = group[name]
+                yield from [item] if isinstance(item, h5py.Dataset) else below(item, depth - 1)
+
     with h5py.File(path) as file:
-        file.visititems(lambda _, item: arrays.append(item) if isinstance(item, h5py.Dataset) else None)
+        arrays = list(below(file))
         last = sum(array.ndim == 2 for array in arrays) - 1
         for array in arrays:
             if array.size > MAX_SIZE:

@@ -1,4 +1,6 @@
 import functools
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -224,3 +226,21 @@ def test_latent_points_are_decoded_member_by_member():
 def test_a_small_copy_knows_that_it_cannot_decode(tmp_path):
     models.save_weights(models.Ensemble(DIMS), tmp_path / "small.safetensors", compact=True)
     assert not models.load_weights(tmp_path / "small.safetensors", DIMS)[0].decodes
+
+
+def test_a_keras_file_whose_groups_hold_each_other_is_refused(tmp_path):
+    with h5py.File(tmp_path / "circle.h5", "w") as file:
+        group = file.create_group("encoder_0")
+        group["itself"] = group
+    with pytest.raises(models.WeightsError, match="groups inside each other without end"):
+        models.load_weights(tmp_path / "circle.h5", DIMS)
+
+
+def test_a_keras_file_in_which_libhdf5_walks_without_end_is_refused():
+    """Found by fuzzing: tests/fuzz/fuzz.py h5."""
+    path = Path(__file__).parent / "fuzz/walk-without-end.h5"
+    code = f"import models; models.load_weights({str(path)!r}, (4, 3, 2))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(models.__file__).parent, capture_output=True, text=True, timeout=60
+    )
+    assert "WeightsError" in done.stderr
