@@ -52,12 +52,13 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
             if restarts > 1 and len(embedding) > MIXTURE_SAMPLE:
                 sample = np.random.default_rng(seed).choice(embedding, MIXTURE_SAMPLE, replace=False)
             start = "kmeans" if i == 0 or graph is None else "k-means++"
-            mixture = fit_mixture(sample, n_clusters, start, seed)
-            collapsed += mixture.reg_covar > REG_COVAR
-            labels = mixture.predict(embedding)
-            score = mixture.lower_bound_ if graph is None else modularity(graph, labels)
-            if best is None or score > best[0]:
-                best = score, mixture, labels
+            mixtures = fit_mixture(sample, n_clusters, start, seed)
+            collapsed += mixtures[-1].reg_covar > REG_COVAR
+            for mixture in mixtures[-1:] if graph is None else mixtures:  # only likelihood takes a collapse for good
+                labels = mixture.predict(embedding)
+                score = mixture.lower_bound_ if graph is None else modularity(graph, labels)
+                if best is None or score > best[0]:
+                    best = score, mixture, labels
         if collapsed:
             warnings.warn(
                 f"{collapsed} of {restarts} mixtures had a component that collapsed onto points without extent: "
@@ -77,7 +78,7 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
 
 
 def fit_mixture(sample, n_clusters, start, seed):
-    """A Gaussian mixture; if one of its components collapses, the mixture that more regularisation gives instead.
+    """A Gaussian mixture; if one of its components collapses, also the mixture that more regularisation gives.
 
     Many equal points, or a few on a line, let a component shrink without end: its likelihood grows with it, so that
     the likeliest mixture is the one with such a component, and what lies next to it goes to others. The second fit adds
@@ -92,20 +93,22 @@ def fit_mixture(sample, n_clusters, start, seed):
 
     Returns
     -------
-    GaussianMixture
-        Fitted. Its parameter reg_covar tells which of the fits it is.
+    list of GaussianMixture
+        One; or two, the second with more regularisation; or the second alone if the first cannot be fitted.
     """
     from sklearn.mixture import GaussianMixture
 
     settings = {"init_params": start, "random_state": seed}
-    mixture = GaussianMixture(n_clusters, reg_covar=REG_COVAR, **settings)
+    mixtures = []
     try:
-        collapsed = _is_flat(mixture.fit(sample)) and not _is_flat(GaussianMixture(reg_covar=REG_COVAR).fit(sample))
+        mixtures.append(GaussianMixture(n_clusters, reg_covar=REG_COVAR, **settings).fit(sample))
+        collapsed = _is_flat(mixtures[0]) and not _is_flat(GaussianMixture(reg_covar=REG_COVAR).fit(sample))
     except ValueError:  # a covariance that is singular in spite of the regularisation
         collapsed = True
     if collapsed:
-        mixture = GaussianMixture(n_clusters, reg_covar=1e-3 * sample.var(axis=0).mean(), **settings).fit(sample)
-    return mixture
+        reg_covar = 1e-3 * sample.var(axis=0).mean()
+        mixtures.append(GaussianMixture(n_clusters, reg_covar=reg_covar, **settings).fit(sample))
+    return mixtures
 
 
 def _is_flat(mixture):

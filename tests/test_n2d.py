@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from safetensors import safe_open
+from safetensors.numpy import load_file
 
 import n2d
 
@@ -107,8 +108,11 @@ def test_the_same_command_twice_gives_the_very_same_files(tmp_path):
     for folder in (first, second):
         done = run(*arguments, *QUICK, f"--save_dir={folder}")
         assert done.returncode == 0, done.stderr
-    for name in FILES - {"metrics.json"}:  # the scores are those of the clusters
+    for name in FILES - {"metrics.json", "weights.safetensors"}:  # the scores are those of the clusters
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
+    tensors = [load_file(folder / "weights.safetensors") for folder in (first, second)]  # metadata have no order
+    assert tensors[0].keys() == tensors[1].keys()
+    assert all(np.array_equal(tensors[0][key], tensors[1][key]) for key in tensors[0])
 
 
 def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, capsys, monkeypatch):
