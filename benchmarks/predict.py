@@ -55,9 +55,7 @@ def main():
 def umap_transform(model):
     """A function that encodes points, lets the fitted UMAP place them, and asks the mixture."""
     umap = model.manifold_
-    if (
-        len(model.latent_) >= 4096
-    ):  # below, UMAP searches among all points; above, it wants an index, which N2D spares it
+    if len(model.latent_) >= 4096:  # then UMAP wants an index, which N2D spares it
         pynndescent = manifold.import_compiled("pynndescent")
         umap._knn_search_index = pynndescent.NNDescent(model.latent_, n_neighbors=umap.n_neighbors, random_state=0)
 
