@@ -19,8 +19,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+import keras_weights
+
 HIDDEN_DIMS = (500, 500, 2000)
-MAX_SIZE = 2**27  # numbers in a layer of someone else's file
 NON_LINEARITIES = {"rectify": nn.ReLU, "linear": nn.Identity, "elu": nn.ELU}
 
 
@@ -471,33 +472,9 @@ def _read_torch(path):
 
 
 def _read_keras(path):
-    """Keras 2 has the layer's name in the path, /encoder_0/encoder_0/kernel:0; Keras 3 beside it, or only a number."""
-    import h5py
-
-    layers = {}
-
-    def below(group, depth=8):
-        """The arrays in a group: libhdf5's own walk does not end in some damaged files."""
-        if depth == 0:
-            raise ValueError("groups inside each other without end")
-        for name in group if len(group) else ():
-            if isinstance(group.get(name, getlink=True), h5py.HardLink):  # not in another file
-                item = group[name]
-                yield from [item] if isinstance(item, h5py.Dataset) else below(item, depth - 1)
-
-    with h5py.File(path) as file:
-        arrays = list(below(file))
-        last = sum(array.ndim == 2 for array in arrays) - 1
-        for array in arrays:
-            if array.size > MAX_SIZE:
-                raise ValueError(f"{array.name} of {_by(array.shape)} is no layer of an autoencoder")
-            *_, above, folder, _ = array.name.split("/")
-            name = array.parent.attrs.get("name", above if folder == "vars" else folder)
-            part, _, number = name.partition("_")
-            index = last - int(number) if part == "decoder" else int(number or 0)
-            values = torch.from_numpy(array[()])
-            layers[index, "weight" if array.ndim == 2 else "bias"] = values.T if array.ndim == 2 else values
-    return _dense(layers)
+    """Layers 0 to 7 of Keras' arrays; half of them are the encoder."""
+    arrays = keras_weights.read(path)
+    return _dense({(int(key.split(".")[0]), key.split(".")[1]): torch.from_numpy(arrays[key]) for key in arrays})
 
 
 def _dense(layers):
