@@ -30,7 +30,8 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
         graph. The first starts from k-means, as in the paper's code, and with a graph the others from the seeds of
         k-means++: these lead to more optima, good ones and such as only likelihood could take for good. A single fit
         often ends in a poor one; and the likeliest of several may split one class and merge two, at a gain of a
-        hundredth of a nat. Each of several fits sees at most 20,000 points.
+        hundredth of a nat. Each of several fits sees at most 20,000 points. A single fit is scikit-learn's own, as in
+        the paper's code: several are also looked through for collapsed components, see `fit_mixture`.
         KM: this many fits, of which the one with the smallest inertia is kept.
     random_state : int or None
     graph : sparse array, shape (n_samples, n_samples), or None
@@ -52,7 +53,7 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
             if restarts > 1 and len(embedding) > MIXTURE_SAMPLE:
                 sample = np.random.default_rng(seed).choice(embedding, MIXTURE_SAMPLE, replace=False)
             start = "kmeans" if i == 0 or graph is None else "k-means++"
-            mixtures = fit_mixture(sample, n_clusters, start, seed)
+            mixtures = fit_mixture(sample, n_clusters, start, seed, refit=restarts > 1)
             collapsed += mixtures[-1].reg_covar > REG_COVAR
             for mixture in mixtures[-1:] if graph is None else mixtures:  # only likelihood takes a collapse for good
                 labels = mixture.predict(embedding)
@@ -77,7 +78,7 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
     return clusterer, clusterer.fit_predict(embedding)
 
 
-def fit_mixture(sample, n_clusters, start, seed):
+def fit_mixture(sample, n_clusters, start, seed, refit=True):
     """A Gaussian mixture; if one of its components collapses, also the mixture that more regularisation gives.
 
     Many equal points, or a few on a line, let a component shrink without end: its likelihood grows with it, so that
@@ -90,6 +91,8 @@ def fit_mixture(sample, n_clusters, start, seed):
     n_clusters : int
     start : {'kmeans', 'k-means++'}
     seed : int
+    refit : bool
+        Whether to look for a collapse. A mixture that cannot be fitted at all is always fitted again.
 
     Returns
     -------
@@ -102,7 +105,7 @@ def fit_mixture(sample, n_clusters, start, seed):
     mixtures = []
     try:
         mixtures.append(GaussianMixture(n_clusters, reg_covar=REG_COVAR, **settings).fit(sample))
-        collapsed = _is_flat(mixtures[0]) and not _is_flat(GaussianMixture(reg_covar=REG_COVAR).fit(sample))
+        collapsed = refit and _is_flat(mixtures[0]) and not _is_flat(GaussianMixture(reg_covar=REG_COVAR).fit(sample))
     except ValueError:  # a covariance that is singular in spite of the regularisation
         collapsed = True
     if collapsed:

@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import tempfile
@@ -29,6 +30,7 @@ LOSSES = ("KLD", "KM")
 MIN_AUTO = 10  # samples of which --n_clusters=auto can fit mixtures to halves
 SCALES = ("none", "minmax", "standard", "255")
 N_TSNE = 5000  # points in the pictures of the stages, as in Aljalbout et al.'s code
+UNFINISHED = ".eval_all"  # folder in the save folder, while --eval_all goes on
 PROTOCOLS = {  # what the flags below are unless they are given
     "default": {"autoencoders": 4, "pretrain_epochs": 50, "umap_neighbors": (20, 50, 100), "gmm_restarts": 100},
     "paper": {"autoencoders": 1, "pretrain_epochs": 1000, "umap_neighbors": (20,), "gmm_restarts": 1},
@@ -407,6 +409,7 @@ def run(parser, args, data):
     if args.resume == "never":
         for file in args.save_dir.glob("checkpoint-*.pt"):
             file.unlink()
+        shutil.rmtree(args.save_dir / UNFINISHED, ignore_errors=True)
     board = None
     if args.tensorboard:
         board = open_board(parser, args.save_dir / "tensorboard")
@@ -601,10 +604,13 @@ def report(model, data, args, folder):
         pd.DataFrame(rows).to_csv(folder / "stages.csv", index=False)
     if args.eval_all:
         rows, maps = [], {}
-        for row, embedding in pipeline.compare(model, data.x, data.y):
+        unfinished = args.save_dir / UNFINISHED
+        unfinished.mkdir(exist_ok=True)
+        for row, embedding in pipeline.compare(model, data.x, data.y, unfinished):
             rows.append(row)
             maps[f"{row['input']}, {row['manifold']}"] = embedding
-            print(score_line(f"{row['input']}, {row['manifold']}, {row['cluster']}", row))
+            print(score_line(f"{row['input']}, {row['manifold']}, {row['cluster']}", row), flush=True)
+        shutil.rmtree(unfinished)
         pd.DataFrame(rows).to_csv(folder / "eval_all.csv", index=False)
         if args.visualize:
             import visualize

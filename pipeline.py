@@ -595,7 +595,7 @@ def stages(model, x, y):
         yield {"space": space, "method": "n2d", **metrics.scores(y, labels), "seconds": seconds}
 
 
-def compare(model, x, y):
+def compare(model, x, y, folder=None):
     """Score every clusterer on the data and on the latent space, as they are and on each manifold of them.
 
     A neighbour search for each of the two serves all manifold learners and spectral clustering. UMAP has the smallest
@@ -608,6 +608,9 @@ def compare(model, x, y):
         Fitted on x; its parameters are those of the manifold learners and the clusterers here.
     x : ndarray of float32, shape (n_samples, n_features)
     y : ndarray of int, shape (n_samples,)
+    folder : path-like or None
+        Keep the rows of each manifold there as soon as it is done, and take from there what a comparison that was
+        stopped had done with the same data and settings.
 
     Yields
     ------
@@ -621,37 +624,57 @@ def compare(model, x, y):
     needed = max(manifold.neighbors_needed(name, size) for name, size in n_neighbors.items())
     settings = model._clusterer_settings()
     for source, points in (("raw", x), ("autoencoder", model.latent_)):
-        knn = manifold.nearest_neighbors(points, min(needed, len(points)), model.metric)
+        knn = None
         for name in ("none", *n_neighbors):
-            start = time.perf_counter()
-            _peak_rss_mb()
-            n_components = model.n_components if name != "tSNE" or model.n_components <= 3 else 2
-            learner = manifold.manifold_learner(
-                name,
-                n_components=n_components,
-                n_neighbors=n_neighbors.get(name),
-                min_dist=model.min_dist,
-                metric=model.metric,
-                random_state=model._seed,
-                knn=knn,
-            )
-            embedding = learner.fit_transform(points).astype(np.float32)
-            manifold_s, manifold_mb = time.perf_counter() - start, _peak_rss_mb()
-            trust = metrics.trustworthiness(points, embedding, model._seed)
-            for cluster in clustering.CLUSTERERS:
-                start = time.perf_counter()
-                _peak_rss_mb()
-                _, labels = clustering.fit(
-                    cluster,
-                    embedding,
-                    graph=getattr(learner, "graph_", None),
-                    knn=knn if name == "none" else None,
-                    **settings | ({"restarts": 1} if name == "none" and cluster == "GMM" else {}),
-                )
-                seconds = manifold_s + time.perf_counter() - start
-                row = {"input": source, "manifold": name, "cluster": cluster, "n_components": embedding.shape[1]}
-                cost = {"seconds": seconds, "peak_rss_mb": max(manifold_mb, _peak_rss_mb())}
-                yield row | metrics.scores(y, labels) | cost | {"trustworthiness": trust}, embedding
+            options = {
+                "n_components": model.n_components if name != "tSNE" or model.n_components <= 3 else 2,
+                "n_neighbors": n_neighbors.get(name),
+                "min_dist": model.min_dist,
+                "metric": model.metric,
+                "random_state": model._seed,
+            }
+            digest = joblib.hash((points, y, name, options, settings)) if folder is not None else ""
+            kept = Path(folder or ".", f"{source}-{name}-{digest}.npz")
+            if folder is not None and kept.exists():
+                with np.load(kept) as done:
+                    rows, embedding = json.loads(str(done["rows"])), done["embedding"]
+            else:
+                if knn is None:
+                    knn = manifold.nearest_neighbors(points, min(needed, len(points)), model.metric)
+                rows, embedding = _score_manifold(name, points, y, knn, options, settings)
+                if folder is not None:
+                    np.savez(kept.with_suffix(".part.npz"), rows=json.dumps(rows), embedding=embedding)
+                    os.replace(kept.with_suffix(".part.npz"), kept)
+            for row in rows:
+                yield {"input": source, "manifold": name} | row, embedding
+
+
+def _score_manifold(name, points, y, knn, options, settings):
+    """The rows of one manifold, and its embedding: see `compare`."""
+    start = time.perf_counter()
+    _peak_rss_mb()
+    learner = manifold.manifold_learner(name, knn=knn, **options)
+    embedding = learner.fit_transform(points).astype(np.float32)
+    manifold_s, manifold_mb = time.perf_counter() - start, _peak_rss_mb()
+    trust = metrics.trustworthiness(points, embedding, options["random_state"])
+    rows = []
+    for cluster in clustering.CLUSTERERS:
+        start = time.perf_counter()
+        _peak_rss_mb()
+        _, labels = clustering.fit(
+            cluster,
+            embedding,
+            graph=getattr(learner, "graph_", None),
+            knn=knn if name == "none" else None,
+            **settings | ({"restarts": 1} if name == "none" and cluster == "GMM" else {}),
+        )
+        cost = {
+            "seconds": manifold_s + time.perf_counter() - start,
+            "peak_rss_mb": max(manifold_mb, _peak_rss_mb()),
+            "trustworthiness": trust,
+        }
+        rows.append({"cluster": cluster, "n_components": embedding.shape[1]} | metrics.scores(y, labels) | cost)
+    return rows, embedding
 
 
 def _peak_rss_mb():

@@ -88,6 +88,13 @@ def test_what_collapsed_is_told():
     assert (mixture.predict(np.random.default_rng(1).normal(50, 1, size=(50, 2))) == labels[-1]).all()
 
 
+def test_a_single_fit_is_scikit_learns_own():
+    x = np.vstack([np.random.default_rng(0).normal(size=(100, 2)), np.full((100, 2), 50.0)])
+    mixture, _ = clustering.fit("GMM", x, n_clusters=2, restarts=1, random_state=0)
+    assert mixture.reg_covar == 1e-6
+    np.testing.assert_allclose(mixture.covariances_.min(axis=0), 1e-6 * np.eye(2), atol=1e-9)
+
+
 def test_nothing_collapses_in_data_without_equal_points_or_with_a_constant_feature():
     x, _ = make_blobs(300, n_features=2, centers=3, random_state=0)
     with warnings.catch_warnings():

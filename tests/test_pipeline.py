@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
+import manifold
 import models
 import pipeline
 import training
@@ -129,6 +130,29 @@ def test_comparison_scores_every_clusterer_on_every_space(blobs, fitted):
     for row in rows:
         if row["manifold"] in ("none", "UMAP", "tSNE") and row["cluster"] == "KM":
             assert row["acc"] > 0.9, row
+
+
+def test_a_comparison_that_was_stopped_goes_on(blobs, fitted, tmp_path, monkeypatch):
+    some = blobs[0][:200], blobs[1][:200]
+    model = clone(fitted).fit(some[0])
+    whole = [row for row, _ in pipeline.compare(model, *some)]
+    rows = pipeline.compare(model, *some, tmp_path)
+    begun = [next(rows) for _ in range(7)]  # two manifolds, and one row of the third
+    rows.close()
+    learned = []
+    learner = manifold.manifold_learner
+    monkeypatch.setattr(
+        manifold, "manifold_learner", lambda name, **options: learned.append(name) or learner(name, **options)
+    )
+    again = list(pipeline.compare(model, *some, tmp_path))
+    assert learned == ["isomap", "tSNE", "none", "UMAP", "LLE", "isomap", "tSNE"]
+    for (row, embedding), (old, old_embedding) in zip(again, begun):
+        assert row == old
+        np.testing.assert_array_equal(embedding, old_embedding)
+    assert [row["acc"] for row, _ in again] == [row["acc"] for row in whole]
+    model.set_params(min_dist=0.5)
+    next(pipeline.compare(model, *some, tmp_path))
+    assert learned[7:] == ["none"]  # other settings: nothing is taken over
 
 
 def test_no_manifold_clusters_the_latent_space_itself(blobs, fitted):
