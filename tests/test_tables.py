@@ -1,6 +1,8 @@
 import dataclasses
+import itertools
 import json
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
@@ -106,19 +108,30 @@ def test_an_ablation_has_a_row_for_each_cell(tmp_path, monkeypatch):
     def execute(arguments, save_dir, threads):
         assert arguments[:3] == ["har", "0", "--eval_all"] and "--umap_dim=6" in arguments
         save_dir.mkdir(parents=True)
-        cells = [(source, c) for source in ("raw", "autoencoder") for c in ("GMM", "KM", "SC")]
-        numbers = {"n_components": 6, "acc": 0.51239, "nmi": 0.4, "ari": 0.3, "seconds": 1.23, "peak_rss_mb": 9}
-        rows = [{"input": s, "manifold": "UMAP", "cluster": c, **numbers, "trustworthiness": 0.9} for s, c in cells]
+        cells = itertools.product(("raw", "autoencoder"), ("none", "UMAP"), ("GMM", "KM", "SC"))
+        numbers = {"n_components": 6, "nmi": 0.4, "ari": 0.3, "seconds": 1.23, "peak_rss_mb": 1024}
+        rows = [
+            {"input": s, "manifold": m, "cluster": c, "acc": 0.51239 + 0.01 * i, **numbers, "trustworthiness": 0.9}
+            for i, (s, m, c) in enumerate(cells)
+        ]
         pd.DataFrame(rows).to_csv(save_dir / "eval_all.csv", index=False)
 
     monkeypatch.setattr(tables, "execute", execute)
     table = tables.TABLES["ablation"]
     tables.sweep(table, [("har", 0)], tmp_path / "ablation.csv", tmp_path)
     rows = pd.read_csv(tmp_path / "ablation.csv")
-    assert list(rows) == table.columns and len(rows) == 6
-    assert rows["acc"].unique().tolist() == [0.5124]
-    text = table.render(rows, tmp_path)
-    assert "| raw | UMAP | 0.512 / 0.400 | 0.512 / 0.400 | 0.512 / 0.400 | 0.900 |" in text
+    assert list(rows) == table.columns and len(rows) == 12
+    assert rows["acc"].tolist()[:2] == [0.5124, 0.5224]
+    short = table.render(rows, tmp_path)
+    best, n2d = "autoencoder, UMAP, SC | 0.622 / 0.400", "0.602 / 0.400"
+    assert f"| har | {best} | {n2d} | 3 of 12 |" in short
+    text = (tmp_path / "ablation.md").read_text()
+    assert short in text
+    # the clusterers come as GMM, KM, SC above, and in the paper as KM 0.599, GMM 0.585, SC 0.538
+    paper = "| 0.599 / 0.588 | 0.512 / 0.400 | 0.585 / 0.648 | 0.532 / 0.400 | 0.538 / 0.741 |"
+    assert f"| har | 0.522 / 0.400 {paper}" in text
+    assert "| raw | UMAP | 6 | 0.542 / 0.400 | 0.552 / 0.400 | 0.562 / 0.400 | 0.900 | 1 | 1.0 |" in text
+    assert plt.imread(tmp_path / "ablation.png").shape[1] > 1000
 
 
 def test_rendering_alone_needs_rows(tmp_path, capsys):
