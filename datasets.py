@@ -236,7 +236,7 @@ def _digits(data_dir):
 
 
 def _npy(path, label_column):
-    return _from_array(np.load(path, mmap_mode="r", allow_pickle=False))
+    return _from_array(np.load(path, mmap_mode="c", allow_pickle=False))
 
 
 def _npz(path, label_column):
@@ -389,11 +389,11 @@ def _image_folder(folder, image_size, grayscale):
 
 
 def _checked(data, path):
-    """The user's own data in float32, finite, with a scale that suits it."""
-    x = np.ascontiguousarray(data.x, dtype=np.float32)
+    """The user's own data in float32, or bytes as they are; finite, with a scale that suits it."""
+    x = np.ascontiguousarray(data.x, dtype=data.x.dtype if data.x.dtype == np.uint8 else np.float32)
     if not x.size:
         raise DatasetError(f"{path} has no samples")
-    bad = np.argwhere(~np.isfinite(x).all(axis=1))
+    bad = np.argwhere(~np.isfinite(x).all(axis=1)) if x.dtype.kind == "f" else ()
     if len(bad):
         row = int(bad[0, 0])
         column = int(np.flatnonzero(~np.isfinite(x[row]))[0])
@@ -401,7 +401,7 @@ def _checked(data, path):
         raise DatasetError(
             f"{path} must hold finite numbers: row {row}, column {name} is {x[row, column]} ({len(bad)} rows have such)"
         )
-    if (x == x[0]).all():
+    if not np.ptp(x, axis=0).any():
         raise DatasetError(f"{path} has {len(x)} samples that are all the same: there is nothing to cluster")
     # what lies in [-1, 1] already has been scaled, and pixels that are seldom on would be blown up
     scale = data.scale or ("none" if -1 <= x.min() and x.max() <= 1 else "standard")

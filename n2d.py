@@ -36,6 +36,7 @@ PROTOCOLS = {  # what the flags below are unless they are given
     "paper": {"autoencoders": 1, "pretrain_epochs": 1000, "umap_neighbors": (20,), "gmm_restarts": 1},
 }
 RANGES = {
+    "umap_fit_samples": (100, None),
     "n_clusters": (2, None),
     "batch_size": (1, None),
     "autoencoders": (1, 1000),
@@ -151,6 +152,13 @@ def build_parser():
         metavar="METRIC",
         default="euclidean",
         help="distance in the latent space: %(choices)s (%(default)s)",
+    )
+
+    add(
+        "--umap_fit_samples",
+        type=int,
+        metavar="N",
+        help="learn manifold and clusters from N random samples, and place the others among them (all)",
     )
 
     add = parser.add_argument_group("Clustering").add_argument
@@ -348,13 +356,15 @@ def main(argv=None):
         parser.error(f"--n_clusters=auto needs at least {MIN_AUTO} samples, {args.dataset} has {len(data.x)}")
     if data.y is None and args.eval_all:
         parser.error(f"--eval_all scores against true classes, and {args.dataset} has none")
+    n_fitted = min(len(data.x), args.umap_fit_samples or len(data.x))
     for name in ("n_clusters", "umap_neighbors", "umap_dim"):
         sizes = [value for value in values(args, name) if value != "auto"]
         is_default = args.umap_neighbors == PROTOCOLS[args.protocol]["umap_neighbors"]
         if name == "umap_neighbors" and is_default:  # N2D has as many as there are
             continue
-        if sizes and max(sizes) >= len(data.x):
-            parser.error(f"--{name} must be less than the {len(data.x)} samples of {args.dataset}, got {max(sizes)}")
+        if sizes and max(sizes) >= n_fitted:
+            samples = f"{n_fitted} samples of {args.dataset}" + " that are fitted" * (n_fitted < len(data.x))
+            parser.error(f"--{name} must be less than the {samples}, got {max(sizes)}")
     if args.save_model is not None:
         make_folder(parser, "save_model", args.save_model)
     if args.save_weights is not None:
@@ -400,6 +410,7 @@ def run(parser, args, data):
         n_neighbors=args.umap_neighbors,
         min_dist=args.umap_min_dist,
         metric=args.umap_metric,
+        fit_samples=args.umap_fit_samples,
         cluster=args.cluster,
         gmm_restarts=args.gmm_restarts,
         random_state=args.seed,

@@ -13,6 +13,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import safetensors.numpy
+import torch
 from safetensors import SafetensorError
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.metrics import adjusted_rand_score
@@ -86,6 +87,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         Size of the neighbourhoods, at most n_samples - 1. Of several (UMAP alone), the one whose clusters have the
         greatest modularity is kept.
     cluster : {'GMM', 'KM', 'SC'}
+    fit_samples : int or None
+        Learn the manifold and its clusters from so many random samples, and give the others the place and the cluster
+        of their neighbours among these, as new points: of millions of samples a tenth is enough. None takes all.
     gmm_restarts : int
         Fits of the clusterer, of which the best is kept, see `clustering.fit`.
     random_state : int, RandomState or None
@@ -124,13 +128,16 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     scan_ : list of dict
         With n_clusters='auto': the figures of each number that was tried, see `clustering.scan`.
     manifold_, clusterer_ : fitted scikit-learn estimators
+    sample_ : ndarray of int, or slice
+        The samples that manifold and clusters were learnt from.
     graph_ : sparse matrix of shape (n_samples, n_samples), or None
-        UMAP's neighbour graphs of the latent space, each of total weight 1, added up over `n_neighbors`; None with
-        other learners.
+        UMAP's neighbour graphs of these samples' latent space, each of total weight 1, added up over
+        `n_neighbors`; None with other learners.
     modularity_ : float or None
         How well that graph supports the clusters, see `clustering.modularity`.
     seconds_ : dict
-        Wall-clock time of the stages 'pretrain', 'refine', 'encode', 'neighbours', 'manifold', 'scan' and 'cluster'.
+        Wall-clock time of the stages 'pretrain', 'refine', 'encode', 'neighbours', 'manifold', 'scan', 'cluster' and
+        'place'.
     resumed_seconds_ : float
         Of these, what the training had taken before it was stopped and called again.
 
@@ -162,6 +169,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         n_neighbors=(20, 50, 100),
         min_dist=0.0,
         metric="euclidean",
+        fit_samples=None,
         cluster="GMM",
         gmm_restarts=100,
         random_state=None,
@@ -188,6 +196,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.n_neighbors = n_neighbors
         self.min_dist = min_dist
         self.metric = metric
+        self.fit_samples = fit_samples
         self.cluster = cluster
         self.gmm_restarts = gmm_restarts
         self.random_state = random_state
@@ -216,10 +225,10 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         ndarray of float32, shape (n_points, n_components)
         """
         check_is_fitted(self)
-        latent = training.encode(self.autoencoder_, self.scaled(x))
+        latent = self._encode(x)
         if self.manifold_learner == "none":
             return latent
-        return manifold.place(latent, self.latent_, self.embedding_, self.metric)
+        return manifold.place(latent, self.latent_[self.sample_], self.embedding_[self.sample_], self.metric)
 
     def predict(self, x):
         """The clusters of points, array-like of shape (n_points, n_features): ndarray of int, shape (n_points,).
@@ -243,12 +252,18 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def _memberships(self, x):
         check_is_fitted(self)
+        known = self._known_memberships(self.embedding_[self.sample_], self.labels_[self.sample_])
+        return manifold.place(self._encode(x), self.latent_[self.sample_], known, self.metric)
+
+    def _known_memberships(self, embedding, labels):
+        """What the mixture says of samples that it was fitted to; of other clusterers the clusters themselves."""
         if hasattr(self.clusterer_, "predict_proba"):
-            memberships = self.clusterer_.predict_proba(self.embedding_.astype(np.float64))
-        else:
-            memberships = np.eye(self.n_clusters_)[self.labels_]
-        latent = training.encode(self.autoencoder_, self.scaled(x))
-        return manifold.place(latent, self.latent_, memberships, self.metric)
+            return self.clusterer_.predict_proba(embedding.astype(np.float64))
+        return np.eye(self.n_clusters_)[labels]
+
+    def _encode(self, x):
+        """The latent space of x, array-like of shape (n_points, n_features)."""
+        return training.encode(self.autoencoder_, self._checked(x), prepare=self._prepare())
 
     def inverse_transform(self, embedding):
         """What lies at places of the embedding: their neighbours' mean latent point, decoded.
@@ -274,17 +289,18 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             raise ModelError("the weights are a small copy without a decoder: nothing can be decoded")
         latent = np.asarray(embedding, dtype=np.float32)
         if self.manifold_learner != "none":
-            latent = manifold.place(latent, self.embedding_, self.latent_)
+            latent = manifold.place(latent, self.embedding_[self.sample_], self.latent_[self.sample_])
         return training.decode(self.autoencoder_, latent) / self.factor_ + self.offset_
 
     def fit_autoencoder(self, x):
         """First stage of `fit`: train the autoencoder, or load its weights."""
-        x = validate_data(self, x, dtype=np.float32, order="C", ensure_min_samples=2)
+        x = self._checked(x, reset=True, ensure_min_samples=2)
         n_latent = LATENT_DIMS if self.n_clusters == "auto" else self.n_clusters
         if not 1 <= n_latent <= len(x):
             raise ValueError(f"n_clusters must be 1 to {len(x)}, the number of samples, got {self.n_clusters}")
+        if self.fit_samples is not None and self.fit_samples < n_latent + 1:
+            raise ValueError(f"fit_samples must be more than the {n_latent} clusters, got {self.fit_samples}")
         self.offset_, self.factor_ = offset_and_factor(x, self.scale)
-        x = self.scaled(x)
         self.seconds_, self.resumed_seconds_ = {}, 0.0
         is_seed = isinstance(self.random_state, numbers.Integral)
         self._seed = self.random_state if is_seed else check_random_state(self.random_state).randint(2**31 - 1)
@@ -307,7 +323,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             return self
         with self._stage("pretrain", f"{self.n_autoencoders} x {self.pretrain_epochs} epochs of {ensemble[0].line}"):
             for i, (autoencoder, seed) in enumerate(zip(ensemble, ensemble.seeds), start=1):
-                checkpoint = self._checkpoint("pretrain", i, seed, self.pretrain_epochs, str(self.network_), x)
+                checkpoint = self._checkpoint(
+                    "pretrain", i, seed, self.pretrain_epochs, str(self.network_), self.scale, x
+                )
                 losses = training.pretrain(
                     autoencoder,
                     x,
@@ -319,6 +337,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
                     description=f"autoencoder {i}/{self.n_autoencoders}",
                     callback=self.callback and partial(self.callback, i),
                     checkpoint=checkpoint,
+                    prepare=self._prepare(),
                 )
                 self.history_.append(losses)
         self.n_iter_ = self.pretrain_epochs
@@ -330,9 +349,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             return self
         if self.n_clusters == "auto":
             raise ValueError("n_clusters must be a number with refine: its loss has a centre for each cluster")
-        x = self.scaled(x)
         with self._stage("encode", "before the refinement"):
-            self.pretrained_latent_ = training.encode(self.autoencoder_, x)
+            self.pretrained_latent_ = self._encode(x)
+        x = self._checked(x)
         settings = (self.refine, self.refine_epochs, self.cluster_weight, self.reconstruction_weight, self.refine_tol)
         checkpoint = self._checkpoint("refine", *settings, self.n_clusters, self._seed, self.pretrained_latent_)
         rng = np.random.default_rng(self._seed)
@@ -353,22 +372,39 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
                 tracked=self.tracked_,
                 verbose=self.verbose,
                 checkpoint=checkpoint,
+                prepare=self._prepare(),
             )
         return self
 
     def fit_clusters(self, x):
         """Last stage of `fit`: encode x, embed its latent space, cluster the embedding."""
-        x = self.scaled(x)
+        x = self._checked(x)
         self.n_clusters_ = None if self.n_clusters == "auto" else self.n_clusters
         n_latent = sum(member.n_latent for member in self.autoencoder_)
         with self._stage("encode", f"{x.shape[1]} -> {n_latent} dimensions"):
-            self.latent_ = training.encode(self.autoencoder_, x)
-        self.graph_, best = self._embed_and_cluster(self.latent_)
+            self.latent_ = self._encode(x)
+        self.sample_ = slice(None)
+        if self.fit_samples is not None and self.fit_samples < len(x):
+            self.sample_ = np.random.default_rng(self._seed).choice(len(x), self.fit_samples, replace=False)
+        known = self.latent_[self.sample_]
+        self.graph_, best = self._embed_and_cluster(known)
         self.modularity_, self.manifold_, self.embedding_, self.clusterer_, self.labels_ = best
+        if len(known) < len(x):
+            self._place_all(known)
         if self.checkpoint_dir is not None:
             for file in Path(self.checkpoint_dir).glob("checkpoint-*.pt"):
                 file.unlink()
         return self
+
+    def _place_all(self, known):
+        """Extend embedding and labels from the samples of the fit, whose latent space is `known`, to all samples."""
+        sample, embedding, labels = self.sample_, self.embedding_, self.labels_
+        values = np.hstack([embedding, self._known_memberships(embedding, labels)])
+        with self._stage("place", f"{len(self.latent_) - len(known):,} samples among the {len(known):,}"):
+            values = manifold.place(self.latent_, known, values, self.metric)
+        n_components = embedding.shape[1]
+        self.embedding_, self.labels_ = values[:, :n_components].copy(), values[:, n_components:].argmax(axis=1)
+        self.embedding_[sample], self.labels_[sample] = embedding, labels
 
     def _checkpoint(self, stage, *settings):
         """Where a training that depends on these settings stands."""
@@ -425,9 +461,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     def save(self, folder):
         """Write the fitted model to a folder, which `load` reads: JSON and safetensors, no code, no pickles.
 
-        `model.json` holds the parameters, `autoencoder.safetensors` the network and `state.safetensors` the samples'
-        latent space and embedding, their labels and the clusters. What only the fit needed stays behind: `graph_`,
-        `manifold_`, and the records of the refinement.
+        `model.json` holds the parameters, `autoencoder.safetensors` the network and `state.safetensors` the latent
+        space, embedding and labels of the samples that manifold and clusters were learnt from, and the clusters. What
+        only the fit needed stays behind: `graph_`, `manifold_`, and the records of the refinement.
         """
         check_is_fitted(self)
         folder = Path(folder)
@@ -435,6 +471,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         (folder / "model.json").unlink(missing_ok=True)  # it comes last, and only with it is a model whole
         models.save_weights(self.autoencoder_, folder / "autoencoder.safetensors")
         state = {f"{name}_": np.asarray(getattr(self, f"{name}_")) for name in STATE}
+        state |= {f"{name}_": state[f"{name}_"][self.sample_] for name in ("latent", "embedding", "labels")}
         state |= {f"clusterer_.{name}": getattr(self.clusterer_, name) for name in clustering.STATE[self.cluster]}
         safetensors.numpy.save_file(
             {k: np.ascontiguousarray(v) for k, v in state.items()}, folder / "state.safetensors"
@@ -479,6 +516,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             model.autoencoder_, _ = models.load_weights(folder / "autoencoder.safetensors", model.network_)
             for name in STATE:
                 setattr(model, f"{name}_", state.pop(f"{name}_"))
+            model.sample_ = slice(None)
             arrays = {name.removeprefix("clusterer_."): array for name, array in state.items()}
             model.clusterer_ = clustering.restore(model.cluster, arrays)
             if record["feature_names"]:
@@ -504,8 +542,17 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def scaled(self, x):
         """x, array-like of shape (n_samples, n_features), checked and in float32, as the autoencoder sees it."""
-        x = validate_data(self, x, dtype=np.float32, order="C", reset=False)
-        return x if self.scale == "none" else (x - self.offset_) * self.factor_
+        x = self._checked(x)
+        return x.astype(np.float32, copy=False) if self.scale == "none" else (x - self.offset_) * self.factor_
+
+    def _checked(self, x, reset=False, **requirements):
+        """x as an array of float32, or of bytes if it is one: these are scaled batch by batch, and never copied."""
+        return validate_data(self, x, dtype=[np.float32, np.uint8], order="C", reset=reset, **requirements)
+
+    def _prepare(self):
+        """What the autoencoder sees of a batch, a tensor of some rows."""
+        offset, factor = (torch.as_tensor(value, device=self.device) for value in (self.offset_, self.factor_))
+        return torch.Tensor.float if self.scale == "none" else lambda batch: (batch - offset) * factor
 
     def _clusterer_settings(self):
         return {"n_clusters": self.n_clusters_, "restarts": self.gmm_restarts, "random_state": self._seed}
@@ -548,10 +595,10 @@ def unlabelled(model):
     """
     other = copy.copy(model).set_params(random_state=model._seed + 1)
     other._seed, other.seconds_ = model._seed + 1, {}
-    labels = other._embed_and_cluster(model.latent_)[1][-1]
+    labels = other._embed_and_cluster(model.latent_[model.sample_])[1][-1]
     embedding = model.embedding_.astype(np.float64)
     return {
-        "agreement": float(adjusted_rand_score(model.labels_, labels)),
+        "agreement": float(adjusted_rand_score(model.labels_[model.sample_], labels)),
         "modularity": model.modularity_,
         "silhouette": metrics.silhouette(embedding, model.labels_, model._seed),
         "log_likelihood": float(model.clusterer_.score(embedding)) if model.cluster == "GMM" else None,
@@ -623,7 +670,7 @@ def compare(model, x, y, folder=None):
     n_neighbors = {"UMAP": int(np.min(model.n_neighbors)), "LLE": 10, "isomap": 10, "tSNE": 10}
     needed = max(manifold.neighbors_needed(name, size) for name, size in n_neighbors.items())
     settings = model._clusterer_settings()
-    for source, points in (("raw", x), ("autoencoder", model.latent_)):
+    for source, points in (("raw", np.asarray(x, np.float32)), ("autoencoder", model.latent_)):
         knn = None
         for name in ("none", *n_neighbors):
             options = {

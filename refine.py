@@ -67,6 +67,7 @@ def refine(
     tracked=(),
     verbose=False,
     checkpoint=None,
+    prepare=None,
 ):
     """Train a pretrained autoencoder with a clustering loss and the reconstruction loss.
 
@@ -76,7 +77,7 @@ def refine(
     ----------
     model : torch.nn.Module
         Maps a batch to its latent space and its reconstruction, and has `encode`. Trained in place.
-    x : ndarray of float32, shape (n_samples, n_features)
+    x : ndarray of float32 or uint8, shape (n_samples, n_features)
     n_clusters : int
     loss : {'KLD', 'KM'}
         `kl_divergence` to the target distribution, computed anew every epoch, or `kmeans_loss`.
@@ -99,6 +100,8 @@ def refine(
         Show a progress bar with both losses and the share of points that changed their cluster.
     checkpoint : training.Checkpoint or None
         Read at the start, and written now and then and at the end.
+    prepare : callable or None
+        From some rows of x, as a tensor, to what the autoencoder sees of them, float32.
 
     Returns
     -------
@@ -129,7 +132,7 @@ def refine(
     tracked = np.asarray(tracked, dtype=int)
     state = checkpoint.state if checkpoint is not None else None
     if state is None:
-        latent = encode(model, x)
+        latent = encode(model, x, prepare=prepare)
         kmeans = KMeans(n_clusters, n_init=20, random_state=seed).fit(latent)
         centres = torch.as_tensor(kmeans.cluster_centers_, dtype=torch.float32, device=device)
         q = _assign(latent, centres)
@@ -162,7 +165,7 @@ def refine(
                 if i < first_step:
                     continue
                 index = index.to(device)
-                batch = x[index]
+                batch = x[index] if prepare is None else prepare(x[index])
                 with autocast(precision, device):
                     h, reconstruction = model(batch)
                 parts = torch.stack(
@@ -182,7 +185,7 @@ def refine(
                     checkpoint.write(position(i + 1))
             check_loss(total, f"the {loss} refinement", len(history) + 1)
             model.eval()
-            latent = encode(model, x)
+            latent = encode(model, x, prepare=prepare)
             evolution = torch.cat([evolution, torch.from_numpy(latent[None, tracked])])
             before, q = q.argmax(dim=1), _assign(latent, centres)
             changed = (q.argmax(dim=1) != before).float().mean().item()

@@ -144,6 +144,7 @@ def pretrain(
     description="autoencoder",
     callback=None,
     checkpoint=None,
+    prepare=None,
 ):
     """Train an autoencoder to reconstruct x: mean squared error, Adam, shuffled mini-batches.
 
@@ -151,8 +152,9 @@ def pretrain(
     ----------
     model : torch.nn.Module
         Maps a batch to its latent space and its reconstruction. Trained in place, where its parameters are.
-    x : ndarray of float32, shape (n_samples, n_features)
-        Held on the device as one tensor: batches are gathers, with no per-sample loading.
+    x : ndarray of float32 or uint8, shape (n_samples, n_features)
+        Held on the device as one tensor: batches are gathers, with no per-sample loading. On a CPU a memory map stays
+        one.
     epochs, batch_size : int
     learning_rate : float
     precision : {'auto', 'fp32', 'bf16'}
@@ -168,6 +170,8 @@ def pretrain(
     checkpoint : Checkpoint or None
         Read at the start, and written now and then and at the end. Stopped and started again, the training ends with
         the very same weights as without a stop.
+    prepare : callable or None
+        From some rows of x, as a tensor, to what the autoencoder sees of them, float32.
 
     Returns
     -------
@@ -204,7 +208,8 @@ def pretrain(
             for i, index in enumerate(batches(len(x), batch_size, shuffle)):
                 if i < first_step:
                     continue
-                batch = x[index.to(device)]
+                index = index.to(device)
+                batch = x[index] if prepare is None else prepare(x[index])
                 with autocast(precision, device):
                     _, reconstruction = model(batch)
                 loss = torch.nn.functional.mse_loss(reconstruction.float(), batch)
@@ -233,10 +238,17 @@ def pretrain(
 
 
 @torch.no_grad()
-def encode(model, x, batch_size=512):
-    """Map x, float32 (n_samples, n_features), to its latent space, float32 (n_samples, n_latent), by `model.encode`."""
+def encode(model, x, batch_size=512, prepare=None):
+    """Map x, (n_samples, n_features), to its latent space, float32 (n_samples, n_latent), by `model.encode`.
+
+    `prepare` is that of `pretrain`.
+    """
     device = next(model.parameters()).device
-    return torch.cat([model.encode(batch.to(device)).cpu() for batch in torch.as_tensor(x).split(batch_size)]).numpy()
+    latent = []
+    for batch in torch.as_tensor(x).split(batch_size):
+        batch = batch.to(device)
+        latent.append(model.encode(batch if prepare is None else prepare(batch)).cpu())
+    return torch.cat(latent).numpy()
 
 
 @torch.no_grad()

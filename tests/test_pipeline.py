@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
+import datasets
 import manifold
 import models
 import pipeline
@@ -338,3 +339,40 @@ def test_clusters_are_judged_without_labels(fitted):
     assert figures["modularity"] == fitted.modularity_
     assert sum(figures["sizes"]) == 400 and len(figures["sizes"]) == 4
     assert figures["log_likelihood"] == pytest.approx(fitted.clusterer_.score(fitted.embedding_.astype(np.float64)))
+
+
+def test_manifold_and_clusters_of_some_samples_serve_all(blobs, fitted, tmp_path):
+    x, y = blobs
+    model = clone(fitted).set_params(fit_samples=150).fit(x)
+    assert len(set(model.sample_.tolist())) == 150
+    assert model.graph_.shape == (150, 150)
+    assert model.embedding_.shape == (400, 2) and model.labels_.shape == (400,)
+    assert adjusted_rand_score(y, model.labels_) == 1
+    np.testing.assert_array_equal(model.predict(x), model.labels_)
+    np.testing.assert_allclose(model.transform(x), model.embedding_, atol=1e-3)
+    model.save(tmp_path)
+    loaded = pipeline.N2D.load(tmp_path)
+    assert len(loaded.latent_) == 150
+    np.testing.assert_array_equal(loaded.predict(x), model.labels_)
+    assert 0 < pipeline.unlabelled(model)["agreement"] <= 1
+    with pytest.raises(ValueError, match="fit_samples must be more than the 4 clusters, got 4"):
+        clone(model).set_params(fit_samples=4).fit(x)
+
+
+def test_bytes_stay_bytes_and_are_scaled_in_batches(fitted, tmp_path, monkeypatch):
+    """A memory map of images gives what the same images in float32 give, and is not copied."""
+    x = np.random.default_rng(0).integers(0, 256, size=(300, 12), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", x)
+    data = datasets.load(str(tmp_path / "x.npy"))
+    assert data.x.dtype == np.uint8 and data.scale == "255"
+    assert np.shares_memory(data.x, data.x.base)
+    seen = []
+    pretrain = training.pretrain
+    monkeypatch.setattr(training, "pretrain", lambda member, x, **rest: seen.append(x) or pretrain(member, x, **rest))
+    settings = {"scale": "255", "refine": "KM", "refine_epochs": 1, "checkpoint_dir": tmp_path, "n_clusters": 3}
+    model = clone(fitted).set_params(**settings).fit(data.x)
+    assert all(np.shares_memory(x, data.x) for x in seen)
+    same = clone(fitted).set_params(**settings).fit(x.astype(np.float32))
+    np.testing.assert_array_equal(model.latent_, same.latent_)
+    np.testing.assert_array_equal(model.labels_, same.labels_)
+    np.testing.assert_array_equal(model.predict(x[:50]), same.predict(x[:50].astype(np.float64)))
