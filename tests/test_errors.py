@@ -129,7 +129,7 @@ MISTAKES = {
     "bad-images cpu": "bad-images/1.png is not a readable image",
     "two-sizes cpu": "images must have one size (0.png (8, 8), 1.png (5, 5)): give --image_size",
     "digits cpu --umap_fit_samples=99": "--umap_fit_samples must be at least 100, got 99",
-    "digits cpu --umap_fit_samples=100 --umap_neighbors=100": "less than the 100 samples of digits that are fitted, got",
+    "digits cpu --umap_fit_samples=100 --umap_neighbors=100": "less than the 100 samples of digits that are fitted",
     "digits cpu --ae_weights=empty.h5": "empty.h5 is not a readable h5 file",
     "digits cpu --ae_weights=text.pt": "text.pt is not a readable pt file",
     "digits cpu --ae_weights=pickle.pt": "pickle.pt is not a readable pt file",
