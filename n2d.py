@@ -54,11 +54,20 @@ RANGES = {
 }
 
 
+def processes():
+    """This process's number from 0, and how many torchrun started: (0, 1) without it."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return 0, 1
+    return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+
+
 class Parser(argparse.ArgumentParser):
     """One line and exit code 2 for a mistake in the input."""
 
     def error(self, message):
         """Stop with the message alone, on one line, whatever a stranger's file put into it."""
+        if processes()[0] > 0:  # the first of several says it
+            self.exit(2)
         printable = "".join(character if character.isprintable() else " " for character in message)
         self.exit(2, f"{self.prog}: error: {printable}\n")
 
@@ -335,7 +344,8 @@ def choose_device(parser, gpu):
     if not torch.cuda.is_available():
         print(f"no CUDA here: the autoencoder runs on the CPU instead of device {gpu}")
         return "cpu"
-    if int(gpu) >= torch.cuda.device_count():
+    gpu = int(gpu) + int(os.environ.get("LOCAL_RANK", 0))  # torchrun's processes take one each, from there on
+    if gpu >= torch.cuda.device_count():
         parser.error(f"gpu must be cpu or less than {torch.cuda.device_count()}, the number of devices, got {gpu}")
     return f"cuda:{gpu}"
 
@@ -365,6 +375,13 @@ def main(argv=None):
         if sizes and max(sizes) >= n_fitted:
             samples = f"{n_fitted} samples of {args.dataset}" + " that are fitted" * (n_fitted < len(data.x))
             parser.error(f"--{name} must be less than the {samples}, got {max(sizes)}")
+    rank, n_processes = processes()
+    if n_processes > 1 and args.refine is not None:
+        parser.error(f"--refine is trained by one process, got {n_processes}: start it without torchrun")
+    if n_processes > (args.batch_size or n_processes):
+        parser.error(f"--batch_size must be at least the {n_processes} processes, got {args.batch_size}")
+    if rank > 0:
+        return help_along(parser, args, data)
     if args.save_model is not None:
         make_folder(parser, "save_model", args.save_model)
     if args.save_weights is not None:
@@ -380,17 +397,15 @@ def main(argv=None):
                 folder.rmdir()
 
 
-def run(parser, args, data):
-    """One experiment, in a save folder of its own."""
-    import models  # the heavy imports wait until the input is known to be good
+def build_model(parser, args, data):
+    """The estimator that the arguments describe; of torchrun's processes, one that trains with the others."""
+    import training
     from pipeline import N2D
-    from training import DivergenceError
 
-    classes = "" if data.y is None else f", {len(data.label_names)} classes"
-    print(f"{args.name}: {len(data.x):,} samples, {data.x.shape[1]} features{classes}")
-    if args.dataset not in datasets.REGISTRY:
-        print(f"scale: {args.scale or data.scale}{'' if args.scale else ' (--scale is there to change it)'}")
-    model = N2D(
+    device = choose_device(parser, args.gpu)
+    if processes()[1] > 1:
+        training.join(device)
+    return N2D(
         args.n_clusters,
         scale=args.scale or data.scale,
         architecture=args.architecture,
@@ -399,7 +414,7 @@ def run(parser, args, data):
         batch_size=args.batch_size,
         ae_weights=args.ae_weights,
         precision=args.precision,
-        device=choose_device(parser, args.gpu),
+        device=device,
         refine=args.refine,
         refine_epochs=args.refine_epochs,
         cluster_weight=args.cluster_weight,
@@ -417,6 +432,29 @@ def run(parser, args, data):
         verbose=True,
         checkpoint_dir=args.save_dir,
     )
+
+
+def help_along(parser, args, data):
+    """What all but the first of torchrun's processes do: their part of the training and of the encoding, in silence."""
+    import training
+
+    sys.stdout = Path(os.devnull).open("w")
+    model = build_model(parser, args, data).set_params(verbose=False)
+    model.fit_autoencoder(data.x)
+    model.encode(data.x)
+    training.part()
+
+
+def run(parser, args, data):
+    """One experiment, in a save folder of its own."""
+    import models  # the heavy imports wait until the input is known to be good
+    from training import DivergenceError
+
+    classes = "" if data.y is None else f", {len(data.label_names)} classes"
+    print(f"{args.name}: {len(data.x):,} samples, {data.x.shape[1]} features{classes}")
+    if args.dataset not in datasets.REGISTRY:
+        print(f"scale: {args.scale or data.scale}{'' if args.scale else ' (--scale is there to change it)'}")
+    model = build_model(parser, args, data)
     if args.resume == "never":
         for file in args.save_dir.glob("checkpoint-*.pt"):
             file.unlink()

@@ -225,7 +225,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         ndarray of float32, shape (n_points, n_components)
         """
         check_is_fitted(self)
-        latent = self._encode(x)
+        latent = self.encode(x)
         if self.manifold_learner == "none":
             return latent
         return manifold.place(latent, self.latent_[self.sample_], self.embedding_[self.sample_], self.metric)
@@ -253,7 +253,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     def _memberships(self, x):
         check_is_fitted(self)
         known = self._known_memberships(self.embedding_[self.sample_], self.labels_[self.sample_])
-        return manifold.place(self._encode(x), self.latent_[self.sample_], known, self.metric)
+        return manifold.place(self.encode(x), self.latent_[self.sample_], known, self.metric)
 
     def _known_memberships(self, embedding, labels):
         """What the mixture says of samples that it was fitted to; of other clusterers the clusters themselves."""
@@ -261,8 +261,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             return self.clusterer_.predict_proba(embedding.astype(np.float64))
         return np.eye(self.n_clusters_)[labels]
 
-    def _encode(self, x):
-        """The latent space of x, array-like of shape (n_points, n_features)."""
+    def encode(self, x):
+        """The latent space of x, array-like of shape (n_points, n_features): float32 (n_points, n_latent)."""
         return training.encode(self.autoencoder_, self._checked(x), prepare=self._prepare())
 
     def inverse_transform(self, embedding):
@@ -350,7 +350,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         if self.n_clusters == "auto":
             raise ValueError("n_clusters must be a number with refine: its loss has a centre for each cluster")
         with self._stage("encode", "before the refinement"):
-            self.pretrained_latent_ = self._encode(x)
+            self.pretrained_latent_ = self.encode(x)
         x = self._checked(x)
         settings = (self.refine, self.refine_epochs, self.cluster_weight, self.reconstruction_weight, self.refine_tol)
         checkpoint = self._checkpoint("refine", *settings, self.n_clusters, self._seed, self.pretrained_latent_)
@@ -382,7 +382,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.n_clusters_ = None if self.n_clusters == "auto" else self.n_clusters
         n_latent = sum(member.n_latent for member in self.autoencoder_)
         with self._stage("encode", f"{x.shape[1]} -> {n_latent} dimensions"):
-            self.latent_ = self._encode(x)
+            self.latent_ = self.encode(x)
+        training.part()  # manifold and clusters are the work of one process
         self.sample_ = slice(None)
         if self.fit_samples is not None and self.fit_samples < len(x):
             self.sample_ = np.random.default_rng(self._seed).choice(len(x), self.fit_samples, replace=False)

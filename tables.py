@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -322,7 +323,20 @@ def append(rows, path, columns):
         os.fsync(file.fileno())
 
 
-def sweep(table, keys, path, runs_dir, n_jobs=1):
+def connect(backend, n_jobs):
+    """Make joblib's backend of that name ready: a Dask cluster (DASK_SCHEDULER_ADDRESS, or one made here), or Ray."""
+    if backend == "dask":
+        from distributed import Client
+
+        return Client() if "DASK_SCHEDULER_ADDRESS" in os.environ else Client(n_workers=n_jobs, threads_per_worker=1)
+    if backend == "ray":
+        from ray.util.joblib import register_ray
+
+        register_ray()
+    return nullcontext()
+
+
+def sweep(table, keys, path, runs_dir, n_jobs=1, backend="loky"):
     """Run what is not in the table at `path` yet. Stopped at any moment, it goes on there when called again.
 
     Parameters
@@ -336,6 +350,8 @@ def sweep(table, keys, path, runs_dir, n_jobs=1):
         Folder of the runs' own output.
     n_jobs : int
         Runs at the same time.
+    backend : {'loky', 'dask', 'ray'}
+        joblib's: processes here, or workers that may be on other machines, with this folder and `runs_dir` on all.
     """
     done = set()
     if path.exists():
@@ -343,9 +359,11 @@ def sweep(table, keys, path, runs_dir, n_jobs=1):
     todo = [key for key in keys if key not in done]
     threads = max(1, joblib.cpu_count() // n_jobs)
     jobs = (joblib.delayed(table.run)(*key, runs_dir, threads) for key in todo)
-    for rows in tqdm(joblib.Parallel(n_jobs, return_as="generator_unordered")(jobs), total=len(todo), desc="runs"):
-        append(rows, path, table.columns)
-        tqdm.write("\n".join(" ".join(f"{row[column]}" for column in table.columns[:6]) for row in rows))
+    with connect(backend, n_jobs), joblib.parallel_config(backend):
+        runs = joblib.Parallel(n_jobs, return_as="generator_unordered")(jobs)
+        for rows in tqdm(runs, total=len(todo), desc="runs"):
+            append(rows, path, table.columns)
+            tqdm.write("\n".join(" ".join(f"{row[column]}" for column in table.columns[:6]) for row in rows))
 
 
 def table(rows):
@@ -433,6 +451,7 @@ def main(argv=None):
     parser.add_argument("--protocols", nargs="*", choices=n2d.PROTOCOLS, default=list(n2d.PROTOCOLS), help="(all)")
     parser.add_argument("--seeds", type=int, default=10, help="seeds 0 to this number less one; 0 only renders (10)")
     parser.add_argument("--n_jobs", type=int, default=1, help="runs at the same time (1)")
+    parser.add_argument("--backend", choices=("loky", "dask", "ray"), default="loky", help="joblib's (%(default)s)")
     parser.add_argument(
         "--results", type=Path, default=ROOT / "results", help="folder of the rows and tables (results)"
     )
@@ -449,7 +468,10 @@ def main(argv=None):
     keys = [(d, p, s) for s in range(args.seeds) for p in args.protocols for d in datasets]
     if "protocol" not in table.key:
         keys = [(d, s) for s in range(args.seeds) for d in datasets]
-    sweep(table, keys, path, args.runs, args.n_jobs)
+    try:
+        sweep(table, keys, path, args.runs, args.n_jobs, args.backend)
+    except ImportError as error:
+        parser.error(f"--backend={args.backend} needs a package that is missing ({error})")
     if not path.exists():
         parser.error(f"{path} has no runs to render: give --seeds at least 1, got {args.seeds}")
     print(table.render(pd.read_csv(path), args.results))

@@ -8,9 +8,38 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 FLUSH_STEPS = 256  # a moment of 1e-20 is denormal after 390
+
+
+def processes():
+    """The rank of this process, and the number of processes that train together: (0, 1) without torchrun."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+
+def join(device):
+    """Train together with the other processes that torchrun started: over NCCL on GPUs, Gloo on CPUs."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if torch.device(device).type == "cuda" else "gloo")
+
+
+def part():
+    """Leave the other processes: what comes now is the work of one."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def mean_of_processes(tensor):
+    """The mean of their tensors, in each of them."""
+    if dist.is_initialized():
+        tensor = tensor.clone()
+        dist.all_reduce(tensor)
+        tensor /= dist.get_world_size()
+    return tensor
 
 
 class DivergenceError(ArithmeticError):
@@ -98,6 +127,10 @@ class Checkpoint:
                 self.state, self.seconds = state["state"], state["seconds"]
         except (OSError, EOFError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError):
             pass
+        if dist.is_initialized():  # the file may be on the first process's disk alone
+            first = [self.state, self.seconds]
+            dist.broadcast_object_list(first)
+            self.state, self.seconds = first
         self._start = self._last = time.monotonic()
 
     def __enter__(self):
@@ -110,13 +143,23 @@ class Checkpoint:
         Checkpoint.running = False
 
     def is_due(self):
-        """Whether it is time to write."""
-        return bool(Checkpoint.stop) or time.monotonic() - self._last >= self.every
+        """Whether it is time to write: the first of several processes decides."""
+        is_due = Checkpoint.stop or time.monotonic() - self._last >= self.every
+        if dist.is_initialized():
+            first = torch.tensor([is_due, Checkpoint.stop], device="cuda" if dist.get_backend() == "nccl" else "cpu")
+            dist.broadcast(first, 0)
+            is_due, Checkpoint.stop = first.tolist()
+        return bool(is_due)
 
     def write(self, state):
         """Write the state, a dict of what PyTorch saves: whole, on the disk, or not at all."""
         self._last = time.monotonic()
-        seconds = self.seconds + self._last - self._start
+        if processes()[0] == 0:
+            self._write(state, self.seconds + self._last - self._start)
+        if Checkpoint.stop:
+            raise KeyboardInterrupt(Checkpoint.stop)
+
+    def _write(self, state, seconds):
         partial = self.path.with_name(self.path.name + ".part")
         try:
             with partial.open("wb") as file:
@@ -127,8 +170,6 @@ class Checkpoint:
         except OSError:  # a full disk
             partial.unlink(missing_ok=True)
             raise
-        if Checkpoint.stop:
-            raise KeyboardInterrupt(Checkpoint.stop)
 
 
 def pretrain(
@@ -147,6 +188,9 @@ def pretrain(
     prepare=None,
 ):
     """Train an autoencoder to reconstruct x: mean squared error, Adam, shuffled mini-batches.
+
+    Of several processes (`join`) each takes its part of every batch, and their gradients are averaged, so that the
+    batches are those of one process.
 
     Parameters
     ----------
@@ -185,6 +229,8 @@ def pretrain(
     """
     device = next(model.parameters()).device
     x = torch.as_tensor(x, device=device)
+    rank, n_processes = processes()
+    member = model if n_processes == 1 else DistributedDataParallel(model)
     shuffle = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
     model.train()
@@ -200,7 +246,7 @@ def pretrain(
     def position(step):
         """Everything that the next step depends on; the epoch's shuffle is made anew from where it began."""
         training = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "shuffle": epoch_start}
-        return training | {"history": history, "step": step, "total": total}
+        return training | {"history": history, "step": step, "total": mean_of_processes(total)}
 
     with checkpoint or nullcontext():
         for _ in range(len(history), epochs):
@@ -208,20 +254,23 @@ def pretrain(
             for i, index in enumerate(batches(len(x), batch_size, shuffle)):
                 if i < first_step:
                     continue
-                index = index.to(device)
-                batch = x[index] if prepare is None else prepare(x[index])
+                mine = index.tensor_split(n_processes)[rank].to(device)
+                batch = x[mine] if prepare is None else prepare(x[mine])
                 with autocast(precision, device):
-                    _, reconstruction = model(batch)
+                    _, reconstruction = member(batch)
                 loss = torch.nn.functional.mse_loss(reconstruction.float(), batch)
+                if n_processes > 1:
+                    loss = loss * (n_processes * len(mine) / len(index))  # their mean is that of the whole batch
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 if i % FLUSH_STEPS == 0:
                     flush(optimizer)
-                total += loss.detach() * len(batch)
+                total += loss.detach() * len(index)
                 if checkpoint is not None and checkpoint.is_due():
                     check_loss(total, description, len(history) + 1)
                     checkpoint.write(position(i + 1))
+            total = mean_of_processes(total)
             check_loss(total, description, len(history) + 1)
             history.append(total.item() / len(x))
             first_step, total = 0, torch.zeros((), device=device)
@@ -241,14 +290,19 @@ def pretrain(
 def encode(model, x, batch_size=512, prepare=None):
     """Map x, (n_samples, n_features), to its latent space, float32 (n_samples, n_latent), by `model.encode`.
 
-    `prepare` is that of `pretrain`.
+    `prepare` is that of `pretrain`. Of several processes (`join`) each encodes its part, and all get the whole.
     """
     device = next(model.parameters()).device
+    rank, n_processes = processes()
     latent = []
-    for batch in torch.as_tensor(x).split(batch_size):
+    for batch in torch.as_tensor(x).tensor_split(n_processes)[rank].split(batch_size):
         batch = batch.to(device)
         latent.append(model.encode(batch if prepare is None else prepare(batch)).cpu())
-    return torch.cat(latent).numpy()
+    parts = [torch.cat(latent)]
+    if n_processes > 1:
+        parts = [None] * n_processes
+        dist.all_gather_object(parts, torch.cat(latent))
+    return torch.cat(parts).numpy()
 
 
 @torch.no_grad()

@@ -376,3 +376,32 @@ def test_a_stopped_run_goes_on_with_the_same_command(tmp_path):
         assert {path.name for path in (tmp_path / name).iterdir()} == FILES
     for name in ("clusters.csv", "history.csv", "latent.npy"):
         assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "anew" / name).read_bytes()
+
+
+def test_two_processes_train_as_one(tmp_path):
+    """The same batches, each in two parts: the same losses up to rounding, and one report."""
+    arguments = "n2d.py digits cpu --autoencoders=2 --pretrain_epochs=3 --batch_size=200 --precision=fp32".split()
+    arguments += ["--manifold_learner=none", "--gmm_restarts=2"]
+    together = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    outputs = []
+    for name, command in (("one", [sys.executable]), ("two", together)):
+        done = subprocess.run(
+            [*command, *arguments, f"--save_dir={tmp_path / name}"], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        outputs.append(done.stdout)
+    assert outputs[1].count("ACC") == outputs[0].count("ACC") == 1
+    one, two = (pd.read_csv(tmp_path / name / "history.csv") for name in ("one", "two"))
+    assert len(one) == 6
+    np.testing.assert_allclose(two["loss"], one["loss"], rtol=1e-4)
+    one, two = (np.load(tmp_path / name / "latent.npy") for name in ("one", "two"))
+    assert one.shape == two.shape == (1797, 20)
+    np.testing.assert_allclose(two, one, atol=0.02 * one.std())
+
+
+def test_of_several_processes_one_tells_a_mistake():
+    together = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    done = subprocess.run(
+        [*together, "n2d.py", "digits", "cpu", "--refine=KM"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stderr.count("--refine is trained by one process, got 2") == 1

@@ -1,6 +1,7 @@
 import dataclasses
 import itertools
 import json
+import sys
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -47,6 +48,24 @@ def test_a_stopped_sweep_goes_on_where_it_was(stand_in, tmp_path):
     stand_in.clear()
     sweep(0, 1, 2)
     assert stand_in == []
+
+
+def test_dask_runs_what_joblib_runs(stand_in, tmp_path):
+    pytest.importorskip("distributed", reason="Dask is not installed (pip install distributed)")
+    path = tmp_path / "n2d.csv"
+    keys = [("usps", "paper", seed) for seed in range(4)]
+    tables.sweep(tables.TABLES["n2d"], keys, path, tmp_path, n_jobs=2, backend="dask")
+    assert sorted(pd.read_csv(path)["seed"]) == [0, 1, 2, 3]
+    assert stand_in == []  # it was asked of other processes
+
+
+def test_a_backend_that_is_not_installed_is_one_line(stand_in, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ray.util.joblib", None)
+    arguments = ["--datasets", "usps", "--seeds=1", "--n_jobs=2", "--backend=ray"]
+    with pytest.raises(SystemExit) as stop:
+        tables.main([*arguments, f"--results={tmp_path}", f"--runs={tmp_path}"])
+    assert stop.value.code == 2
+    assert "--backend=ray needs a package that is missing" in capsys.readouterr().err
 
 
 def test_tables_and_figure_show_spread_worst_and_paper(stand_in, tmp_path, capsys):
