@@ -2,6 +2,7 @@
 
 import warnings
 
+import joblib
 import numpy as np
 
 CLUSTERERS = ("GMM", "KM", "SC")
@@ -15,7 +16,7 @@ REG_COVAR = 1e-6  # scikit-learn's
 MIXTURE_SAMPLE = 20_000  # points: enough for the few hundred numbers of a mixture in ten dimensions
 
 
-def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, graph=None, knn=None):
+def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, graph=None, knn=None, n_jobs=None):
     """Cluster an embedding.
 
     Parameters
@@ -39,6 +40,8 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
     knn : tuple of ndarray, or None
         SC: indices and distances of each point's nearest neighbours, the point itself first, at least ten columns.
         None: they are searched for.
+    n_jobs : int or None
+        GMM: processes that share the fits; None is one.
 
     Returns
     -------
@@ -47,26 +50,18 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
     """
     embedding = np.asarray(embedding, np.float64)
     if name == "GMM":
-        best, collapsed = None, 0
-        for i, seed in enumerate(np.random.SeedSequence(random_state).generate_state(restarts).tolist()):
-            sample = embedding
-            if restarts > 1 and len(embedding) > MIXTURE_SAMPLE:
-                sample = np.random.default_rng(seed).choice(embedding, MIXTURE_SAMPLE, replace=False)
-            start = "kmeans" if i == 0 or graph is None else "k-means++"
-            mixtures = fit_mixture(sample, n_clusters, start, seed, refit=restarts > 1)
-            collapsed += mixtures[-1].reg_covar > REG_COVAR
-            for mixture in mixtures[-1:] if graph is None else mixtures:  # only likelihood takes a collapse for good
-                labels = mixture.predict(embedding)
-                score = mixture.lower_bound_ if graph is None else modularity(graph, labels)
-                if best is None or score > best[0]:
-                    best = score, mixture, labels
-        if collapsed:
+        seeds = np.random.SeedSequence(random_state).generate_state(restarts).tolist()
+        fits = joblib.Parallel(n_jobs)(
+            joblib.delayed(_fit_and_judge)(embedding, n_clusters, i == 0 or graph is None, seed, restarts > 1, graph)
+            for i, seed in enumerate(seeds)
+        )
+        if collapsed := sum(fit[-1] for fit in fits):
             warnings.warn(
                 f"{collapsed} of {restarts} mixtures had a component that collapsed onto points without extent: "
                 "fitted again, with more regularisation",
                 stacklevel=2,
             )
-        return best[1:]
+        return max(fits, key=lambda fit: fit[0])[1:3]
     from sklearn import cluster
 
     if name == "KM":
@@ -76,6 +71,20 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
     else:
         raise ValueError(f"clusterer must be GMM, KM or SC, got {name!r}")
     return clusterer, clusterer.fit_predict(embedding)
+
+
+def _fit_and_judge(embedding, n_clusters, from_kmeans, seed, is_one_of_many, graph):
+    """Score, mixture and labels of one fit, and whether a component had collapsed."""
+    sample = embedding
+    if is_one_of_many and len(embedding) > MIXTURE_SAMPLE:
+        sample = np.random.default_rng(seed).choice(embedding, MIXTURE_SAMPLE, replace=False)
+    start = "kmeans" if from_kmeans else "k-means++"
+    mixtures = fit_mixture(sample, n_clusters, start, seed, refit=is_one_of_many)
+    judged = []
+    for mixture in mixtures[-1:] if graph is None else mixtures:  # only likelihood takes a collapse for good
+        labels = mixture.predict(embedding)
+        judged.append((mixture.lower_bound_ if graph is None else modularity(graph, labels), mixture, labels))
+    return *max(judged, key=lambda fit: fit[0]), mixtures[-1].reg_covar > REG_COVAR
 
 
 def fit_mixture(sample, n_clusters, start, seed, refit=True):

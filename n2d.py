@@ -37,6 +37,7 @@ PROTOCOLS = {  # what the flags below are unless they are given
 }
 RANGES = {
     "umap_fit_samples": (100, None),
+    "umap_jobs": (1, None),
     "n_clusters": (2, None),
     "batch_size": (1, None),
     "autoencoders": (1, 1000),
@@ -169,6 +170,8 @@ def build_parser():
         metavar="N",
         help="learn manifold and clusters from N random samples, and place the others among them (all)",
     )
+
+    add("--umap_jobs", type=int, metavar="N", help="processes that embed and fit mixtures (as many as threads)")
 
     add = parser.add_argument_group("Clustering").add_argument
     add("--cluster", choices=clustering.CLUSTERERS, default="GMM", help="mixture, k-means or spectral (%(default)s)")
@@ -399,6 +402,8 @@ def main(argv=None):
 
 def build_model(parser, args, data):
     """The estimator that the arguments describe; of torchrun's processes, one that trains with the others."""
+    import torch
+
     import training
     from pipeline import N2D
 
@@ -428,6 +433,7 @@ def build_model(parser, args, data):
         fit_samples=args.umap_fit_samples,
         cluster=args.cluster,
         gmm_restarts=args.gmm_restarts,
+        n_jobs=args.umap_jobs or torch.get_num_threads(),
         random_state=args.seed,
         verbose=True,
         checkpoint_dir=args.save_dir,

@@ -30,6 +30,7 @@ import training
 
 N_TRACKED = 1000  # points whose way through the refinement is kept for its picture
 LATENT_DIMS = 10  # if the number of clusters is not known
+PARALLEL_SAMPLES = 10_000  # for fewer, other processes take longer to start than they save
 MAX_CLUSTERS = 20  # that 'auto' tries
 SCALES = ("none", "minmax", "standard", "255")
 FIT_ALONE = ("ae_weights", "architecture", "callback", "checkpoint_dir")  # parameters that a saved model forgets
@@ -92,6 +93,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         of their neighbours among these, as new points: of millions of samples a tenth is enough. None takes all.
     gmm_restarts : int
         Fits of the clusterer, of which the best is kept, see `clustering.fit`.
+    n_jobs : int or None
+        Processes that embed the several neighbourhoods and fit the mixtures of 10,000 samples or more; None is one.
     random_state : int, RandomState or None
         An int makes every stage deterministic.
     verbose : bool
@@ -172,6 +175,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         fit_samples=None,
         cluster="GMM",
         gmm_restarts=100,
+        n_jobs=None,
         random_state=None,
         verbose=False,
         callback=None,
@@ -199,6 +203,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.fit_samples = fit_samples
         self.cluster = cluster
         self.gmm_restarts = gmm_restarts
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
         self.callback = callback
@@ -428,21 +433,27 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         if self.manifold_learner == "UMAP":
             with self._stage("neighbours", f"{sizes[-1]} of each point"):
                 knn = manifold.nearest_neighbors(latent, sizes[-1], self.metric)
+        options = {
+            "n_components": self.n_components,
+            "min_dist": self.min_dist,
+            "metric": self.metric,
+            "random_state": None if self.random_state is None else self._seed,  # without a seed UMAP runs in parallel
+            "knn": knn,
+        }
+        n_jobs = (self.n_jobs or 1) if len(latent) >= PARALLEL_SAMPLES else 1
+        runs = joblib.Parallel(
+            min(n_jobs, len(sizes)), return_as="generator", max_nbytes=None
+        )(  # numba wants arrays it may write to
+            joblib.delayed(_embed)(latent, self.manifold_learner, n_neighbors=n_neighbors, **options)
+            for n_neighbors in sizes
+        )
         learners, embeddings = [], []
         for n_neighbors in sizes:
-            learner = manifold.manifold_learner(
-                self.manifold_learner,
-                n_components=self.n_components,
-                n_neighbors=n_neighbors,
-                min_dist=self.min_dist,
-                metric=self.metric,
-                random_state=None if self.random_state is None else self._seed,  # without a seed UMAP runs in parallel
-                knn=knn,
-            )
             description = f"{latent.shape[1]} -> {self.n_components} dimensions, {n_neighbors} neighbours"
             with self._stage("manifold", f"{self.manifold_learner}, {description}"):
-                embeddings.append(learner.fit_transform(latent).astype(np.float32))
+                learner, embedding = next(runs)
             learners.append(learner)
+            embeddings.append(embedding)
         graph = None
         if self.manifold_learner == "UMAP":
             graph = sum(learner.graph_ / learner.graph_.sum() for learner in learners)
@@ -453,7 +464,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         best = None
         for learner, embedding, n_neighbors in zip(learners, embeddings, sizes):
             with self._stage("cluster", f"{self.cluster}, {self.n_clusters_} clusters, {n_neighbors} neighbours"):
-                clusterer, labels = clustering.fit(self.cluster, embedding, graph=graph, **self._clusterer_settings())
+                clusterer, labels = clustering.fit(
+                    self.cluster, embedding, graph=graph, n_jobs=n_jobs, **self._clusterer_settings()
+                )
             modularity = None if graph is None else clustering.modularity(graph, labels)
             if best is None or modularity > best[0]:
                 best = modularity, learner, embedding, clusterer, labels
@@ -566,6 +579,12 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.seconds_[name] = self.seconds_.get(name, 0.0) + seconds
         if self.verbose:
             print(f"{name:<10} {seconds:8.1f} s   {description}", flush=True)
+
+
+def _embed(latent, name, **options):
+    """A manifold learner, fitted, and its embedding."""
+    learner = manifold.manifold_learner(name, **options)
+    return learner, learner.fit_transform(latent).astype(np.float32)
 
 
 def offset_and_factor(x, scale):
