@@ -265,10 +265,9 @@ def render_ablation(rows, folder):
         f"{short}\n![ACC of every clusterer on every space](ablation.png)\n\n"
         "## Raw data, beside the paper\n\n" + "\n".join(raw) + "\n\n## All of it\n\n"
         "Spectral clustering (SC) is arbitrary where the graph of ten neighbours in an embedding falls into more "
-        "pieces than there are clusters, as UMAP's and t-SNE's often do. Seconds are those of the manifold and the slowest of "
-        "its clusterers, on one thread, beside another run; GB are the largest memory of the process meanwhile. "
-        "Trustworthiness (0 to 1, of 5,000 points) says whether neighbours in the embedding are neighbours in its "
-        "input.\n\n" + "\n".join(whole)
+        "pieces than there are clusters. Seconds are those of the manifold and the slowest of its clusterers, on one "
+        "thread, beside another run; GB are the largest memory of the process meanwhile. Trustworthiness (0 to 1, of "
+        "5,000 points) says whether neighbours in the embedding are neighbours in its input.\n\n" + "\n".join(whole)
     )
     return short
 
