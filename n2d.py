@@ -447,14 +447,14 @@ def help_along(parser, args, data):
     sys.stdout = Path(os.devnull).open("w")
     model = build_model(parser, args, data).set_params(verbose=False)
     model.fit_autoencoder(data.x)
-    model.encode(data.x)
+    model.fit_latent(data.x)
     training.part()
 
 
 def run(parser, args, data):
     """One experiment, in a save folder of its own."""
     import models  # the heavy imports wait until the input is known to be good
-    from training import DivergenceError
+    import training
 
     classes = "" if data.y is None else f", {len(data.label_names)} classes"
     print(f"{args.name}: {len(data.x):,} samples, {data.x.shape[1]} features{classes}")
@@ -474,11 +474,13 @@ def run(parser, args, data):
         if args.ae_weights is None:
             keep_weights(model, args)
         model.fit_refinement(data.x)
-    except (models.ArchitectureError, models.WeightsError, DivergenceError) as error:
+    except (models.ArchitectureError, models.WeightsError, training.DivergenceError) as error:
         parser.error(str(error))
     if args.refine is not None:
         keep_weights(model, args, "refined.safetensors")
-    model.fit_clusters(data.x)
+    model.fit_latent(data.x)
+    training.part()  # the rest is the work of one process
+    model.fit_clusters()
     if args.save_model is not None:
         model.save(args.save_model)
     if board is not None:

@@ -90,7 +90,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     cluster : {'GMM', 'KM', 'SC'}
     fit_samples : int or None
         Learn the manifold and its clusters from so many random samples, and give the others the place and the cluster
-        of their neighbours among these, as new points: of millions of samples a tenth is enough. None takes all.
+        of their neighbours among these, as new points. None takes all.
     gmm_restarts : int
         Fits of the clusterer, of which the best is kept, see `clustering.fit`.
     n_jobs : int or None
@@ -211,7 +211,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def fit(self, x, y=None):
         """Cluster x, array-like of shape (n_samples, n_features). y is ignored."""
-        return self.fit_autoencoder(x).fit_refinement(x).fit_clusters(x)
+        return self.fit_autoencoder(x).fit_refinement(x).fit_latent(x).fit_clusters()
 
     def fit_transform(self, x, y=None):
         """Cluster x and return `embedding_`. y is ignored."""
@@ -381,21 +381,24 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             )
         return self
 
-    def fit_clusters(self, x):
-        """Last stage of `fit`: encode x, embed its latent space, cluster the embedding."""
-        x = self._checked(x)
-        self.n_clusters_ = None if self.n_clusters == "auto" else self.n_clusters
+    def fit_latent(self, x):
+        """Third stage of `fit`: encode x."""
         n_latent = sum(member.n_latent for member in self.autoencoder_)
-        with self._stage("encode", f"{x.shape[1]} -> {n_latent} dimensions"):
+        with self._stage("encode", f"{self.n_features_in_} -> {n_latent} dimensions"):
             self.latent_ = self.encode(x)
-        training.part()  # manifold and clusters are the work of one process
+        return self
+
+    def fit_clusters(self):
+        """Last stage of `fit`: embed the latent space, cluster the embedding."""
+        n_samples = len(self.latent_)
+        self.n_clusters_ = None if self.n_clusters == "auto" else self.n_clusters
         self.sample_ = slice(None)
-        if self.fit_samples is not None and self.fit_samples < len(x):
-            self.sample_ = np.random.default_rng(self._seed).choice(len(x), self.fit_samples, replace=False)
+        if self.fit_samples is not None and self.fit_samples < n_samples:
+            self.sample_ = np.random.default_rng(self._seed).choice(n_samples, self.fit_samples, replace=False)
         known = self.latent_[self.sample_]
         self.graph_, best = self._embed_and_cluster(known)
         self.modularity_, self.manifold_, self.embedding_, self.clusterer_, self.labels_ = best
-        if len(known) < len(x):
+        if len(known) < n_samples:
             self._place_all(known)
         if self.checkpoint_dir is not None:
             for file in Path(self.checkpoint_dir).glob("checkpoint-*.pt"):

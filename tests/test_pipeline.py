@@ -71,7 +71,7 @@ def test_of_several_neighbourhoods_the_one_with_the_greatest_modularity_is_kept(
     values = iter([0.3, 0.9, 0.5])
     monkeypatch.setattr(pipeline.clustering, "modularity", lambda graph, labels: next(values))
     monkeypatch.setattr(pipeline.clustering, "fit", lambda name, embedding, **_: (embedding[0, 0], embedding[:, 0]))
-    model.fit_clusters(blobs[0])
+    model.fit_latent(blobs[0]).fit_clusters()
     assert (model.modularity_, model.manifold_.n_neighbors) == (0.9, 15)
     assert model.clusterer_ == model.embedding_[0, 0] == model.labels_[0]
     assert model.graph_.sum() == pytest.approx(3)  # all are judged by the three graphs together
