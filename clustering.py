@@ -16,7 +16,9 @@ REG_COVAR = 1e-6  # scikit-learn's
 MIXTURE_SAMPLE = 20_000  # points: enough for the few hundred numbers of a mixture in ten dimensions
 
 
-def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, graph=None, knn=None, n_jobs=None):
+def fit(
+    name, embedding, *, n_clusters=10, restarts=100, random_state=None, graph=None, knn=None, refit=True, n_jobs=None
+):
     """Cluster an embedding.
 
     Parameters
@@ -31,8 +33,7 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
         graph. The first starts from k-means, as in the paper's code, and with a graph the others from the seeds of
         k-means++: these lead to more optima, good ones and such as only likelihood could take for good. A single fit
         often ends in a poor one; and the likeliest of several may split one class and merge two, at a gain of a
-        hundredth of a nat. Each of several fits sees at most 20,000 points. A single fit is scikit-learn's own, as in
-        the paper's code: several are also looked through for collapsed components, see `fit_mixture`.
+        hundredth of a nat. Each of several fits sees at most 20,000 points.
         KM: this many fits, of which the one with the smallest inertia is kept.
     random_state : int or None
     graph : sparse array, shape (n_samples, n_samples), or None
@@ -40,6 +41,8 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
     knn : tuple of ndarray, or None
         SC: indices and distances of each point's nearest neighbours, the point itself first, at least ten columns.
         None: they are searched for.
+    refit : bool
+        GMM: fit a mixture again if one of its components has collapsed, see `fit_mixture`.
     n_jobs : int or None
         GMM: processes that share the fits; None is one.
 
@@ -51,9 +54,11 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
     embedding = np.asarray(embedding, np.float64)
     if name == "GMM":
         seeds = np.random.SeedSequence(random_state).generate_state(restarts).tolist()
+        most = MIXTURE_SAMPLE if restarts > 1 else len(embedding)
+        starts = ["kmeans"] * restarts if graph is None else ["kmeans", *["k-means++"] * (restarts - 1)]
         fits = joblib.Parallel(n_jobs)(
-            joblib.delayed(_fit_and_judge)(embedding, n_clusters, i == 0 or graph is None, seed, restarts > 1, graph)
-            for i, seed in enumerate(seeds)
+            joblib.delayed(_fit_and_judge)(embedding, graph, most, n_clusters, start, seed, refit)
+            for start, seed in zip(starts, seeds)
         )
         if collapsed := sum(fit[-1] for fit in fits):
             warnings.warn(
@@ -73,13 +78,12 @@ def fit(name, embedding, *, n_clusters=10, restarts=100, random_state=None, grap
     return clusterer, clusterer.fit_predict(embedding)
 
 
-def _fit_and_judge(embedding, n_clusters, from_kmeans, seed, is_one_of_many, graph):
-    """Score, mixture and labels of one fit, and whether a component had collapsed."""
+def _fit_and_judge(embedding, graph, most, n_clusters, start, seed, refit):
+    """Score, mixture and labels of one fit to `most` points, and whether a component had collapsed."""
     sample = embedding
-    if is_one_of_many and len(embedding) > MIXTURE_SAMPLE:
-        sample = np.random.default_rng(seed).choice(embedding, MIXTURE_SAMPLE, replace=False)
-    start = "kmeans" if from_kmeans else "k-means++"
-    mixtures = fit_mixture(sample, n_clusters, start, seed, refit=is_one_of_many)
+    if len(embedding) > most:
+        sample = np.random.default_rng(seed).choice(embedding, most, replace=False)
+    mixtures = fit_mixture(sample, n_clusters, start, seed, refit)
     judged = []
     for mixture in mixtures[-1:] if graph is None else mixtures:  # only likelihood takes a collapse for good
         labels = mixture.predict(embedding)

@@ -596,6 +596,7 @@ def machine(model):
         "device": str(next(model.autoencoder_.parameters()).device),
         "precision": training.choose_precision(model.precision, model.device),
         "threads": torch.get_num_threads(),
+        "processes": processes()[1],
         "instructions": torch.backends.cpu.get_cpu_capability(),
     }
 

@@ -303,7 +303,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         n_latent = LATENT_DIMS if self.n_clusters == "auto" else self.n_clusters
         if not 1 <= n_latent <= len(x):
             raise ValueError(f"n_clusters must be 1 to {len(x)}, the number of samples, got {self.n_clusters}")
-        if self.fit_samples is not None and self.fit_samples < n_latent + 1:
+        if self.fit_samples is not None and self.fit_samples <= n_latent:
             raise ValueError(f"fit_samples must be more than the {n_latent} clusters, got {self.fit_samples}")
         self.offset_, self.factor_ = offset_and_factor(x, self.scale)
         self.seconds_, self.resumed_seconds_ = {}, 0.0
@@ -703,16 +703,17 @@ def compare(model, x, y, folder=None):
                 "metric": model.metric,
                 "random_state": model._seed,
             }
-            digest = joblib.hash((points, y, name, options, settings)) if folder is not None else ""
-            kept = Path(folder or ".", f"{source}-{name}-{digest}.npz")
-            if folder is not None and kept.exists():
+            kept = None
+            if folder is not None:
+                kept = Path(folder, f"{source}-{name}-{joblib.hash((points, y, options, settings))}.npz")
+            if kept is not None and kept.exists():
                 with np.load(kept) as done:
                     rows, embedding = json.loads(str(done["rows"])), done["embedding"]
             else:
                 if knn is None:
                     knn = manifold.nearest_neighbors(points, min(needed, len(points)), model.metric)
                 rows, embedding = _score_manifold(name, points, y, knn, options, settings)
-                if folder is not None:
+                if kept is not None:
                     np.savez(kept.with_suffix(".part.npz"), rows=json.dumps(rows), embedding=embedding)
                     os.replace(kept.with_suffix(".part.npz"), kept)
             for row in rows:
@@ -736,7 +737,7 @@ def _score_manifold(name, points, y, knn, options, settings):
             embedding,
             graph=getattr(learner, "graph_", None),
             knn=knn if name == "none" else None,
-            **settings | ({"restarts": 1} if name == "none" and cluster == "GMM" else {}),
+            **settings | ({"restarts": 1, "refit": False} if name == "none" and cluster == "GMM" else {}),
         )
         cost = {
             "seconds": manifold_s + time.perf_counter() - start,

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import importlib.util
 import json
 import os
 import signal
@@ -55,6 +56,9 @@ LOSSES_ARGUMENTS = {
     "mnist": ["--architecture=architectures/mnist.json", "--autoencoders=1", "--umap_dim=10"],
     "coil20": ["--architecture=architectures/coil20.json", "--autoencoders=1", "--umap_dim=10", "--umap_neighbors=5"],
 }
+
+
+BACKENDS = {"loky": "joblib", "dask": "distributed", "ray": "ray"}  # joblib's, and the packages that they need
 
 
 @dataclass(frozen=True)
@@ -326,7 +330,7 @@ def append(rows, path, columns):
 
 
 def connect(backend, n_jobs):
-    """Make joblib's backend of that name ready: a Dask cluster (DASK_SCHEDULER_ADDRESS, or one made here), or Ray."""
+    """Make joblib's backend ready, in a `with`: a Dask cluster (DASK_SCHEDULER_ADDRESS, or one made here), or Ray."""
     if backend == "dask":
         from distributed import Client
 
@@ -453,7 +457,7 @@ def main(argv=None):
     parser.add_argument("--protocols", nargs="*", choices=n2d.PROTOCOLS, default=list(n2d.PROTOCOLS), help="(all)")
     parser.add_argument("--seeds", type=int, default=10, help="seeds 0 to this number less one; 0 only renders (10)")
     parser.add_argument("--n_jobs", type=int, default=1, help="runs at the same time (1)")
-    parser.add_argument("--backend", choices=("loky", "dask", "ray"), default="loky", help="joblib's (%(default)s)")
+    parser.add_argument("--backend", choices=BACKENDS, default="loky", help="joblib's (%(default)s)")
     parser.add_argument(
         "--results", type=Path, default=ROOT / "results", help="folder of the rows and tables (results)"
     )
@@ -470,10 +474,10 @@ def main(argv=None):
     keys = [(d, p, s) for s in range(args.seeds) for p in args.protocols for d in datasets]
     if "protocol" not in table.key:
         keys = [(d, s) for s in range(args.seeds) for d in datasets]
-    try:
-        sweep(table, keys, path, args.runs, args.n_jobs, args.backend)
-    except ImportError as error:
-        parser.error(f"--backend={args.backend} needs a package that is missing ({error})")
+    package = BACKENDS[args.backend]
+    if importlib.util.find_spec(package) is None:
+        parser.error(f"--backend={args.backend} needs the package {package}: pip install {package}")
+    sweep(table, keys, path, args.runs, args.n_jobs, args.backend)
     if not path.exists():
         parser.error(f"{path} has no runs to render: give --seeds at least 1, got {args.seeds}")
     print(table.render(pd.read_csv(path), args.results))

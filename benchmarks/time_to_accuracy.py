@@ -17,7 +17,11 @@ import time
 from pathlib import Path
 from statistics import median
 
-ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import n2d
+
+ROOT = Path(n2d.__file__).parent
 EPOCHS = (5, 10, 20, 40, 80)
 FLAGS = "--autoencoders=1 --umap_dim=10 --umap_neighbors=20".split()
 
@@ -35,7 +39,6 @@ def clustpy(epochs, seed, data_dir, folder):
 
 def run_clustpy(epochs, seed, data_dir, folder):
     """What `ours` does, by ClustPy; its mixture is fitted once, as in the paper."""
-    sys.path.insert(0, str(ROOT))
     import torch
     from clustpy.deep import N2D
     from clustpy.deep.neural_networks import FeedforwardAutoencoder
@@ -64,7 +67,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--target", type=float, default=0.97)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--data_dir", type=Path, default=ROOT / "data")
+    parser.add_argument("--data_dir", type=Path, default=n2d.DATA_DIR)
     parser.add_argument("--clustpy", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.clustpy:

@@ -88,9 +88,12 @@ def test_what_collapsed_is_told():
     assert (mixture.predict(np.random.default_rng(1).normal(50, 1, size=(50, 2))) == labels[-1]).all()
 
 
-def test_a_single_fit_is_scikit_learns_own():
+def test_without_refitting_a_mixture_is_scikit_learns_own():
     x = np.vstack([np.random.default_rng(0).normal(size=(100, 2)), np.full((100, 2), 50.0)])
-    mixture, _ = clustering.fit("GMM", x, n_clusters=2, restarts=1, random_state=0)
+    with pytest.warns(UserWarning, match="1 of 1 mixtures had a component that collapsed"):
+        mixture, _ = clustering.fit("GMM", x, n_clusters=2, restarts=1, random_state=0)
+    assert mixture.reg_covar > 1e-6
+    mixture, _ = clustering.fit("GMM", x, n_clusters=2, restarts=1, random_state=0, refit=False)
     assert mixture.reg_covar == 1e-6
     np.testing.assert_allclose(mixture.covariances_.min(axis=0), 1e-6 * np.eye(2), atol=1e-9)
 

@@ -391,6 +391,8 @@ def test_two_processes_train_as_one(tmp_path):
         assert done.returncode == 0, done.stderr
         outputs.append(done.stdout)
     assert outputs[1].count("ACC") == outputs[0].count("ACC") == 1
+    machines = [json.loads((tmp_path / name / "metrics.json").read_text())["machine"] for name in ("one", "two")]
+    assert [machine["processes"] for machine in machines] == [1, 2]
     one, two = (pd.read_csv(tmp_path / name / "history.csv") for name in ("one", "two"))
     assert len(one) == 6
     np.testing.assert_allclose(two["loss"], one["loss"], rtol=1e-4)

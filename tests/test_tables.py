@@ -1,7 +1,6 @@
 import dataclasses
 import itertools
 import json
-import sys
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -60,12 +59,12 @@ def test_dask_runs_what_joblib_runs(stand_in, tmp_path):
 
 
 def test_a_backend_that_is_not_installed_is_one_line(stand_in, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "ray.util.joblib", None)
+    monkeypatch.setattr(tables.importlib.util, "find_spec", lambda name: None)
     arguments = ["--datasets", "usps", "--seeds=1", "--n_jobs=2", "--backend=ray"]
     with pytest.raises(SystemExit) as stop:
         tables.main([*arguments, f"--results={tmp_path}", f"--runs={tmp_path}"])
     assert stop.value.code == 2
-    assert "--backend=ray needs a package that is missing" in capsys.readouterr().err
+    assert "--backend=ray needs the package ray: pip install ray" in capsys.readouterr().err
 
 
 def test_tables_and_figure_show_spread_worst_and_paper(stand_in, tmp_path, capsys):
