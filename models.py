@@ -456,7 +456,7 @@ def load_weights(path, network):
     ensemble = Ensemble(network, n_autoencoders)
     ensemble.load_state_dict(tensors, strict=False)
     ensemble.decodes = found == whole
-    return ensemble, provenance
+    return ensemble.eval(), provenance
 
 
 def _read_safetensors(path):

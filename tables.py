@@ -52,9 +52,11 @@ LOSSES_PAPER = {  # Aljalbout et al.'s README: k-means in each space, ACC, NMI
         "kl-loss": (0.762, 0.848),
     },
 }
-LOSSES_ARGUMENTS = {
-    "mnist": ["--architecture=architectures/mnist.json", "--autoencoders=1", "--umap_dim=10"],
-    "coil20": ["--architecture=architectures/coil20.json", "--autoencoders=1", "--umap_dim=10", "--umap_neighbors=5"],
+LOSSES_ARGUMENTS = {  # N2D as the paper has it: one embedding, one mixture
+    "mnist": "--architecture=architectures/mnist.json:dense-10 --autoencoders=4 --refine_epochs=20".split()
+    + "--umap_dim=10 --umap_neighbors=20 --gmm_restarts=1".split(),
+    "coil20": "--architecture=architectures/coil20.json --autoencoders=1 --refine_epochs=20".split()
+    + "--umap_dim=10 --umap_neighbors=5 --gmm_restarts=1".split(),
 }
 
 

@@ -29,7 +29,7 @@ def test_losses_are_those_of_the_papers():
     expected = -np.log(q[0, 0].item()) / 2  # the second point lies in the middle
     assert refine.kl_divergence(latent, centres, p).item() == pytest.approx(expected, rel=1e-5)
     expected = (q[0, 0] * 1 + q[0, 1] * 17**0.5 + 2) / 2
-    assert refine.kmeans_loss(latent, centres).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert refine.kmeans_loss(latent, centres).item() == pytest.approx((1 + 2) / 2)
 
 
 @pytest.fixture(scope="module")
