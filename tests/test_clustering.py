@@ -122,3 +122,17 @@ def test_confidence_is_low_between_clusters():
         sure = clustering.confidence(clusterer, x, labels)
         assert sure.shape == (400,) and sure.max() <= 1 and sure.min() >= 0
         assert sure[middle[:10]].mean() < 0.95 < sure[middle[-200:]].mean()
+
+
+def test_a_mixture_sees_no_more_numbers_than_it_can_in_minutes(monkeypatch):
+    x = np.random.default_rng(0).normal(size=(300, 8))
+    seen = []
+    fit_mixture = clustering.fit_mixture
+    monkeypatch.setattr(
+        clustering, "fit_mixture", lambda sample, *rest: seen.append(len(sample)) or fit_mixture(sample, *rest)
+    )
+    clustering.fit("GMM", x, n_clusters=2, restarts=1)
+    monkeypatch.setattr(clustering, "MIXTURE_NUMBERS", 800)
+    _, labels = clustering.fit("GMM", x, n_clusters=2, restarts=1)
+    assert seen == [300, 100]
+    assert len(labels) == 300
