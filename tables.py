@@ -52,12 +52,11 @@ LOSSES_PAPER = {  # Aljalbout et al.'s README: k-means in each space, ACC, NMI
         "kl-loss": (0.762, 0.848),
     },
 }
-LOSSES_ARGUMENTS = {  # N2D as the paper has it: one embedding, one mixture
-    "mnist": "--architecture=architectures/mnist.json:dense-10 --autoencoders=4 --refine_epochs=20".split()
-    + "--umap_dim=10 --umap_neighbors=20 --gmm_restarts=1".split(),
-    "coil20": "--architecture=architectures/coil20.json --autoencoders=1 --refine_epochs=20".split()
-    + "--umap_dim=10 --umap_neighbors=5 --gmm_restarts=1".split(),
+LOSSES_ARGUMENTS = {
+    "mnist": ["--architecture=architectures/mnist.json:dense-10", "--autoencoders=4", "--umap_neighbors=20"],
+    "coil20": ["--architecture=architectures/coil20.json", "--autoencoders=1", "--umap_neighbors=5"],
 }
+LOSSES_SETTINGS = ["--refine_epochs=20", "--umap_dim=10", "--gmm_restarts=1"]
 
 
 BACKENDS = {"loky": "joblib", "dask": "distributed", "ray": "ray"}  # joblib's, and the packages that they need
@@ -150,7 +149,7 @@ def run_n2d(dataset, protocol, seed, runs_dir, threads):
 def run_losses(dataset, seed, runs_dir, threads):
     """k-means and N2D on pixels, a described autoencoder's latent space, and the same after each clustering loss."""
     folder = Path(runs_dir) / f"{dataset}-losses-{seed}"
-    common = [dataset, "0", *LOSSES_ARGUMENTS[dataset], f"--seed={seed}"]
+    common = [dataset, "0", *LOSSES_ARGUMENTS[dataset], *LOSSES_SETTINGS, f"--seed={seed}"]
     rows = {}
     for loss, space, weights in (
         ("KM", "kmeans-loss", []),
@@ -212,7 +211,7 @@ def render_losses(rows, folder):
                 lines.append(f"| {' | '.join(cells)} |")
     text = "\n".join(lines) + "\n"
     commands = "\n".join(
-        f"python n2d.py {dataset} 0 {' '.join(arguments)} --refine=KLD --seed=0"
+        f"python n2d.py {dataset} 0 {' '.join(arguments + LOSSES_SETTINGS)} --refine=KLD --seed=0"
         for dataset, arguments in LOSSES_ARGUMENTS.items()
     )
     (folder / "clustering_losses.md").write_text(

@@ -45,9 +45,8 @@ def run(blobs, **settings):
     x, _, weights = blobs
     ensemble = models.Ensemble((20, 64, 4), 2)
     ensemble.load_state_dict(weights)
-    defaults = {"n_clusters": 4, "epochs": 10, "tol": -1, "batch_size": 64, "tracked": range(600)}
-    settings = defaults | {"learning_rate": 1e-3, **settings}
-    return ensemble, *refine.refine(ensemble, x, **settings)
+    defaults = {"n_clusters": 4, "epochs": 10, "tol": -1, "batch_size": 64, "learning_rate": 1e-3}
+    return ensemble, *refine.refine(ensemble, x, **(defaults | {"tracked": range(600)} | settings))
 
 
 def spread(latent, y):
