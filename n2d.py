@@ -114,6 +114,7 @@ def build_parser():
     )
     add("--pretrain_epochs", type=int, help=f"epochs of training of each ({of_protocol('pretrain_epochs')})")
     add("--batch_size", type=int, help="samples in one training step (the architecture's; 256 for the paper's)")
+    add("--augment", action="store_true", help="train on images shifted and rotated a little, anew in every epoch")
     add("--ae_weights", metavar="NAME|PATH", help="do not train: load these weights, by name in weights/ or by path")
     add(
         "--save_weights",
@@ -369,6 +370,8 @@ def main(argv=None):
         parser.error(f"--n_clusters=auto needs at least {MIN_AUTO} samples, {args.dataset} has {len(data.x)}")
     if data.y is None and args.eval_all:
         parser.error(f"--eval_all scores against true classes, and {args.dataset} has none")
+    if args.augment and data.image_shape is None:
+        parser.error(f"--augment shifts and rotates images, and {args.dataset} has none")
     n_fitted = min(len(data.x), args.umap_fit_samples or len(data.x))
     for name in ("n_clusters", "umap_neighbors", "umap_dim"):
         sizes = [value for value in values(args, name) if value != "auto"]
@@ -417,6 +420,7 @@ def build_model(parser, args, data):
         n_autoencoders=args.autoencoders,
         pretrain_epochs=args.pretrain_epochs,
         batch_size=args.batch_size,
+        augment=data.image_shape if args.augment else None,
         ae_weights=args.ae_weights,
         precision=args.precision,
         device=device,

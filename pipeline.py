@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import numbers
 import os
 import re
@@ -68,6 +69,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         Training of each autoencoder.
     batch_size : int or None
         Of training; None is what the architecture says, and 256 for the paper's.
+    augment : tuple of int or None
+        Shape of images, (height, width) or (channels, height, width), if the features are their pixels: train on
+        copies shifted and rotated anew in every epoch, see `training.distort`.
     ae_weights : path-like or None
         A safetensors file of autoencoder weights to use instead of training.
     precision : {'auto', 'fp32', 'bf16'}
@@ -159,6 +163,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         n_autoencoders=4,
         pretrain_epochs=50,
         batch_size=None,
+        augment=None,
         ae_weights=None,
         precision="auto",
         device="cpu",
@@ -187,6 +192,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.n_autoencoders = n_autoencoders
         self.pretrain_epochs = pretrain_epochs
         self.batch_size = batch_size
+        self.augment = augment
         self.ae_weights = ae_weights
         self.precision = precision
         self.device = device
@@ -305,6 +311,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             raise ValueError(f"n_clusters must be 1 to {len(x)}, the number of samples, got {self.n_clusters}")
         if self.fit_samples is not None and self.fit_samples <= n_latent:
             raise ValueError(f"fit_samples must be more than the {n_latent} clusters, got {self.fit_samples}")
+        if self.augment is not None and math.prod(self.augment) != x.shape[1]:
+            raise ValueError(f"augment must be the shape of images of {x.shape[1]} pixels, got {self.augment}")
         self.offset_, self.factor_ = offset_and_factor(x, self.scale)
         self.seconds_, self.resumed_seconds_ = {}, 0.0
         is_seed = isinstance(self.random_state, numbers.Integral)
@@ -329,7 +337,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         with self._stage("pretrain", f"{self.n_autoencoders} x {self.pretrain_epochs} epochs of {ensemble[0].line}"):
             for i, (autoencoder, seed) in enumerate(zip(ensemble, ensemble.seeds), start=1):
                 checkpoint = self._checkpoint(
-                    "pretrain", i, seed, self.pretrain_epochs, str(self.network_), self.scale, x
+                    "pretrain", i, seed, self.pretrain_epochs, str(self.network_), self.scale, self.augment, x
                 )
                 losses = training.pretrain(
                     autoencoder,
@@ -343,6 +351,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
                     callback=self.callback and partial(self.callback, i),
                     checkpoint=checkpoint,
                     prepare=self._prepare(),
+                    augment=self.augment,
                 )
                 self.history_.append(losses)
         self.n_iter_ = self.pretrain_epochs
@@ -358,7 +367,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             self.pretrained_latent_ = self.encode(x)
         x = self._checked(x)
         settings = (self.refine, self.refine_epochs, self.cluster_weight, self.reconstruction_weight, self.refine_tol)
-        checkpoint = self._checkpoint("refine", *settings, self.n_clusters, self._seed, self.pretrained_latent_)
+        checkpoint = self._checkpoint(
+            "refine", *settings, self.augment, self.n_clusters, self._seed, self.pretrained_latent_
+        )
         rng = np.random.default_rng(self._seed)
         self.tracked_ = rng.choice(len(x), min(N_TRACKED, len(x)), replace=False)
         with self._stage("refine", f"{self.refine}, at most {self.refine_epochs} epochs"):
@@ -378,6 +389,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
                 verbose=self.verbose,
                 checkpoint=checkpoint,
                 prepare=self._prepare(),
+                augment=self.augment,
             )
         return self
 

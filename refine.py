@@ -7,7 +7,7 @@ import torch
 from sklearn.cluster import KMeans
 from tqdm import tqdm
 
-from training import FLUSH_STEPS, autocast, batches, check_loss, encode, flush
+from training import FLUSH_STEPS, autocast, batches, check_loss, distort, encode, flush
 
 CLUSTER_WEIGHTS = {"KLD": 1.0, "KM": 0.1}
 
@@ -71,6 +71,7 @@ def refine(
     verbose=False,
     checkpoint=None,
     prepare=None,
+    augment=None,
 ):
     """Train a pretrained autoencoder with a clustering loss and the reconstruction loss.
 
@@ -106,6 +107,8 @@ def refine(
         Read at the start, and written now and then and at the end.
     prepare : callable or None
         From some rows of x, as a tensor, to what the autoencoder sees of them, float32.
+    augment : tuple of int or None
+        As for `training.pretrain`. The target distribution is that of the samples as they are.
 
     Returns
     -------
@@ -123,6 +126,7 @@ def refine(
     References
     ----------
     Xie, Girshick, Farhadi, "Unsupervised Deep Embedding for Clustering Analysis", ICML 2016, arXiv:1511.06335 (KLD).
+    Guo, Zhu, Liu, Yin, "Deep Embedded Clustering with Data Augmentation", ACML 2018 (KLD of distorted images).
     Guo, Gao, Liu, Yin, "Improved Deep Embedded Clustering with Local Structure Preservation", IJCAI 2017 (KLD with
     reconstruction).
     Yang, Fu, Sidiropoulos, Hong, "Towards K-means-friendly Spaces", ICML 2017, arXiv:1610.04794 (KM).
@@ -165,11 +169,14 @@ def refine(
             p = target_distribution(q)
             model.train()
             epoch_start = shuffle.get_state()
+            draws = None if augment is None else torch.rand(len(x), 3, generator=shuffle)
             for i, index in enumerate(batches(len(x), batch_size, shuffle)):
                 if i < first_step:
                     continue
                 index = index.to(device)
                 batch = x[index] if prepare is None else prepare(x[index])
+                if augment is not None:
+                    batch = distort(batch, augment, draws[index.cpu()].to(device))
                 with autocast(precision, device):
                     h, reconstruction = model(batch)
                 parts = torch.stack(

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
+MAX_SHIFT, MAX_ANGLE = 0.1, math.pi / 18  # of the side; 10 degrees: as Guo et al. (ACML 2018) distort images
 FLUSH_STEPS = 256  # a moment of 1e-20 is denormal after 390
 
 
@@ -79,6 +80,35 @@ def autocast(precision, device):
 def batches(n_samples, batch_size, generator):
     """Shuffled indices of an epoch in equal batches of at most `batch_size`: no last one too small to be normalised."""
     return torch.randperm(n_samples, generator=generator).tensor_split(math.ceil(n_samples / batch_size))
+
+
+def distort(images, shape, draws):
+    """Shift and rotate images about their middle, each in its own way; what comes in from outside is 0.
+
+    Parameters
+    ----------
+    images : Tensor of float, shape (n_samples, n_features)
+    shape : tuple of int
+        (height, width), or (channels, height, width).
+    draws : Tensor of float, shape (n_samples, 3)
+        From 0 to 1: the shift right and down, of at most a tenth of the side, and the rotation, of at most 10 degrees.
+
+    Returns
+    -------
+    Tensor of float, shape (n_samples, n_features)
+
+    References
+    ----------
+    Guo, Zhu, Liu, Yin, "Deep Embedded Clustering with Data Augmentation", ACML 2018.
+    """
+    pictures = images.view(len(images), *(1,) * (3 - len(shape)), *shape)
+    draws = 2 * draws - 1
+    shift, angle = 2 * MAX_SHIFT * draws[:, :2, None], MAX_ANGLE * draws[:, 2]  # affine_grid counts from -1 to 1
+    ratio = shape[-2] / shape[-1]
+    rotation = [angle.cos(), -angle.sin() * ratio, angle.sin() / ratio, angle.cos()]
+    rotation = torch.stack(rotation, dim=1).view(-1, 2, 2)
+    grid = torch.nn.functional.affine_grid(torch.cat([rotation, -shift], dim=2), pictures.shape, align_corners=False)
+    return torch.nn.functional.grid_sample(pictures, grid, align_corners=False).view(images.shape)
 
 
 def flush(optimizer):
@@ -186,6 +216,7 @@ def pretrain(
     callback=None,
     checkpoint=None,
     prepare=None,
+    augment=None,
 ):
     """Train an autoencoder to reconstruct x: mean squared error, Adam, shuffled mini-batches.
 
@@ -216,6 +247,8 @@ def pretrain(
         the very same weights as without a stop.
     prepare : callable or None
         From some rows of x, as a tensor, to what the autoencoder sees of them, float32.
+    augment : tuple of int or None
+        Shape of the images that the rows of x are: train on copies of them, `distort`ed anew in every epoch.
 
     Returns
     -------
@@ -251,11 +284,14 @@ def pretrain(
     with checkpoint or nullcontext():
         for _ in range(len(history), epochs):
             epoch_start = shuffle.get_state()
+            draws = None if augment is None else torch.rand(len(x), 3, generator=shuffle)
             for i, index in enumerate(batches(len(x), batch_size, shuffle)):
                 if i < first_step:
                     continue
-                mine = index.tensor_split(n_processes)[rank].to(device)
-                batch = x[mine] if prepare is None else prepare(x[mine])
+                mine = index.tensor_split(n_processes)[rank]
+                batch = x[mine.to(device)] if prepare is None else prepare(x[mine.to(device)])
+                if augment is not None:
+                    batch = distort(batch, augment, draws[mine].to(device))
                 with autocast(precision, device):
                     _, reconstruction = member(batch)
                 loss = torch.nn.functional.mse_loss(reconstruction.float(), batch)

@@ -69,6 +69,7 @@ MISTAKES = {
     "digits cpu --architecture=ROOT/architectures/mnist.json:9": "has no description 9 (there: 0: conv-120, 1: conv-",
     "digits cpu --architecture=ROOT/pyproject.toml": "pyproject.toml is not JSON",
     "digits cpu --refine=KL": "'KL'",
+    "own.csv cpu --n_clusters=2 --augment": "--augment shifts and rotates images, and own.csv has none",
     "digits cpu --refine=KM --refine_epochs=0": "--refine_epochs must be at least 1, got 0",
     "digits cpu --refine=KM --cluster_weight=-1": "--cluster_weight must be at least 0, got -1.0",
     "digits cpu --refine=KM --refine_tol=nan": "--refine_tol must be at least 0, got nan",

@@ -108,6 +108,21 @@ def test_stopped_at_any_step_it_ends_with_the_same_centres(blobs, loss, tmp_path
     assert all(torch.equal(a, b) for a, b in zip(again.parameters(), ensemble.parameters()))
 
 
+def test_refinement_sees_distorted_images_and_aims_at_the_assignments_of_the_plain_ones(blobs, monkeypatch):
+    seen, targets = [], []
+    loss = refine.LOSSES["KLD"]
+    monkeypatch.setattr(
+        refine, "distort", lambda images, shape, draws: seen.append(shape) or images + 100 * draws[:, :1]
+    )
+    monkeypatch.setitem(refine.LOSSES, "KLD", lambda h, c, p: targets.append(p) or loss(h, c, p))
+    run(blobs, epochs=1, augment=(4, 5))
+    assert set(seen) == {(4, 5)} and len(seen) == 10
+    augmented = torch.cat(targets).sort(0).values
+    targets.clear()
+    run(blobs, epochs=1)
+    torch.testing.assert_close(augmented, torch.cat(targets).sort(0).values, rtol=1e-4, atol=1e-6)
+
+
 def test_a_loss_that_is_no_number_stops_and_never_gets_into_the_checkpoint(blobs, tmp_path):
     path = tmp_path / "c.pt"
     with pytest.raises(training.DivergenceError, match="the loss of the KM refinement became .* in epoch 1: scale"):

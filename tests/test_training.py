@@ -1,4 +1,5 @@
 import errno
+import math
 import os
 import subprocess
 import sys
@@ -174,3 +175,39 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
         training.Checkpoint(path, "one").write({"step": 4})
     assert training.Checkpoint(path, "one").state == {"step": 3}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_distorted_images_are_shifted_and_rotated_each_in_its_own_way():
+    image = torch.zeros(20, 10)
+    image[4:6, 4:6] = 1  # its middle lies 5 above the picture's
+    draws = torch.tensor([[0.5, 0.5, 0.5], [1, 0.5, 0.5], [0.5, 1, 0.5], [0.5, 0.5, 1], [0.5, 0.5, 0]])
+    plain, right, down, turned, back = training.distort(image.repeat(5, 1, 1).flatten(1), (20, 10), draws)
+    torch.testing.assert_close(plain.view(20, 10), image)
+    torch.testing.assert_close(right.view(20, 10), image.roll(1, 1))  # a tenth of the width
+    torch.testing.assert_close(down.view(20, 10), image.roll(2, 0))
+
+    def middle(picture):
+        rows, columns = torch.meshgrid(torch.arange(20) - 9.5, torch.arange(10) - 4.5, indexing="ij")
+        weight = picture.view(20, 10) / picture.sum()
+        return torch.stack([(weight * rows).sum(), (weight * columns).sum()])
+
+    radius, angle = 5.0, math.radians(10)
+    expected = torch.tensor([-radius * math.cos(angle), -radius * math.sin(angle)])
+    torch.testing.assert_close(middle(turned), expected, atol=0.3, rtol=0)  # to the left
+    torch.testing.assert_close(middle(back), expected * torch.tensor([1, -1]), atol=0.3, rtol=0)
+    colours = torch.rand(5, 3, 8, 8)
+    grey = training.distort(colours[:, 1].flatten(1), (8, 8), draws)
+    torch.testing.assert_close(training.distort(colours.flatten(1), (3, 8, 8), draws).view(5, 3, 64)[:, 1], grey)
+
+
+def test_augmented_training_is_the_same_for_the_same_seed_and_new_in_every_epoch(x, monkeypatch):
+    seen, distort = [], training.distort
+    monkeypatch.setattr(training, "distort", lambda *args: seen.append(args[-1]) or distort(*args))
+    weights = []
+    for _ in range(2):
+        model = models.DenseAutoencoder(DIMS)
+        training.pretrain(model, x, epochs=2, batch_size=len(x), precision="fp32", augment=(4, x.shape[1] // 4))
+        weights.append(model.encoder[0].weight)
+    torch.testing.assert_close(*weights, rtol=0, atol=0)
+    assert not torch.equal(seen[0].sort(0).values, seen[1].sort(0).values)
+    torch.testing.assert_close(seen[0], seen[2], rtol=0, atol=0)
