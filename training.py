@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-MAX_SHIFT, MAX_ANGLE = 0.1, math.pi / 18  # of the side; 10 degrees: as Guo et al. (ACML 2018) distort images
+MAX_SHIFT, MAX_ANGLE = 0.1, math.radians(10)  # of distorted images; the shift is a share of the side
 FLUSH_STEPS = 256  # a moment of 1e-20 is denormal after 390
 
 

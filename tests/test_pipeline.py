@@ -384,3 +384,14 @@ def test_processes_share_the_work_and_find_as_much(blobs, fitted, monkeypatch):
     same = clone(model).set_params(n_jobs=2).fit(blobs[0])
     assert adjusted_rand_score(blobs[1], same.labels_) == 1
     assert same.modularity_ == pytest.approx(model.modularity_, abs=0.01)  # they have other numbers of threads
+
+
+def test_images_are_distorted_in_training_alone_and_only_if_they_have_that_shape():
+    x = np.random.default_rng(0).random((300, 64), dtype=np.float32)
+    settings = {"n_autoencoders": 1, "pretrain_epochs": 2, "random_state": 0}
+    plain = pipeline.N2D(**settings).fit_autoencoder(x)
+    augmented = pipeline.N2D(**settings, augment=(8, 8)).fit_autoencoder(x)
+    assert augmented.history_ != plain.history_
+    np.testing.assert_array_equal(augmented.encode(x), augmented.encode(x))
+    with pytest.raises(ValueError, match=r"shape of images of 64 pixels, got \(8, 9\)"):
+        pipeline.N2D(**settings, augment=(8, 9)).fit_autoencoder(x)
