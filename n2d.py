@@ -574,6 +574,7 @@ def keep_weights(model, args, name="weights.safetensors"):
         "dataset": args.name,
         "epochs": args.pretrain_epochs,
         "architecture": args.architecture,
+        "augment": args.augment,
         "batch_size": model.batch_size_,
         "seed": args.seed,
         "refine": args.refine if name == "refined.safetensors" else None,

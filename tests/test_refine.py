@@ -88,7 +88,7 @@ def test_same_seed_same_refinement(blobs):
 @pytest.mark.parametrize("loss", ["KLD", "KM"])
 def test_stopped_at_any_step_it_ends_with_the_same_centres(blobs, loss, tmp_path, monkeypatch):
     """The 14th step is the fourth of the second epoch: 600 samples are ten batches."""
-    ensemble, centres, history, evolution = run(blobs, loss=loss, epochs=3)
+    ensemble, centres, history, evolution = run(blobs, loss=loss, epochs=3, augment=(4, 5))
     write, steps = training.Checkpoint.write, []
 
     def write_and_stop(checkpoint, state):
@@ -99,10 +99,12 @@ def test_stopped_at_any_step_it_ends_with_the_same_centres(blobs, loss, tmp_path
 
     monkeypatch.setattr(training.Checkpoint, "write", write_and_stop)
     with pytest.raises(KeyboardInterrupt):
-        run(blobs, loss=loss, epochs=3, checkpoint=training.Checkpoint(tmp_path / "c.pt", "", every=0))
+        run(blobs, loss=loss, epochs=3, augment=(4, 5), checkpoint=training.Checkpoint(tmp_path / "c.pt", "", every=0))
     assert steps[-1] == 4 and not training.Checkpoint.running
     checkpoint = training.Checkpoint(tmp_path / "c.pt", "", every=0)
-    again, centres_again, history_again, evolution_again = run(blobs, loss=loss, epochs=3, checkpoint=checkpoint)
+    again, centres_again, history_again, evolution_again = run(
+        blobs, loss=loss, epochs=3, augment=(4, 5), checkpoint=checkpoint
+    )
     assert np.array_equal(centres_again, centres) and history_again == history
     assert np.array_equal(evolution_again, evolution)
     assert all(torch.equal(a, b) for a, b in zip(again.parameters(), ensemble.parameters()))
