@@ -53,7 +53,7 @@ LOSSES_PAPER = {  # Aljalbout et al.'s README: k-means in each space, ACC, NMI
     },
 }
 LOSSES_ARGUMENTS = {
-    "mnist": ["--architecture=architectures/mnist.json:dense-10", "--autoencoders=4", "--umap_neighbors=20"],
+    "mnist": ["--autoencoders=1", "--umap_neighbors=20", "--augment"],
     "coil20": ["--architecture=architectures/coil20.json", "--autoencoders=1", "--umap_neighbors=5"],
 }
 LOSSES_SETTINGS = ["--refine_epochs=20", "--umap_dim=10", "--gmm_restarts=1"]
@@ -169,7 +169,7 @@ def run_losses(dataset, seed, runs_dir, threads):
                 "dataset": dataset,
                 "space": name,
                 "method": stage["method"],
-                "architecture": record["arguments"]["architecture"],
+                "architecture": record["arguments"]["architecture"] or "paper",
                 "seed": seed,
                 **{score: round(stage[score], 4) for score in ("acc", "nmi", "ari")},
                 "epochs": 0 if name == "pixels" else record["arguments"]["pretrain_epochs"],
