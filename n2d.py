@@ -178,7 +178,7 @@ def build_parser():
     add("--cluster", choices=clustering.CLUSTERERS, default="GMM", help="mixture, k-means or spectral (%(default)s)")
     add(
         "--n_clusters",
-        type=number_or_auto,
+        type=partial(number_or, auto="auto"),
         metavar="N|auto",
         help="number of clusters; auto: the one on which halves of the data agree (the dataset's number of classes)",
     )
@@ -209,7 +209,13 @@ def build_parser():
         default="auto",
         help="auto: the same command goes on with a training that was stopped (%(default)s)",
     )
-    add("--seed", type=int, default=0, help="the same seed gives the same clusters (%(default)s)")
+    add(
+        "--seed",
+        type=partial(number_or, none=None),
+        default=0,
+        metavar="N|none",
+        help="the same seed gives the same clusters; none: others each time, and UMAP on all threads (%(default)s)",
+    )
     return parser
 
 
@@ -244,9 +250,12 @@ def height_and_width(text):
     return (sizes[0], sizes[-1])
 
 
-def number_or_auto(text):
-    """The value of --n_clusters."""
-    return text if text == "auto" else int(text)
+def number_or(text, **words):
+    """The value of --n_clusters and --seed: a number, or what a word stands for."""
+    try:
+        return words[text] if text in words else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number or {', '.join(words)}, got {text}") from None
 
 
 def neighbourhoods(text):
@@ -284,6 +293,8 @@ def parse_arguments(parser, argv):
         parser.error(f"--umap_dim must be 1, 2 or 3 with --manifold_learner tSNE, got {args.umap_dim}")
     if args.manifold_learner != "UMAP" and len(values(args, "umap_neighbors")) > 1:
         parser.error(f"--umap_neighbors must be one number with --manifold_learner {args.manifold_learner}")
+    if args.seed is None and processes()[1] > 1:
+        parser.error("--seed must be a number with torchrun: all processes begin with the same weights")
     if args.n_clusters == "auto" and args.refine:
         parser.error("--n_clusters must be a number with --refine: its loss has a centre for each cluster")
     args.name = args.dataset if args.dataset in datasets.REGISTRY else Path(args.dataset).resolve().stem

@@ -100,7 +100,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     n_jobs : int or None
         Processes that embed the several neighbourhoods and fit the mixtures of 10,000 samples or more; None is one.
     random_state : int, RandomState or None
-        An int makes every stage deterministic.
+        An int makes every stage deterministic. None lets UMAP run on all threads.
     verbose : bool
         Show progress, and the time of each stage.
     callback : callable or None

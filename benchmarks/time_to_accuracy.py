@@ -4,7 +4,7 @@
     python benchmarks/time_to_accuracy.py --target 0.97 --seeds 3
 
 Each way trains one autoencoder 784-500-500-2000-10 in batches of 256, embeds with UMAP (10 dimensions, 20 neighbours,
-min_dist 0) and fits mixtures, in a process of its own, for 5, 10, 20, 40 and 80 epochs until the accuracy is reached;
+min_dist 0) and fits mixtures, in a process of its own, for 5, 10, 20 and 40 epochs until the accuracy is reached;
 what counts is the run that reaches it. Labels choose the number of epochs, for both: this is a race, not an experiment.
 """
 
@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import n2d
 
 ROOT = Path(n2d.__file__).parent
-EPOCHS = (5, 10, 20, 40, 80)
+EPOCHS = (5, 10, 20, 40)
 FLAGS = "--autoencoders=1 --umap_dim=10 --umap_neighbors=20".split()
 
 

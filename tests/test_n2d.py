@@ -101,6 +101,18 @@ def test_same_seed_same_clusters_and_weights_stand_for_training(digits, tmp_path
     assert {path.name for path in tmp_path.iterdir()} == FILES - {"weights.safetensors"}
 
 
+def test_without_a_seed_every_run_is_another(digits, tmp_path):
+    weights = digits[0] / "weights.safetensors"
+    embeddings = []
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        done = run("digits", "cpu", *QUICK, "--seed=none", f"--ae_weights={weights}", f"--save_dir={folder}")
+        assert done.returncode == 0, done.stderr
+        record = json.loads((folder / "metrics.json").read_text())
+        assert record["acc"] > 0.7 and record["arguments"]["seed"] is None
+        embeddings.append(np.load(folder / "embedding.npy"))
+    assert (embeddings[0] != embeddings[1]).any()
+
+
 def test_the_same_command_twice_gives_the_very_same_files(tmp_path):
     """Weights, latent space, embedding and clusters, from scratch, in two processes of as many threads as there are."""
     arguments = ["digits", "cpu", "--pretrain_epochs=5", "--autoencoders=2"]
