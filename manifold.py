@@ -66,11 +66,28 @@ def import_compiled(name):
     import numba
 
     warnings.filterwarnings("ignore", message="Cannot cache compiled function")  # those few are compiled each time
-    njit, numba.njit = numba.njit, partial(numba.njit, cache=True)
+    njit, numba.njit = numba.njit, partial(_keep, numba.njit)
     try:
         return importlib.import_module(name)
     finally:
         numba.njit = njit
+
+
+def _keep(njit, *args, **options):
+    """numba.njit that keeps what it compiles, what runs in parallel in a folder of its own.
+
+    numba knows a kept kernel by its source alone: of a function that is compiled in both ways, as UMAP's layout is, it
+    would load whichever was compiled first, and a seed would not give the same embedding any more.
+    """
+    from numba.core import config
+
+    folder = config.CACHE_DIR
+    if options.get("parallel"):
+        config.CACHE_DIR = os.path.join(folder, "parallel")
+    try:
+        return njit(*args, **{"cache": True, **options})
+    finally:
+        config.CACHE_DIR = folder
 
 
 def manifold_learner(
