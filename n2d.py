@@ -32,8 +32,8 @@ SCALES = ("none", "minmax", "standard", "255")
 N_TSNE = 5000  # points in the pictures of the stages, as in Aljalbout et al.'s code
 UNFINISHED = ".eval_all"  # folder in the save folder, while --eval_all goes on
 PROTOCOLS = {  # what the flags below are unless they are given
-    "default": {"autoencoders": 4, "pretrain_epochs": 50, "umap_neighbors": (20, 50, 100), "gmm_restarts": 100},
-    "paper": {"autoencoders": 1, "pretrain_epochs": 1000, "umap_neighbors": (20,), "gmm_restarts": 1},
+    "default": {"pretrain_epochs": None, "umap_neighbors": (20, 50, 100), "umap_candidates": 200, "gmm_restarts": 100},
+    "paper": {"pretrain_epochs": 1000, "umap_neighbors": (20,), "umap_candidates": 0, "gmm_restarts": 1},
 }
 RANGES = {
     "umap_fit_samples": (100, None),
@@ -48,6 +48,7 @@ RANGES = {
     "refine_tol": (0, 1),
     "umap_dim": (1, 1000),
     "umap_neighbors": (2, None),
+    "umap_candidates": (0, None),
     "umap_min_dist": (0, 1),
     "gmm_restarts": (1, 1_000_000),
     "max_points": (1, None),
@@ -110,9 +111,15 @@ def build_parser():
     add(
         "--autoencoders",
         type=int,
-        help=f"autoencoders of different random starts, whose latent spaces are joined ({of_protocol('autoencoders')})",
+        default=1,
+        help="autoencoders of different random starts, whose latent spaces are joined (%(default)s)",
     )
-    add("--pretrain_epochs", type=int, help=f"epochs of training of each ({of_protocol('pretrain_epochs')})")
+    add(
+        "--pretrain_epochs",
+        type=int,
+        help="epochs of training of each (50, of more than 14,000 samples fewer, down to 10; or 1000 with --protocol "
+        "paper)",
+    )
     add("--batch_size", type=int, help="samples in one training step (the architecture's; 256 for the paper's)")
     add("--augment", action="store_true", help="train on images shifted and rotated a little, anew in every epoch")
     add("--ae_weights", metavar="NAME|PATH", help="do not train: load these weights, by name in weights/ or by path")
@@ -155,6 +162,13 @@ def build_parser():
         metavar="N[,N...]",
         help="neighbours of a point, of UMAP, LLE and isomap; of several, with UMAP, the one whose clusters have "
         f"the greatest modularity is kept ({of_protocol('umap_neighbors')}; without UMAP 10)",
+    )
+    add(
+        "--umap_candidates",
+        type=int,
+        metavar="N",
+        help="UMAP looks at N neighbours in the latent space, and takes those that are nearest in the input, of images "
+        f"also when bent a little; 0: neighbours in the latent space ({of_protocol('umap_candidates')})",
     )
     add("--umap_min_dist", type=float, default=0.0, help="smallest distance in the embedding, 0 to 1 (%(default)s)")
     add(
@@ -309,10 +323,8 @@ def parse_arguments(parser, argv):
             known = ", ".join(sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))) or "nothing"
             parser.error(f"--ae_weights {args.ae_weights} is neither a file nor a name in {WEIGHTS} (there: {known})")
         args.ae_weights = found[0]
-    if args.save_weights == "":
-        args.save_weights = WEIGHTS / f"{args.name}-{args.pretrain_epochs}-n2d.safetensors"
-    elif args.save_weights is not None:
-        args.save_weights = Path(args.save_weights)
+    if args.save_weights is not None:
+        args.save_weights = Path(args.save_weights or WEIGHTS / f"{args.name}-{{epochs}}-n2d.safetensors")
         if args.save_weights.is_dir():
             parser.error(f"--save_weights must be a file, got the folder {args.save_weights}")
     return args
@@ -431,7 +443,8 @@ def build_model(parser, args, data):
         n_autoencoders=args.autoencoders,
         pretrain_epochs=args.pretrain_epochs,
         batch_size=args.batch_size,
-        augment=data.image_shape if args.augment else None,
+        image_shape=data.image_shape,
+        augment=args.augment,
         ae_weights=args.ae_weights,
         precision=args.precision,
         device=device,
@@ -443,6 +456,7 @@ def build_model(parser, args, data):
         manifold_learner=args.manifold_learner,
         n_components=args.umap_dim,
         n_neighbors=args.umap_neighbors,
+        n_candidates=args.umap_candidates or None,
         min_dist=args.umap_min_dist,
         metric=args.umap_metric,
         fit_samples=args.umap_fit_samples,
@@ -475,6 +489,10 @@ def run(parser, args, data):
     print(f"{args.name}: {len(data.x):,} samples, {data.x.shape[1]} features{classes}")
     if args.dataset not in datasets.REGISTRY:
         print(f"scale: {args.scale or data.scale}{'' if args.scale else ' (--scale is there to change it)'}")
+    if args.pretrain_epochs is None:
+        args.pretrain_epochs = training.default_epochs(len(data.x))
+    if args.save_weights is not None:
+        args.save_weights = Path(str(args.save_weights).replace("{epochs}", str(args.pretrain_epochs)))
     model = build_model(parser, args, data)
     if args.resume == "never":
         for file in args.save_dir.glob("checkpoint-*.pt"):
@@ -495,7 +513,7 @@ def run(parser, args, data):
         keep_weights(model, args, "refined.safetensors")
     model.fit_latent(data.x)
     training.part()  # the rest is the work of one process
-    model.fit_clusters()
+    model.fit_neighbors(data.x).fit_clusters()
     if args.save_model is not None:
         model.save(args.save_model)
     if board is not None:

@@ -65,13 +65,14 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         paper's.
     n_autoencoders : int
         Autoencoders, trained from different random starts, whose latent spaces are joined.
-    pretrain_epochs : int
-        Training of each autoencoder.
+    pretrain_epochs : int or None
+        Training of each autoencoder. None is `training.default_epochs`.
     batch_size : int or None
         Of training; None is what the architecture says, and 256 for the paper's.
-    augment : tuple of int or None
-        Shape of images, (height, width) or (channels, height, width), if the features are their pixels: train on
-        copies shifted and rotated anew in every epoch, see `training.distort`.
+    image_shape : tuple of int or None
+        (height, width) or (channels, height, width), if the features are the pixels of images.
+    augment : bool
+        Train on copies of the images shifted and rotated anew in every epoch, see `training.distort`.
     ae_weights : path-like or None
         A safetensors file of autoencoder weights to use instead of training.
     precision : {'auto', 'fp32', 'bf16'}
@@ -91,6 +92,10 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     n_neighbors : int or sequence of int
         Size of the neighbourhoods, at most n_samples - 1. Of several (UMAP alone), the one whose clusters have the
         greatest modularity is kept.
+    n_candidates : int or None
+        UMAP alone: so many neighbours in the latent space are looked at, and those are neighbours that lie nearest in
+        the input, see `neighbors.closest`; of images the distance allows for bending. None: the neighbours in the
+        latent space, as in the paper.
     cluster : {'GMM', 'KM', 'SC'}
     fit_samples : int or None
         Learn the manifold and its clusters from so many random samples, and give the others the place and the cluster
@@ -137,6 +142,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     manifold_, clusterer_ : fitted scikit-learn estimators
     sample_ : ndarray of int, or slice
         The samples that manifold and clusters were learnt from.
+    knn_ : tuple of ndarray, or None
+        Indices, into these samples, and distances of each one's nearest neighbours, itself first; None with other
+        learners than UMAP.
     graph_ : sparse matrix of shape (n_samples, n_samples), or None
         UMAP's neighbour graphs of these samples' latent space, each of total weight 1, added up over
         `n_neighbors`; None with other learners.
@@ -160,10 +168,11 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         *,
         scale="none",
         architecture=None,
-        n_autoencoders=4,
-        pretrain_epochs=50,
+        n_autoencoders=1,
+        pretrain_epochs=None,
         batch_size=None,
-        augment=None,
+        image_shape=None,
+        augment=False,
         ae_weights=None,
         precision="auto",
         device="cpu",
@@ -175,6 +184,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         manifold_learner="UMAP",
         n_components=2,
         n_neighbors=(20, 50, 100),
+        n_candidates=200,
         min_dist=0.0,
         metric="euclidean",
         fit_samples=None,
@@ -192,6 +202,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.n_autoencoders = n_autoencoders
         self.pretrain_epochs = pretrain_epochs
         self.batch_size = batch_size
+        self.image_shape = image_shape
         self.augment = augment
         self.ae_weights = ae_weights
         self.precision = precision
@@ -204,6 +215,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.manifold_learner = manifold_learner
         self.n_components = n_components
         self.n_neighbors = n_neighbors
+        self.n_candidates = n_candidates
         self.min_dist = min_dist
         self.metric = metric
         self.fit_samples = fit_samples
@@ -217,7 +229,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def fit(self, x, y=None):
         """Cluster x, array-like of shape (n_samples, n_features). y is ignored."""
-        return self.fit_autoencoder(x).fit_refinement(x).fit_latent(x).fit_clusters()
+        return self.fit_autoencoder(x).fit_refinement(x).fit_latent(x).fit_neighbors(x).fit_clusters()
 
     def fit_transform(self, x, y=None):
         """Cluster x and return `embedding_`. y is ignored."""
@@ -311,8 +323,10 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             raise ValueError(f"n_clusters must be 1 to {len(x)}, the number of samples, got {self.n_clusters}")
         if self.fit_samples is not None and self.fit_samples <= n_latent:
             raise ValueError(f"fit_samples must be more than the {n_latent} clusters, got {self.fit_samples}")
-        if self.augment is not None and math.prod(self.augment) != x.shape[1]:
-            raise ValueError(f"augment must be the shape of images of {x.shape[1]} pixels, got {self.augment}")
+        if self.image_shape is not None and math.prod(self.image_shape) != x.shape[1]:
+            raise ValueError(f"image_shape must be that of images of {x.shape[1]} pixels, got {self.image_shape}")
+        if self.augment and self.image_shape is None:
+            raise ValueError("augment shifts and rotates images: image_shape must be given with it")
         self.offset_, self.factor_ = offset_and_factor(x, self.scale)
         self.seconds_, self.resumed_seconds_ = {}, 0.0
         is_seed = isinstance(self.random_state, numbers.Integral)
@@ -334,15 +348,18 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             )
         if self.ae_weights is not None:
             return self
-        with self._stage("pretrain", f"{self.n_autoencoders} x {self.pretrain_epochs} epochs of {ensemble[0].line}"):
+        epochs = self.pretrain_epochs
+        if epochs is None:
+            epochs = training.default_epochs(len(x))
+        with self._stage("pretrain", f"{self.n_autoencoders} x {epochs} epochs of {ensemble[0].line}"):
             for i, (autoencoder, seed) in enumerate(zip(ensemble, ensemble.seeds), start=1):
                 checkpoint = self._checkpoint(
-                    "pretrain", i, seed, self.pretrain_epochs, str(self.network_), self.scale, self.augment, x
+                    "pretrain", i, seed, epochs, str(self.network_), self.scale, self._distorted, x
                 )
                 losses = training.pretrain(
                     autoencoder,
                     x,
-                    epochs=self.pretrain_epochs,
+                    epochs=epochs,
                     batch_size=self.batch_size_,
                     precision=self.precision,
                     seed=seed,
@@ -351,10 +368,10 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
                     callback=self.callback and partial(self.callback, i),
                     checkpoint=checkpoint,
                     prepare=self._prepare(),
-                    augment=self.augment,
+                    augment=self._distorted,
                 )
                 self.history_.append(losses)
-        self.n_iter_ = self.pretrain_epochs
+        self.n_iter_ = epochs
         return self
 
     def fit_refinement(self, x):
@@ -368,7 +385,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         x = self._checked(x)
         settings = (self.refine, self.refine_epochs, self.cluster_weight, self.reconstruction_weight, self.refine_tol)
         checkpoint = self._checkpoint(
-            "refine", *settings, self.augment, self.n_clusters, self._seed, self.pretrained_latent_
+            "refine", *settings, self._distorted, self.n_clusters, self._seed, self.pretrained_latent_
         )
         rng = np.random.default_rng(self._seed)
         self.tracked_ = rng.choice(len(x), min(N_TRACKED, len(x)), replace=False)
@@ -389,7 +406,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
                 verbose=self.verbose,
                 checkpoint=checkpoint,
                 prepare=self._prepare(),
-                augment=self.augment,
+                augment=self._distorted,
             )
         return self
 
@@ -400,15 +417,21 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             self.latent_ = self.encode(x)
         return self
 
+    def fit_neighbors(self, x):
+        """Fourth stage of `fit`: find the neighbourhoods of the samples that manifold and clusters are learnt from."""
+        n_samples = len(self.latent_)
+        self.sample_ = slice(None)
+        if self.fit_samples is not None and self.fit_samples < n_samples:
+            self.sample_ = np.random.default_rng(self._seed).choice(n_samples, self.fit_samples, replace=False)
+        self.knn_ = self._neighbors(self.latent_[self.sample_], self._checked(x)[self.sample_])
+        return self
+
     def fit_clusters(self):
         """Last stage of `fit`: embed the latent space, cluster the embedding."""
         n_samples = len(self.latent_)
         self.n_clusters_ = None if self.n_clusters == "auto" else self.n_clusters
-        self.sample_ = slice(None)
-        if self.fit_samples is not None and self.fit_samples < n_samples:
-            self.sample_ = np.random.default_rng(self._seed).choice(n_samples, self.fit_samples, replace=False)
         known = self.latent_[self.sample_]
-        self.graph_, best = self._embed_and_cluster(known)
+        self.graph_, best = self._embed_and_cluster(known, self.knn_)
         self.modularity_, self.manifold_, self.embedding_, self.clusterer_, self.labels_ = best
         if len(known) < n_samples:
             self._place_all(known)
@@ -439,15 +462,32 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.resumed_seconds_ += checkpoint.seconds
         return checkpoint
 
-    def _embed_and_cluster(self, latent):
-        """UMAP's neighbour graph, and the best of the embeddings with its clusters."""
-        sizes = np.unique(np.minimum(self.n_neighbors, len(latent) - 1)).tolist()
+    def _sizes(self, n_samples):
+        """The sizes of the neighbourhoods of so many samples, in ascending order."""
+        sizes = np.unique(np.minimum(self.n_neighbors, n_samples - 1)).tolist()
         if len(sizes) > 1 and self.manifold_learner != "UMAP":
             raise ValueError(f"n_neighbors must be one number with {self.manifold_learner}, got {self.n_neighbors}")
-        knn = None
-        if self.manifold_learner == "UMAP":
-            with self._stage("neighbours", f"{sizes[-1]} of each point"):
-                knn = manifold.nearest_neighbors(latent, sizes[-1], self.metric)
+        return sizes
+
+    def _neighbors(self, latent, x):
+        """UMAP's neighbours of samples, of which the latent space and the input are given; None for other learners."""
+        size = self._sizes(len(latent))[-1]
+        if self.manifold_learner != "UMAP":
+            return None
+        n_candidates = min(max(self.n_candidates or 0, size), len(latent) - 1)
+        with self._stage("neighbours", f"{n_candidates} of each point"):
+            knn = manifold.nearest_neighbors(latent, n_candidates, self.metric)
+        if self.n_candidates is None:
+            return knn
+        kind = "inputs" if self.image_shape is None else "images, bent a little,"
+        with self._stage("neighbours", f"{size} of these, by the distance of the {kind}"):
+            neighbors = manifold.import_compiled("neighbors")
+            x = x if self.image_shape is not None or x.dtype == np.uint8 else self.scaled(x)
+            return neighbors.closest(x, knn[0], size, self.image_shape)
+
+    def _embed_and_cluster(self, latent, knn):
+        """UMAP's neighbour graph, and the best of the embeddings with its clusters."""
+        sizes = self._sizes(len(latent))
         options = {
             "n_components": self.n_components,
             "min_dist": self.min_dist,
@@ -566,6 +606,11 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         return tags
 
     @property
+    def _distorted(self):
+        """The shape of the images that are distorted in training, or None."""
+        return self.image_shape if self.augment else None
+
+    @property
     def _n_features_out(self):
         return self.embedding_.shape[1]
 
@@ -630,7 +675,7 @@ def unlabelled(model):
     """
     other = copy.copy(model).set_params(random_state=model._seed + 1)
     other._seed, other.seconds_ = model._seed + 1, {}
-    labels = other._embed_and_cluster(model.latent_[model.sample_])[1][-1]
+    labels = other._embed_and_cluster(model.latent_[model.sample_], model.knn_)[1][-1]
     embedding = model.embedding_.astype(np.float64)
     return {
         "agreement": float(adjusted_rand_score(model.labels_[model.sample_], labels)),
@@ -672,7 +717,7 @@ def stages(model, x, y):
             labels, seconds = model.labels_, fitted_s
         else:
             start = time.perf_counter()
-            labels = model._embed_and_cluster(points)[1][-1]
+            labels = model._embed_and_cluster(points, model._neighbors(points, x))[1][-1]
             seconds = time.perf_counter() - start
         yield {"space": space, "method": "n2d", **metrics.scores(y, labels), "seconds": seconds}
 

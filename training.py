@@ -43,6 +43,11 @@ def mean_of_processes(tensor):
     return tensor
 
 
+def default_epochs(n_samples):
+    """How long an autoencoder is trained: 50 epochs, or fewer where it sees 700,000 samples sooner, but at least 10."""
+    return max(10, min(50, 700_000 // n_samples))
+
+
 class DivergenceError(ArithmeticError):
     """A loss that is no longer a number."""
 

@@ -147,6 +147,13 @@ def test_a_second_process_compiles_no_kernel_again(tmp_path):
     assert files[0] == files[1] and any(path.suffix == ".nbc" for path in files[0])
 
 
+def test_of_a_kernel_compiled_in_two_ways_each_is_kept_in_its_own_place():
+    """Or else a seed would load what another run without a seed has left, UMAP's layout on all threads."""
+    layouts = manifold.import_compiled("umap").layouts
+    kernels = [vars(layouts)["_nb_optimize_layout_euclidean_single_epoch" + suffix] for suffix in ("", "_parallel")]
+    assert len({kernel.stats.cache_path for kernel in kernels}) == 2
+
+
 def test_without_a_home_kernels_are_kept_for_one_process(monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", "to be put back as it was")
     monkeypatch.delenv("NUMBA_CACHE_DIR")

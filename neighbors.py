@@ -1,0 +1,186 @@
+"""Which of a point's neighbours in the latent space are its neighbours in the input too; images may be bent a little.
+
+numba compiles what is here: import it by `manifold.import_compiled`, which keeps the kernels for the next process.
+"""
+
+import joblib
+import numba
+import numpy as np
+from scipy import sparse
+
+MAX_SIDE = 32  # pixels: larger images are averaged down to this before they are compared
+CONTEXT = 1  # pixels on each side of the one that is matched: its 3 x 3 surroundings are compared
+FAR = np.float32(1e38)  # fastmath knows no infinity
+MAX_WARP = 2  # pixels that each may be moved by, down and to the right
+
+
+def closest(x, candidates, n_neighbors, image_shape=None):
+    """Of each point's candidates the nearest ones, by the distance of the inputs.
+
+    The latent space proposes, the input decides: what the autoencoder has put side by side by mistake is not alike, and
+    what is alike among distant points is not looked at. A pair that is a candidate of one is one of both.
+
+    Parameters
+    ----------
+    x : ndarray of float32 or uint8, shape (n_samples, n_features)
+    candidates : ndarray of int, shape (n_samples, n_candidates)
+        Rows of x, in each row the point itself first.
+    n_neighbors : int
+        With the point itself; at most n_candidates.
+    image_shape : tuple of int or None
+        (height, width) or (channels, height, width), if the features are pixels: distances are those of `bent`.
+        None: Euclidean distances.
+
+    Returns
+    -------
+    indices : ndarray of int32, shape (n_samples, n_neighbors)
+    distances : ndarray of float32, shape (n_samples, n_neighbors)
+        As `manifold.nearest_neighbors` returns them.
+    """
+    n, k = candidates.shape
+    pairs = np.ascontiguousarray(candidates[:, 1:], np.int32)
+    distances = euclidean(x, pairs) if image_shape is None else bent(x, pairs, image_shape)
+    far = 1.01 * distances.max() + 1  # a sparse array has no room for a distance of 0
+    graph = sparse.csr_array(((far - distances).ravel(), pairs.ravel(), np.arange(0, n * (k - 1) + 1, k - 1)), (n, n))
+    graph = graph.maximum(graph.T.tocsr())
+    indices, distances = np.empty((n, n_neighbors), np.int32), np.zeros((n, n_neighbors), np.float32)
+    indices[:, 0] = np.arange(n)
+    for i, (start, stop) in enumerate(zip(graph.indptr, graph.indptr[1:])):
+        nearest = start + np.argsort(-graph.data[start:stop], kind="stable")[: n_neighbors - 1]
+        indices[i, 1:], distances[i, 1:] = graph.indices[nearest], far - graph.data[nearest]
+    return indices, np.maximum(distances, 0)
+
+
+def euclidean(x, pairs):
+    """Distances of each point to some others: float32 (n_samples, n_pairs); pairs are rows of x, int32."""
+    return _by_threads(_euclidean, np.asarray(x), pairs)
+
+
+def bent(x, pairs, image_shape):
+    """Distances of images that may be bent: the image distortion model with the Sobel gradients' 3 x 3 surroundings.
+
+    Each pixel is compared with that pixel, at most two away (in images of less than 16 pixels: one), whose surroundings
+    are most like its own; so a stroke that is a little longer, thicker or more slanted costs little. Of the two
+    directions, from one image to the other and back, the larger distance counts.
+
+    Parameters
+    ----------
+    x : ndarray of float32 or uint8, shape (n_samples, n_features)
+        Images of more than 32 pixels a side are averaged over squares of pixels first.
+    pairs : ndarray of int32, shape (n_samples, n_pairs)
+        Rows of x to which each is compared.
+    image_shape : tuple of int
+        (height, width), or (channels, height, width).
+
+    Returns
+    -------
+    ndarray of float32, shape (n_samples, n_pairs)
+        Zero for equal images.
+
+    References
+    ----------
+    Keysers, Deselaers, Gollan, Ney, "Deformation Models for Image Recognition", IEEE TPAMI 2007, section 3.4.
+    """
+    x = np.asarray(x).reshape(len(x), *(1,) * (3 - len(image_shape)), *image_shape)
+    x = _averaged(x, -(-max(image_shape[-2:]) // MAX_SIDE))
+    warp = min(MAX_WARP, max(1, min(x.shape[2:]) // 8))
+    return _by_threads(_bent, x, pairs, warp)
+
+
+def _averaged(x, factor):
+    """Images, (n_samples, channels, height, width), averaged over squares of `factor` pixels a side."""
+    if factor == 1:
+        return x
+    height, width = (side // factor for side in x.shape[2:])
+    x = x[:, :, : height * factor, : width * factor]
+    return x.reshape(*x.shape[:2], height, factor, width, factor).mean(axis=(3, 5), dtype=np.float32)
+
+
+def _by_threads(kernel, x, pairs, *settings):
+    out = np.empty(pairs.shape, np.float32)
+    parts = np.array_split(np.arange(len(x)), min(len(x), 64 * joblib.cpu_count()))
+    parallel = joblib.Parallel(n_jobs=-1, prefer="threads")
+    parallel(joblib.delayed(kernel)(x, pairs, part[0], part[-1] + 1, out, *settings) for part in parts)
+    return out
+
+
+@numba.njit(fastmath=True, nogil=True)
+def _euclidean(x, pairs, start, stop, out):
+    for i in range(start, stop):
+        for j in range(pairs.shape[1]):
+            a, b, total = x[i], x[pairs[i, j]], np.float32(0)
+            for f in range(len(a)):
+                difference = np.float32(a[f]) - np.float32(b[f])
+                total += difference * difference
+            out[i, j] = np.sqrt(total)
+
+
+@numba.njit(fastmath=True, nogil=True)
+def _bent(x, pairs, start, stop, out, warp):
+    _, channels, height, width = x.shape
+    border = warp + 2 * CONTEXT
+    stride = width + 2 * border
+    size = (height + 2 * border) * stride
+    a, b = np.zeros((2 * channels, size), np.float32), np.zeros((2 * channels, size), np.float32)
+    for i in range(start, stop):
+        _gradients(x[i], border, a)
+        for j in range(pairs.shape[1]):
+            _gradients(x[pairs[i, j]], border, b)
+            out[i, j] = np.sqrt(_distortion(a, b, stride, border, warp))
+
+
+@numba.njit(fastmath=True, nogil=True)
+def _gradients(image, border, out):
+    """Sobel gradients, horizontal and vertical of each channel, as flat rows with a border of zeros around them."""
+    channels, height, width = image.shape
+    stride = width + 2 * border
+    padded = np.zeros((height + 2, width + 2), np.float32)
+    for c in range(channels):
+        padded[1:-1, 1:-1] = image[c]
+        for row in range(height):
+            above, here, below = padded[row], padded[row + 1], padded[row + 2]
+            first = (row + border) * stride + border
+            across, down = out[2 * c, first : first + width], out[2 * c + 1, first : first + width]
+            for i in range(width):
+                across[i] = above[i + 2] + 2 * here[i + 2] + below[i + 2] - above[i] - 2 * here[i] - below[i]
+                down[i] = below[i] + 2 * below[i + 1] + below[i + 2] - above[i] - 2 * above[i + 1] - above[i + 2]
+
+
+@numba.njit(fastmath=True, nogil=True)
+def _distortion(a, b, stride, border, warp):
+    """The larger of the squared distances from a to b and from b to a, both with flat rows of `_gradients`.
+
+    For one displacement at a time, all pixels at once: flat rows with a border make it a shift by a constant, and the
+    loops are such that they become vector instructions.
+    """
+    first = (border - 1) * (stride + 1)  # surroundings reach one pixel beyond the image
+    size = a.shape[1]
+    n = size - 2 * first
+    differences, columns, surroundings = np.empty(size, np.float32), np.empty(size, np.float32), np.empty(n, np.float32)
+    least_of_a, least_of_b = np.full(n, FAR), np.full(size, FAR)
+    for down in range(-warp, warp + 1):
+        for right in range(-warp, warp + 1):
+            shift = down * stride + right
+            low, high = first - stride - 1, first + n + stride + 1
+            differences[: high - low] = 0
+            for c in range(len(a)):
+                of_a, of_b = a[c, low:high], b[c, low + shift : high + shift]
+                for p in range(high - low):
+                    difference = of_a[p] - of_b[p]
+                    differences[p] += difference * difference
+            above, below = differences[stride:], differences[2 * stride :]
+            for p in range(n + 2):
+                columns[p] = differences[p] + above[p] + below[p]
+            second, third = columns[1:], columns[2:]
+            of_b = least_of_b[first + shift : first + shift + n]
+            for p in range(n):
+                surroundings[p] = columns[p] + second[p] + third[p]
+                least_of_a[p] = min(least_of_a[p], surroundings[p])
+            for p in range(n):
+                of_b[p] = min(of_b[p], surroundings[p])
+    from_a, from_b = np.float32(0), np.float32(0)
+    of_b = least_of_b[first : first + n]
+    for p in range(n):
+        from_a += least_of_a[p]
+        from_b += of_b[p]
+    return max(from_a, from_b)
