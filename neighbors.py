@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 MAX_SIDE = 32  # pixels: larger images are averaged down to this before they are compared
+PART = 10_000  # pairs that a thread takes at a time
 CONTEXT = 1  # pixels on each side of the one that is matched: its 3 x 3 surroundings are compared
 FAR = np.float32(1e38)  # fastmath knows no infinity
 MAX_WARP = 2  # pixels that each may be moved by, down and to the right
@@ -38,11 +39,12 @@ def closest(x, candidates, n_neighbors, image_shape=None):
         As `manifold.nearest_neighbors` returns them.
     """
     n, k = candidates.shape
-    pairs = np.ascontiguousarray(candidates[:, 1:], np.int32)
-    distances = euclidean(x, pairs) if image_shape is None else bent(x, pairs, image_shape)
-    far = 1.01 * distances.max() + 1  # a sparse array has no room for a distance of 0
-    graph = sparse.csr_array(((far - distances).ravel(), pairs.ravel(), np.arange(0, n * (k - 1) + 1, k - 1)), (n, n))
-    graph = graph.maximum(graph.T.tocsr())
+    chosen = sparse.csr_array((np.ones(n * k, bool), candidates.ravel(), np.arange(0, n * k + 1, k)), (n, n))
+    pairs = sparse.triu(chosen + chosen.T, 1, format="coo")  # each once: the distance is the same both ways
+    distances = euclidean(x, *pairs.coords) if image_shape is None else bent(x, *pairs.coords, image_shape)
+    far = 1.01 * distances.max(initial=0) + 1  # a sparse array has no room for a distance of 0
+    graph = sparse.csr_array((far - distances, pairs.coords), (n, n))
+    graph = (graph + graph.T).tocsr()
     indices, distances = np.empty((n, n_neighbors), np.int32), np.zeros((n, n_neighbors), np.float32)
     indices[:, 0] = np.arange(n)
     for i, (start, stop) in enumerate(zip(graph.indptr, graph.indptr[1:])):
@@ -51,12 +53,12 @@ def closest(x, candidates, n_neighbors, image_shape=None):
     return indices, np.maximum(distances, 0)
 
 
-def euclidean(x, pairs):
-    """Distances of each point to some others: float32 (n_samples, n_pairs); pairs are rows of x, int32."""
-    return _by_threads(_euclidean, np.asarray(x), pairs)
+def euclidean(x, first, second):
+    """Distances between rows of x, float32 (n_pairs,); first and second are their numbers, ndarrays (n_pairs,)."""
+    return _by_threads(_euclidean, np.asarray(x), first, second)
 
 
-def bent(x, pairs, image_shape):
+def bent(x, first, second, image_shape):
     """Distances of images that may be bent: the image distortion model with the Sobel gradients' 3 x 3 surroundings.
 
     Each pixel is compared with that pixel, at most two away (in images of less than 16 pixels: one), whose surroundings
@@ -67,14 +69,14 @@ def bent(x, pairs, image_shape):
     ----------
     x : ndarray of float32 or uint8, shape (n_samples, n_features)
         Images of more than 32 pixels a side are averaged over squares of pixels first.
-    pairs : ndarray of int32, shape (n_samples, n_pairs)
-        Rows of x to which each is compared.
+    first, second : ndarray of int, shape (n_pairs,)
+        Rows of x.
     image_shape : tuple of int
         (height, width), or (channels, height, width).
 
     Returns
     -------
-    ndarray of float32, shape (n_samples, n_pairs)
+    ndarray of float32, shape (n_pairs,)
         Zero for equal images.
 
     References
@@ -84,7 +86,7 @@ def bent(x, pairs, image_shape):
     x = np.asarray(x).reshape(len(x), *(1,) * (3 - len(image_shape)), *image_shape)
     x = _averaged(x, -(-max(image_shape[-2:]) // MAX_SIDE))
     warp = min(MAX_WARP, max(1, min(x.shape[2:]) // 8))
-    return _by_threads(_bent, x, pairs, warp)
+    return _by_threads(_bent, x, first, second, warp)
 
 
 def _averaged(x, factor):
@@ -96,37 +98,36 @@ def _averaged(x, factor):
     return x.reshape(*x.shape[:2], height, factor, width, factor).mean(axis=(3, 5), dtype=np.float32)
 
 
-def _by_threads(kernel, x, pairs, *settings):
-    out = np.empty(pairs.shape, np.float32)
-    parts = np.array_split(np.arange(len(x)), min(len(x), 64 * joblib.cpu_count()))
+def _by_threads(kernel, x, first, second, *settings):
+    out = np.empty(len(first), np.float32)
+    parts = [slice(start, start + PART) for start in range(0, len(first), PART)]
     parallel = joblib.Parallel(n_jobs=-1, prefer="threads")
-    parallel(joblib.delayed(kernel)(x, pairs, part[0], part[-1] + 1, out, *settings) for part in parts)
+    parallel(joblib.delayed(kernel)(x, first[part], second[part], out[part], *settings) for part in parts)
     return out
 
 
 @numba.njit(fastmath=True, nogil=True)
-def _euclidean(x, pairs, start, stop, out):
-    for i in range(start, stop):
-        for j in range(pairs.shape[1]):
-            a, b, total = x[i], x[pairs[i, j]], np.float32(0)
-            for f in range(len(a)):
-                difference = np.float32(a[f]) - np.float32(b[f])
-                total += difference * difference
-            out[i, j] = np.sqrt(total)
+def _euclidean(x, first, second, out):
+    for p in range(len(out)):
+        a, b, total = x[first[p]], x[second[p]], np.float32(0)
+        for f in range(len(a)):
+            difference = np.float32(a[f]) - np.float32(b[f])
+            total += difference * difference
+        out[p] = np.sqrt(total)
 
 
 @numba.njit(fastmath=True, nogil=True)
-def _bent(x, pairs, start, stop, out, warp):
+def _bent(x, first, second, out, warp):
     _, channels, height, width = x.shape
     border = warp + 2 * CONTEXT
     stride = width + 2 * border
     size = (height + 2 * border) * stride
     a, b = np.zeros((2 * channels, size), np.float32), np.zeros((2 * channels, size), np.float32)
-    for i in range(start, stop):
-        _gradients(x[i], border, a)
-        for j in range(pairs.shape[1]):
-            _gradients(x[pairs[i, j]], border, b)
-            out[i, j] = np.sqrt(_distortion(a, b, stride, border, warp))
+    for p in range(len(out)):
+        if p == 0 or first[p] != first[p - 1]:
+            _gradients(x[first[p]], border, a)
+        _gradients(x[second[p]], border, b)
+        out[p] = np.sqrt(_distortion(a, b, stride, border, warp))
 
 
 @numba.njit(fastmath=True, nogil=True)

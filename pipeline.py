@@ -482,7 +482,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         kind = "inputs" if self.image_shape is None else "images, bent a little,"
         with self._stage("neighbours", f"{size} of these, by the distance of the {kind}"):
             neighbors = manifold.import_compiled("neighbors")
-            x = x if self.image_shape is not None or x.dtype == np.uint8 else self.scaled(x)
+            if self.image_shape is None and self.scale in ("minmax", "standard"):  # others scale all features alike
+                x = self.scaled(x)
             return neighbors.closest(x, knn[0], size, self.image_shape)
 
     def _embed_and_cluster(self, latent, knn):

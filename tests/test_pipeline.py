@@ -50,6 +50,7 @@ def test_every_stage_leaves_its_result(fitted):
     assert [len(losses) for losses in fitted.history_] == [5, 5]
     assert fitted.latent_.shape == (400, 8) and fitted.latent_.dtype == np.float32
     assert fitted.embedding_.shape == (400, 2) and fitted.embedding_.dtype == np.float32
+    assert [array.shape for array in fitted.knn_] == [(400, 10)] * 2
     assert list(fitted.seconds_) == ["pretrain", "encode", "neighbours", "manifold", "cluster"]
 
 
@@ -71,7 +72,7 @@ def test_of_several_neighbourhoods_the_one_with_the_greatest_modularity_is_kept(
     values = iter([0.3, 0.9, 0.5])
     monkeypatch.setattr(pipeline.clustering, "modularity", lambda graph, labels: next(values))
     monkeypatch.setattr(pipeline.clustering, "fit", lambda name, embedding, **_: (embedding[0, 0], embedding[:, 0]))
-    model.fit_latent(blobs[0]).fit_clusters()
+    model.fit_latent(blobs[0]).fit_neighbors(blobs[0]).fit_clusters()
     assert (model.modularity_, model.manifold_.n_neighbors) == (0.9, 15)
     assert model.clusterer_ == model.embedding_[0, 0] == model.labels_[0]
     assert model.graph_.sum() == pytest.approx(3)  # all are judged by the three graphs together
@@ -115,7 +116,8 @@ def test_no_random_state_still_works(blobs):
 def test_verbose_reports_each_stage(blobs, capsys):
     pipeline.N2D(**QUICK, verbose=True).fit(blobs[0])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["pretrain", "encode", "neighbours", "manifold", "cluster"]
+    stages = ["pretrain", "encode", "neighbours", "neighbours", "manifold", "cluster"]
+    assert [line.split()[0] for line in lines] == stages
 
 
 def test_comparison_scores_every_clusterer_on_every_space(blobs, fitted):
@@ -375,6 +377,7 @@ def test_bytes_stay_bytes_and_are_scaled_in_batches(fitted, tmp_path, monkeypatc
     assert all(np.shares_memory(x, data.x) for x in seen)
     same = clone(fitted).set_params(**settings).fit(x.astype(np.float32))
     np.testing.assert_array_equal(model.latent_, same.latent_)
+    np.testing.assert_array_equal(model.knn_[0], same.knn_[0])
     np.testing.assert_array_equal(model.labels_, same.labels_)
     np.testing.assert_array_equal(model.predict(x[:50]), same.predict(x[:50].astype(np.float64)))
 
@@ -391,8 +394,26 @@ def test_images_are_distorted_in_training_alone_and_only_if_they_have_that_shape
     x = np.random.default_rng(0).random((300, 64), dtype=np.float32)
     settings = {"n_autoencoders": 1, "pretrain_epochs": 2, "random_state": 0}
     plain = pipeline.N2D(**settings).fit_autoencoder(x)
-    augmented = pipeline.N2D(**settings, augment=(8, 8)).fit_autoencoder(x)
+    augmented = pipeline.N2D(**settings, image_shape=(8, 8), augment=True).fit_autoencoder(x)
     assert augmented.history_ != plain.history_
     np.testing.assert_array_equal(augmented.encode(x), augmented.encode(x))
-    with pytest.raises(ValueError, match=r"shape of images of 64 pixels, got \(8, 9\)"):
-        pipeline.N2D(**settings, augment=(8, 9)).fit_autoencoder(x)
+    with pytest.raises(ValueError, match=r"that of images of 64 pixels, got \(8, 9\)"):
+        pipeline.N2D(**settings, image_shape=(8, 9)).fit_autoencoder(x)
+    with pytest.raises(ValueError, match="image_shape must be given"):
+        pipeline.N2D(**settings, augment=True).fit_autoencoder(x)
+
+
+def test_the_input_decides_which_of_the_latent_neighbours_are_neighbours(blobs, fitted):
+    def neighbours(**parameters):
+        model = clone(fitted).set_params(**parameters)
+        model.autoencoder_, model.offset_, model.factor_ = fitted.autoencoder_, fitted.offset_, fitted.factor_
+        model.n_features_in_, model.seconds_, model._seed = 12, {}, 0
+        return model.fit_latent(blobs[0]).fit_neighbors(blobs[0]).knn_[0]
+
+    latent = manifold.nearest_neighbors(fitted.latent_, 10)[0]
+    inputs = manifold.nearest_neighbors(blobs[0], 10)[0]
+    assert np.array_equal(neighbours(n_candidates=None), latent)
+    assert np.array_equal(neighbours(n_candidates=1000), inputs)
+    assert not np.array_equal(latent, inputs)
+    as_images = neighbours(n_candidates=1000, image_shape=(3, 4))
+    assert not np.array_equal(as_images, inputs)

@@ -193,13 +193,12 @@ def test_protocols_set_what_is_not_given():
     paper = n2d.parse_arguments(parser, ["usps", "cpu", "--protocol=paper"])
     assert (paper.autoencoders, paper.pretrain_epochs, paper.umap_neighbors, paper.gmm_restarts) == (1, 1000, (20,), 1)
     default = n2d.parse_arguments(parser, ["usps", "cpu", "--gmm_restarts=7"])
-    assert (default.autoencoders, default.umap_neighbors, default.gmm_restarts) == (4, (20, 50, 100), 7)
+    assert (default.autoencoders, default.umap_neighbors, default.gmm_restarts) == (1, (20, 50, 100), 7)
     other = n2d.parse_arguments(parser, ["usps", "cpu", "--manifold_learner=LLE"])
     assert other.umap_neighbors == (10,)
 
 
 def test_the_estimator_starts_from_the_default_protocol():
     arguments = N2D().get_params()
-    arguments["autoencoders"] = arguments["n_autoencoders"]
-    arguments["umap_neighbors"] = arguments["n_neighbors"]
+    arguments["umap_neighbors"], arguments["umap_candidates"] = arguments["n_neighbors"], arguments["n_candidates"]
     assert n2d.PROTOCOLS["default"].items() <= arguments.items()
