@@ -32,7 +32,7 @@ SCALES = ("none", "minmax", "standard", "255")
 N_TSNE = 5000  # points in the pictures of the stages, as in Aljalbout et al.'s code
 UNFINISHED = ".eval_all"  # folder in the save folder, while --eval_all goes on
 PROTOCOLS = {  # what the flags below are unless they are given
-    "default": {"pretrain_epochs": None, "umap_neighbors": (20, 50, 100), "umap_candidates": 200, "gmm_restarts": 100},
+    "default": {"pretrain_epochs": None, "umap_neighbors": (20, 50, 100), "umap_candidates": 100, "gmm_restarts": 100},
     "paper": {"pretrain_epochs": 1000, "umap_neighbors": (20,), "umap_candidates": 0, "gmm_restarts": 1},
 }
 RANGES = {

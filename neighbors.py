@@ -3,11 +3,14 @@
 numba compiles what is here: import it by `manifold.import_compiled`, which keeps the kernels for the next process.
 """
 
+from functools import partial
+
 import joblib
 import numba
 import numpy as np
 from scipy import sparse
 
+N_FRIENDS = 15  # nearest candidates, itself included, whose own become a point's
 MAX_SIDE = 32  # pixels: larger images are averaged down to this before they are compared
 PART = 10_000  # pairs that a thread takes at a time
 CONTEXT = 1  # pixels on each side of the one that is matched: its 3 x 3 surroundings are compared
@@ -19,7 +22,8 @@ def closest(x, candidates, n_neighbors, image_shape=None):
     """Of each point's candidates the nearest ones, by the distance of the inputs.
 
     The latent space proposes, the input decides: what the autoencoder has put side by side by mistake is not alike, and
-    what is alike among distant points is not looked at. A pair that is a candidate of one is one of both.
+    what is alike among distant points is not looked at. A pair that is a candidate of one is one of both; and the
+    nearest candidates of a point's nearest candidates become its own, as in NN-descent (Dong, Moses, Li, WWW 2011).
 
     Parameters
     ----------
@@ -38,19 +42,39 @@ def closest(x, candidates, n_neighbors, image_shape=None):
     distances : ndarray of float32, shape (n_samples, n_neighbors)
         As `manifold.nearest_neighbors` returns them.
     """
-    n, k = candidates.shape
-    chosen = sparse.csr_array((np.ones(n * k, bool), candidates.ravel(), np.arange(0, n * k + 1, k)), (n, n))
-    pairs = sparse.triu(chosen + chosen.T, 1, format="coo")  # each once: the distance is the same both ways
-    distances = euclidean(x, *pairs.coords) if image_shape is None else bent(x, *pairs.coords, image_shape)
-    far = 1.01 * distances.max(initial=0) + 1  # a sparse array has no room for a distance of 0
-    graph = sparse.csr_array((far - distances, pairs.coords), (n, n))
-    graph = (graph + graph.T).tocsr()
+    measure = euclidean if image_shape is None else partial(bent, image_shape=image_shape)
+    proposed = _upper(_pattern(candidates))
+    first = proposed.nonzero()
+    distances = measure(x, *first)
+    near = _pattern(_nearest(first, distances, min(N_FRIENDS, candidates.shape[1]))[0])
+    second = (_upper(near @ near) > proposed).nonzero()
+    distances = np.concatenate([distances, measure(x, *second)])
+    return _nearest(np.hstack([first, second]), distances, n_neighbors)
+
+
+def _pattern(indices):
+    """A sparse array that is True in each row at these columns, ndarray of int (n, n_columns)."""
+    n, k = indices.shape
+    return sparse.csr_array((np.ones(n * k, bool), indices.ravel(), np.arange(0, n * k + 1, k)), (n, n))
+
+
+def _upper(pattern):
+    """Each pair of a pattern once, whichever way it is in there: the distances are the same both ways."""
+    return sparse.triu(pattern + pattern.T, 1, format="csr")
+
+
+def _nearest(pairs, distances, n_neighbors):
+    """Indices and distances of each point's nearest, itself first, from all pairs that were measured."""
+    first, second = pairs
+    n = int(second.max()) + 1  # the last point is in some pair
+    ends = np.concatenate([first, second]), np.concatenate([second, first])
+    graph = sparse.csr_array((np.tile(distances, 2), ends), (n, n))
     indices, distances = np.empty((n, n_neighbors), np.int32), np.zeros((n, n_neighbors), np.float32)
     indices[:, 0] = np.arange(n)
     for i, (start, stop) in enumerate(zip(graph.indptr, graph.indptr[1:])):
-        nearest = start + np.argsort(-graph.data[start:stop], kind="stable")[: n_neighbors - 1]
-        indices[i, 1:], distances[i, 1:] = graph.indices[nearest], far - graph.data[nearest]
-    return indices, np.maximum(distances, 0)
+        nearest = start + np.argsort(graph.data[start:stop], kind="stable")[: n_neighbors - 1]
+        indices[i, 1:], distances[i, 1:] = graph.indices[nearest], graph.data[nearest]
+    return indices, distances
 
 
 def euclidean(x, first, second):

@@ -184,7 +184,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         manifold_learner="UMAP",
         n_components=2,
         n_neighbors=(20, 50, 100),
-        n_candidates=200,
+        n_candidates=100,
         min_dist=0.0,
         metric="euclidean",
         fit_samples=None,

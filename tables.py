@@ -56,7 +56,13 @@ LOSSES_ARGUMENTS = {
     "mnist": ["--autoencoders=1", "--umap_neighbors=20", "--augment"],
     "coil20": ["--architecture=architectures/coil20.json", "--autoencoders=1", "--umap_neighbors=5"],
 }
-LOSSES_SETTINGS = ["--pretrain_epochs=50", "--umap_candidates=0", "--refine_epochs=20", "--umap_dim=10", "--gmm_restarts=1"]
+LOSSES_SETTINGS = [
+    "--pretrain_epochs=50",
+    "--umap_candidates=0",
+    "--refine_epochs=20",
+    "--umap_dim=10",
+    "--gmm_restarts=1",
+]
 
 
 BACKENDS = {"loky": "joblib", "dask": "distributed", "ray": "ray"}  # joblib's, and the packages that they need

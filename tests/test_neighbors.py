@@ -77,12 +77,21 @@ def test_among_all_the_closest_are_the_nearest_neighbours():
     np.testing.assert_allclose(found[1], expected[1], rtol=1e-4)
 
 
-def test_the_input_decides_among_the_candidates_alone_and_a_candidate_of_one_is_one_of_both():
+def test_the_input_decides_among_the_candidates_and_a_candidate_of_one_is_one_of_both(monkeypatch):
+    monkeypatch.setattr(neighbors, "N_FRIENDS", 1)
     x = np.array([[0], [1], [3], [10]], np.float32)
     candidates = np.array([[0, 3, 2], [1, 2, 3], [2, 3, 0], [3, 2, 0]])
     indices, distances = neighbors.closest(x, candidates, 3)
     assert indices.tolist() == [[0, 2, 3], [1, 2, 3], [2, 1, 0], [3, 2, 1]]  # 1 was no candidate of 2, but 2 of 1
     assert distances.tolist() == [[0, 3, 10], [0, 2, 9], [0, 2, 3], [0, 7, 9]]
+
+
+def test_neighbours_of_neighbours_are_found_though_they_were_no_candidates():
+    x = np.array([[0], [1], [3], [10]], np.float32)
+    candidates = np.array([[0, 3, 2], [1, 2, 3], [2, 3, 0], [3, 2, 0]])
+    indices, distances = neighbors.closest(x, candidates, 3)
+    assert indices.tolist() == [[0, 1, 2], [1, 0, 2], [2, 1, 0], [3, 2, 1]]  # 0 and 1, by way of 2
+    assert distances.tolist() == [[0, 1, 3], [0, 1, 2], [0, 2, 3], [0, 7, 9]]
 
 
 def test_equal_points_are_neighbours_at_no_distance():
