@@ -475,12 +475,12 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         if self.manifold_learner != "UMAP":
             return None
         n_candidates = min(max(self.n_candidates or 0, size), len(latent) - 1)
-        with self._stage("neighbours", f"{n_candidates} of each point"):
+        with self._stage("neighbours", f"{n_candidates} of each point in the latent space"):
             knn = manifold.nearest_neighbors(latent, n_candidates, self.metric)
         if self.n_candidates is None:
             return knn
-        kind = "inputs" if self.image_shape is None else "images, bent a little,"
-        with self._stage("neighbours", f"{size} of these, by the distance of the {kind}"):
+        kind = "inputs" if self.image_shape is None else "images, bent a little"
+        with self._stage("neighbours", f"of these and theirs the {size} nearest as {kind}"):
             neighbors = manifold.import_compiled("neighbors")
             if self.image_shape is None and self.scale in ("minmax", "standard"):  # others scale all features alike
                 x = self.scaled(x)
