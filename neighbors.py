@@ -105,7 +105,7 @@ def bent(x, first, second, image_shape):
 
     References
     ----------
-    Keysers, Deselaers, Gollan, Ney, "Deformation Models for Image Recognition", IEEE TPAMI 2007, section 3.4.
+    Keysers, Deselaers, Gollan, Ney, "Deformation Models for Image Recognition", IEEE TPAMI 29(8), 2007.
     """
     x = np.asarray(x).reshape(len(x), *(1,) * (3 - len(image_shape)), *image_shape)
     x = _averaged(x, -(-max(image_shape[-2:]) // MAX_SIDE))
