@@ -209,7 +209,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path, capsys):
         n2d.main(f"{tmp_path}/large.npy cpu --n_clusters=2 --scale=none --save_dir={tmp_path}/run".split())
     assert stop.value.code == 2
     error = capsys.readouterr().err
-    assert "the loss of autoencoder 1/4 became " in error and "scale the features (--scale=standard)" in error
+    assert "the loss of autoencoder 1/1 became " in error and "scale the features (--scale=standard)" in error
     assert not (tmp_path / "run").exists()
 
 
