@@ -1,5 +1,6 @@
 """Pretraining: the autoencoder learns to reconstruct its input, and goes on where it was stopped."""
 
+import gc
 import math
 import os
 import pickle
@@ -32,6 +33,7 @@ def part():
     """Leave the other processes: what comes now is the work of one."""
     if dist.is_initialized():
         dist.destroy_process_group()
+        gc.collect()  # DistributedDataParallel's cycles hold the group: its threads can abort an interpreter that ends
 
 
 def mean_of_processes(tensor):
