@@ -61,7 +61,7 @@ def main():
         latent = model.fit_latent(data.x).latent_
         weights = Path(folder, "weights.safetensors")
         models.save_weights(model.autoencoder_, weights)
-        settings = {"n_neighbors": 20, "gmm_restarts": 20}
+        settings = {"n_neighbors": 20, "n_candidates": None, "gmm_restarts": 20}
         ways = {
             "this project": lambda seed: ours(data.x, weights, seed, **settings),
             "the same without a seed": lambda _: ours(data.x, weights, None, **settings),

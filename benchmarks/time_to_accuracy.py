@@ -23,7 +23,7 @@ import n2d
 
 ROOT = Path(n2d.__file__).parent
 EPOCHS = (5, 10, 20, 40)
-FLAGS = "--autoencoders=1 --umap_dim=10 --umap_neighbors=20".split()
+FLAGS = "--umap_dim=10 --umap_neighbors=20 --umap_candidates=0".split()
 
 
 def ours(epochs, seed, data_dir, folder):
