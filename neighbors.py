@@ -92,7 +92,7 @@ def bent(x, first, second, image_shape):
     Parameters
     ----------
     x : ndarray of float32 or uint8, shape (n_samples, n_features)
-        Images of more than 32 pixels a side are averaged over squares of pixels first.
+        Images of more than 32 pixels a side are averaged over blocks of pixels first.
     first, second : ndarray of int, shape (n_pairs,)
         Rows of x.
     image_shape : tuple of int
@@ -108,18 +108,19 @@ def bent(x, first, second, image_shape):
     Keysers, Deselaers, Gollan, Ney, "Deformation Models for Image Recognition", IEEE TPAMI 29(8), 2007.
     """
     x = np.asarray(x).reshape(len(x), *(1,) * (3 - len(image_shape)), *image_shape)
-    x = _averaged(x, -(-max(image_shape[-2:]) // MAX_SIDE))
+    x = _averaged(x)
     warp = min(MAX_WARP, max(1, min(x.shape[2:]) // 8))
     return _by_threads(_bent, x, first, second, warp)
 
 
-def _averaged(x, factor):
-    """Images, (n_samples, channels, height, width), averaged over squares of `factor` pixels a side."""
-    if factor == 1:
+def _averaged(x):
+    """Images, (n_samples, channels, height, width), averaged over blocks of pixels so that no side has more than 32."""
+    down, right = (-(-side // MAX_SIDE) for side in x.shape[2:])
+    if down == right == 1:
         return x
-    height, width = (side // factor for side in x.shape[2:])
-    x = x[:, :, : height * factor, : width * factor]
-    return x.reshape(*x.shape[:2], height, factor, width, factor).mean(axis=(3, 5), dtype=np.float32)
+    height, width = x.shape[2] // down, x.shape[3] // right
+    x = x[:, :, : height * down, : width * right]
+    return x.reshape(*x.shape[:2], height, down, width, right).mean(axis=(3, 5), dtype=np.float32)
 
 
 def _by_threads(kernel, x, first, second, *settings):

@@ -69,6 +69,11 @@ def test_large_images_are_averaged_before():
     np.testing.assert_allclose(distance(*large, (112, 112)), distance(stroke(), stroke(shift=5), (28, 28)), rtol=1e-5)
 
 
+def test_a_long_and_narrow_image_keeps_its_short_side():
+    a, b = np.random.default_rng(0).random((2, 100 * 3), np.float32)
+    assert distance(a, b, (100, 3)).min() > 0 and distance(a, b, (3, 100)).min() > 0
+
+
 def test_among_all_the_closest_are_the_nearest_neighbours():
     x = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
     candidates = manifold.nearest_neighbors(x, 60)[0]
