@@ -12,7 +12,7 @@ import numpy as np
 import pooch
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.neighbors import KNeighborsRegressor, NearestNeighbors
+from sklearn.neighbors import NearestNeighbors
 
 MANIFOLD_LEARNERS = ("UMAP", "LLE", "tSNE", "isomap", "none")
 EXACT_NEIGHBORS = 200_000  # samples up to which an exact search is faster than an approximate one
@@ -141,31 +141,50 @@ def manifold_learner(
     raise ValueError(f"manifold learner must be UMAP, LLE, tSNE, isomap or none, got {name!r}")
 
 
-def place(points, x, values, metric="euclidean", n_neighbors=10):
-    """Values of new points: the mean over their nearest neighbours in x, weighted by 1 / squared distance.
+def nearest_among(points, x, n_neighbors, metric="euclidean"):
+    """The nearest neighbours of new points among samples.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n_points, n_features)
+    x : ndarray, shape (n_samples, n_features)
+    n_neighbors : int
+        At most n_samples are found.
+    metric : str
+
+    Returns
+    -------
+    indices : ndarray of int64, shape (n_points, n_neighbors)
+        Rows of x.
+    distances : ndarray of float, shape (n_points, n_neighbors)
+    """
+    search = NearestNeighbors(n_neighbors=min(n_neighbors, len(x)), algorithm="brute", metric=metric, n_jobs=-1).fit(x)
+    distances, indices = search.kneighbors(points)
+    return indices, distances
+
+
+def place(knn, values):
+    """Values of new points: the mean over their nearest neighbours, weighted by 1 / squared distance.
 
     It serves every manifold learner, those without an out-of-sample extension too, and a point's place does not depend
     on the points that it comes with, as it does in UMAP's own `transform`.
 
     Parameters
     ----------
-    points : ndarray, shape (n_points, n_features)
-    x : ndarray, shape (n_samples, n_features)
+    knn : tuple of ndarray
+        Indices and distances, (n_points, n_neighbors), of which `nearest_among` returns some.
     values : ndarray, shape (n_samples, n_components)
-    metric : str
-    n_neighbors : int
 
     Returns
     -------
     ndarray of float32, shape (n_points, n_components)
     """
-    n_neighbors = min(n_neighbors, len(x))
-
-    def weights(distances):  # finite where a point is one of x
-        return 1 / np.maximum(distances, 1e-6 * distances[:, -1:] + 1e-30) ** 2
-
-    search = KNeighborsRegressor(n_neighbors, weights=weights, algorithm="brute", metric=metric, n_jobs=-1)
-    return search.fit(x, values).predict(points).astype(np.float32)
+    indices, distances = knn[0], knn[1].astype(np.float64)
+    weights = 1 / np.maximum(distances, 1e-6 * distances[:, -1:] + 1e-30) ** 2  # finite where a point is a sample
+    weights /= weights.sum(axis=1, keepdims=True)
+    n, k = indices.shape
+    mean = sparse.csr_array((weights.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), (n, len(values)))
+    return (mean @ values).astype(np.float32)
 
 
 def neighbors_needed(name, n_neighbors):

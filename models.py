@@ -66,7 +66,8 @@ class DenseAutoencoder(nn.Module):
 
 
 def _mlp(dims):
-    layers = [(nn.utils.skip_init(nn.Linear, *pair), nn.ReLU()) for pair in zip(dims, dims[1:])]
+    with torch.random.fork_rng(devices=[]):  # `_initialize` comes later; skip_init imports half a second of sympy
+        layers = [(nn.Linear(*pair), nn.ReLU()) for pair in zip(dims, dims[1:])]
     return nn.Sequential(*[module for pair in layers for module in pair][:-1])
 
 

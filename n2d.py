@@ -723,8 +723,8 @@ def print_unlabelled(figures):
     """What is known without classes, on screen."""
     print()
     for name, meaning in (
-        ("agreement", "adjusted Rand index with the clusters of another map and mixture of the same latent space"),
-        ("modularity", "how well the neighbour graph of the latent space supports the clusters"),
+        ("agreement", "adjusted Rand index with the clusters of another map and mixture of the same neighbours"),
+        ("modularity", "how well the neighbour graph supports the clusters"),
         ("silhouette", "of the clusters in the embedding, on at most 5,000 points"),
         ("log_likelihood", "of the mixture, mean over the points"),
     ):
@@ -739,6 +739,8 @@ def draw(model, data, args, folder, scores, confidence):
     import visualize
 
     what = f"{args.manifold_learner} of the autoencoder's latent space"
+    if model.inputs_ is not None:
+        what = "UMAP of those neighbours in the latent space that are nearest in the input"
     clusters, cluster_names = model.labels_, [f"cluster {i}" for i in range(model.n_clusters_)]
     pictures = {f"{args.name}-n2d.png": ("clusters", clusters, cluster_names)}
     if data.y is not None:

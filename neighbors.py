@@ -42,14 +42,44 @@ def closest(x, candidates, n_neighbors, image_shape=None):
     distances : ndarray of float32, shape (n_samples, n_neighbors)
         As `manifold.nearest_neighbors` returns them.
     """
-    measure = euclidean if image_shape is None else partial(bent, image_shape=image_shape)
+    measure = partial(_measure(image_shape), x, x)
     proposed = _upper(_pattern(candidates))
     first = proposed.nonzero()
-    distances = measure(x, *first)
+    distances = measure(*first)
     near = _pattern(_nearest(first, distances, min(N_FRIENDS, candidates.shape[1]))[0])
     second = (_upper(near @ near) > proposed).nonzero()
-    distances = np.concatenate([distances, measure(x, *second)])
+    distances = np.concatenate([distances, measure(*second)])
     return _nearest(np.hstack([first, second]), distances, n_neighbors)
+
+
+def closest_among(points, x, candidates, n_neighbors, image_shape=None):
+    """Of new points' candidates among samples the nearest ones, by the distance of the inputs.
+
+    Parameters
+    ----------
+    points : ndarray of float32 or uint8, shape (n_points, n_features)
+    x : ndarray of float32 or uint8, shape (n_samples, n_features)
+    candidates : ndarray of int, shape (n_points, n_candidates)
+        Rows of x.
+    n_neighbors : int
+    image_shape : tuple of int or None
+        As for `closest`.
+
+    Returns
+    -------
+    indices : ndarray of int, shape (n_points, n_neighbors)
+        Rows of x.
+    distances : ndarray of float32, shape (n_points, n_neighbors)
+    """
+    looked_at, columns = np.unique(candidates, return_inverse=True)
+    rows = np.repeat(np.arange(len(points)), candidates.shape[1])
+    distances = _measure(image_shape)(points, x[looked_at], rows, columns.ravel()).reshape(candidates.shape)
+    nearest = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]
+    return np.take_along_axis(candidates, nearest, axis=1), np.take_along_axis(distances, nearest, axis=1)
+
+
+def _measure(image_shape):
+    return euclidean if image_shape is None else partial(bent, image_shape=image_shape)
 
 
 def _pattern(indices):
@@ -77,12 +107,12 @@ def _nearest(pairs, distances, n_neighbors):
     return indices, distances
 
 
-def euclidean(x, first, second):
-    """Distances between rows of x, float32 (n_pairs,); first and second are their numbers, ndarrays (n_pairs,)."""
-    return _by_threads(_euclidean, np.asarray(x), first, second)
+def euclidean(x, y, first, second):
+    """Distances of rows of x from rows of y, float32 (n_pairs,); first and second are their numbers, (n_pairs,)."""
+    return _by_threads(_euclidean, np.asarray(x), np.asarray(y), first, second)
 
 
-def bent(x, first, second, image_shape):
+def bent(x, y, first, second, image_shape):
     """Distances of images that may be bent: the image distortion model with the Sobel gradients' 3 x 3 surroundings.
 
     Each pixel is compared with that pixel, at most two away (in images of less than 16 pixels: one), whose surroundings
@@ -91,10 +121,10 @@ def bent(x, first, second, image_shape):
 
     Parameters
     ----------
-    x : ndarray of float32 or uint8, shape (n_samples, n_features)
+    x, y : ndarray of float32 or uint8, shape (n, n_features)
         Images of more than 32 pixels a side are averaged over blocks of pixels first.
     first, second : ndarray of int, shape (n_pairs,)
-        Rows of x.
+        Rows of x, and of y.
     image_shape : tuple of int
         (height, width), or (channels, height, width).
 
@@ -107,14 +137,14 @@ def bent(x, first, second, image_shape):
     ----------
     Keysers, Deselaers, Gollan, Ney, "Deformation Models for Image Recognition", IEEE TPAMI 29(8), 2007.
     """
+    first_images, second_images = _averaged(x, image_shape), _averaged(y, image_shape)
+    warp = min(MAX_WARP, max(1, min(first_images.shape[2:]) // 8))
+    return _by_threads(_bent, first_images, second_images, first, second, warp)
+
+
+def _averaged(x, image_shape):
+    """Images, (n, channels, height, width), averaged over blocks of pixels so that no side has more than 32."""
     x = np.asarray(x).reshape(len(x), *(1,) * (3 - len(image_shape)), *image_shape)
-    x = _averaged(x)
-    warp = min(MAX_WARP, max(1, min(x.shape[2:]) // 8))
-    return _by_threads(_bent, x, first, second, warp)
-
-
-def _averaged(x):
-    """Images, (n_samples, channels, height, width), averaged over blocks of pixels so that no side has more than 32."""
     down, right = (-(-side // MAX_SIDE) for side in x.shape[2:])
     if down == right == 1:
         return x
@@ -123,18 +153,18 @@ def _averaged(x):
     return x.reshape(*x.shape[:2], height, down, width, right).mean(axis=(3, 5), dtype=np.float32)
 
 
-def _by_threads(kernel, x, first, second, *settings):
+def _by_threads(kernel, x, y, first, second, *settings):
     out = np.empty(len(first), np.float32)
     parts = [slice(start, start + PART) for start in range(0, len(first), PART)]
     parallel = joblib.Parallel(n_jobs=-1, prefer="threads")
-    parallel(joblib.delayed(kernel)(x, first[part], second[part], out[part], *settings) for part in parts)
+    parallel(joblib.delayed(kernel)(x, y, first[part], second[part], out[part], *settings) for part in parts)
     return out
 
 
 @numba.njit(fastmath=True, nogil=True)
-def _euclidean(x, first, second, out):
+def _euclidean(x, y, first, second, out):
     for p in range(len(out)):
-        a, b, total = x[first[p]], x[second[p]], np.float32(0)
+        a, b, total = x[first[p]], y[second[p]], np.float32(0)
         for f in range(len(a)):
             difference = np.float32(a[f]) - np.float32(b[f])
             total += difference * difference
@@ -142,7 +172,7 @@ def _euclidean(x, first, second, out):
 
 
 @numba.njit(fastmath=True, nogil=True)
-def _bent(x, first, second, out, warp):
+def _bent(x, y, first, second, out, warp):
     _, channels, height, width = x.shape
     border = warp + 2 * CONTEXT
     stride = width + 2 * border
@@ -151,7 +181,7 @@ def _bent(x, first, second, out, warp):
     for p in range(len(out)):
         if p == 0 or first[p] != first[p - 1]:
             _gradients(x[first[p]], border, a)
-        _gradients(x[second[p]], border, b)
+        _gradients(y[second[p]], border, b)
         out[p] = np.sqrt(_distortion(a, b, stride, border, warp))
 
 

@@ -16,7 +16,8 @@ def stroke(shift=0, side=28):
 
 
 def distance(a, b, shape):
-    return neighbors.bent(np.stack([a, b]), *BOTH_WAYS, shape)
+    both = np.stack([a, b])
+    return neighbors.bent(both, both, *BOTH_WAYS, shape)
 
 
 def slowly(a, b, warp):
@@ -60,8 +61,9 @@ def test_an_image_that_is_moved_a_little_is_the_same_image():
 
 def test_bytes_are_compared_like_floats():
     images = np.stack([stroke(), stroke(shift=5)])
-    in_bytes = neighbors.bent((images * 255).astype(np.uint8), *BOTH_WAYS, (28, 28))
-    np.testing.assert_allclose(in_bytes, 255 * neighbors.bent(images, *BOTH_WAYS, (28, 28)), rtol=1e-5)
+    in_bytes = (images * 255).astype(np.uint8)
+    of_floats = neighbors.bent(images, images, *BOTH_WAYS, (28, 28))
+    np.testing.assert_allclose(neighbors.bent(in_bytes, in_bytes, *BOTH_WAYS, (28, 28)), 255 * of_floats, rtol=1e-5)
 
 
 def test_large_images_are_averaged_before():
@@ -97,6 +99,14 @@ def test_neighbours_of_neighbours_are_found_though_they_were_no_candidates():
     indices, distances = neighbors.closest(x, candidates, 3)
     assert indices.tolist() == [[0, 1, 2], [1, 0, 2], [2, 1, 0], [3, 2, 1]]  # 0 and 1, by way of 2
     assert distances.tolist() == [[0, 1, 3], [0, 1, 2], [0, 2, 3], [0, 7, 9]]
+
+
+def test_a_new_point_finds_the_nearest_of_its_candidates():
+    x = np.array([[0], [1], [3], [10], [20]], np.float32)
+    new = np.array([[2], [18]], np.float32)
+    indices, distances = neighbors.closest_among(new, x, np.array([[0, 3, 1], [1, 3, 0]]), 2)
+    assert indices.tolist() == [[1, 0], [3, 1]]
+    assert distances.tolist() == [[1, 2], [8, 17]]
 
 
 def test_equal_points_are_neighbours_at_no_distance():

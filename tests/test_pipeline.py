@@ -5,6 +5,7 @@ import unittest
 import numpy as np
 import pandas as pd
 import pytest
+import safetensors.numpy
 import torch
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
@@ -223,17 +224,24 @@ def test_new_points_go_to_the_cluster_of_their_like(blobs, cluster):
         assert np.array_equal(sure.argmax(axis=1), model.predict(x[300:]))
 
 
-def test_a_new_point_is_what_its_ten_nearest_neighbours_in_the_latent_space_are(blobs, fitted):
+@pytest.mark.parametrize("n_candidates", [None, 30])
+def test_a_new_point_is_what_its_ten_nearest_neighbours_are(blobs, fitted, n_candidates):
+    """In the latent space; or in the input, of 30 in the latent space."""
+    model = clone(fitted).set_params(n_candidates=n_candidates).fit(blobs[0])
     between = (blobs[0][::10] + blobs[0][5::10]) / 2  # pairs of any two classes
-    latent = training.encode(fitted.autoencoder_, between)
-    sure = fitted.clusterer_.predict_proba(fitted.embedding_.astype(np.float64))
-    for point, probabilities, place in zip(latent, fitted.predict_proba(between), fitted.transform(between)):
-        distances = np.linalg.norm(fitted.latent_ - point, axis=1)
+    sure = model.clusterer_.predict_proba(model.embedding_.astype(np.float64))
+    found = zip(between, model.encode(between), model.predict_proba(between), model.transform(between))
+    for point, latent, probabilities, place in found:
+        distances = np.linalg.norm(model.latent_ - latent, axis=1)
+        if n_candidates is not None:
+            far = distances.argsort()[n_candidates:]
+            distances = np.linalg.norm(blobs[0] - point, axis=1)
+            distances[far] = np.inf
         near = distances.argsort()[:10]
         weights = distances[near] ** -2 / np.sum(distances[near] ** -2)
         np.testing.assert_allclose(probabilities, weights @ sure[near], atol=1e-4)
-        np.testing.assert_allclose(place, weights @ fitted.embedding_[near], rtol=1e-3)
-    assert np.array_equal(fitted.predict(between), fitted.predict_proba(between).argmax(axis=1))
+        np.testing.assert_allclose(place, weights @ model.embedding_[near], rtol=1e-3)
+    assert np.array_equal(model.predict(between), model.predict_proba(between).argmax(axis=1))
 
 
 def test_places_of_the_embedding_are_decoded_in_the_units_of_the_data(blobs):
@@ -294,10 +302,25 @@ def test_a_saved_model_predicts_the_same(blobs, tmp_path, parameters):
     np.testing.assert_allclose(loaded.inverse_transform(model.embedding_), model.inverse_transform(model.embedding_))
     assert np.array_equal(loaded.labels_, model.labels_)
     assert loaded.get_params() == model.get_params()
+    between = (frame + frame[::-1].to_numpy()) / 2
+    assert np.array_equal(loaded.predict(between), model.predict(between))
     if model.cluster == "GMM":
-        np.testing.assert_allclose(loaded.predict_proba(frame), model.predict_proba(frame))
+        np.testing.assert_allclose(loaded.predict_proba(between), model.predict_proba(between))
     with pytest.raises(ValueError, match="feature names"):
         loaded.predict(frame.rename(columns={"c0": "other"}))
+
+
+@pytest.mark.parametrize("divisor", [1, 255, None])
+def test_images_of_a_saved_model_are_kept_in_bytes_if_nothing_is_lost(fitted, tmp_path, divisor):
+    x = np.random.default_rng(0).integers(0, 256, size=(100, 12)).astype(np.float32)
+    x = x / np.float32(divisor or 250)
+    model = clone(fitted).set_params(image_shape=(3, 4), pretrain_epochs=1, scale="minmax").fit(x)
+    model.save(tmp_path)
+    kept = safetensors.numpy.load_file(tmp_path / "state.safetensors")["inputs_"]
+    assert kept.dtype == (np.uint8 if divisor else np.float32)
+    loaded = pipeline.N2D.load(tmp_path)
+    assert loaded.inputs_.dtype == np.float32
+    assert np.array_equal(loaded.inputs_, x)
 
 
 def test_what_is_not_a_saved_model_is_refused(fitted, tmp_path):
@@ -413,6 +436,7 @@ def test_the_input_decides_which_of_the_latent_neighbours_are_neighbours(blobs, 
     latent = manifold.nearest_neighbors(fitted.latent_, 10)[0]
     inputs = manifold.nearest_neighbors(blobs[0], 10)[0]
     assert np.array_equal(neighbours(n_candidates=None), latent)
+    assert np.array_equal(neighbours(n_candidates=0), latent)
     assert np.array_equal(neighbours(n_candidates=1000), inputs)
     assert not np.array_equal(latent, inputs)
     as_images = neighbours(n_candidates=1000, image_shape=(3, 4))
