@@ -31,6 +31,7 @@ import training
 
 N_ALIKE = 10  # samples whose place and clusters become a new point's
 CHUNK = 20_000  # new points that are looked at together
+FORMAT = 2  # of checkpoints
 N_TRACKED = 1000  # points whose way through the refinement is kept for its picture
 LATENT_DIMS = 10  # if the number of clusters is not known
 PARALLEL_SAMPLES = 10_000  # for fewer, other processes take longer to start than they save
@@ -283,7 +284,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         return manifold.place(self._neighbors_of(self.encode(x), x), known)
 
     def _neighbors_of(self, latent, x, rows=None):
-        """The ten samples that points, or some rows of them, are like: indices among those of the fit, and distances."""
+        """The ten samples that points, or some rows of them, are like: indices in the fit's, and distances."""
         known = self.latent_[self.sample_]
         if self.inputs_ is None:
             return manifold.nearest_among(latent if rows is None else latent[rows], known, N_ALIKE, self.metric)
@@ -488,7 +489,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             return None
         precision = training.choose_precision(self.precision, self.device)
         name = stage if stage == "refine" else settings[0]
-        fingerprint = joblib.hash((*settings, self.batch_size_, precision))
+        fingerprint = joblib.hash((FORMAT, *settings, self.batch_size_, precision))
         checkpoint = training.Checkpoint(Path(self.checkpoint_dir) / f"checkpoint-{name}.pt", fingerprint)
         self.seconds_[stage] = self.seconds_.get(stage, 0.0) + checkpoint.seconds
         self.resumed_seconds_ += checkpoint.seconds
@@ -563,7 +564,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
         `model.json` holds the parameters, `autoencoder.safetensors` the network and `state.safetensors` the latent
         space, embedding and labels of the samples that manifold and clusters were learnt from, their inputs if these
-        have a say (in bytes, if nothing is lost by it), and the clusters. What only the fit needed stays behind: `graph_`, `manifold_`, and the records of the refinement.
+        have a say (in bytes, if nothing is lost by it), and the clusters. What only the fit needed stays behind:
+        `graph_`, `manifold_`, and the records of the refinement.
         """
         check_is_fitted(self)
         folder = Path(folder)

@@ -7,7 +7,7 @@ import torch
 from sklearn.cluster import KMeans
 from tqdm import tqdm
 
-from training import FLUSH_STEPS, autocast, batches, check_loss, distort, encode, flush
+from training import Adam, autocast, batches, check_loss, distort, encode
 
 CLUSTER_WEIGHTS = {"KLD": 1.0, "KM": 0.1}
 
@@ -152,7 +152,7 @@ def refine(
         centres, q, total = (state[name].to(device) for name in ("centres", "q", "total"))
         history, evolution, first_step = state["history"], state["evolution"], state["step"]
     centres = torch.nn.Parameter(centres)
-    optimizer = torch.optim.Adam([*model.parameters(), centres], lr=learning_rate, fused=True)
+    optimizer = Adam([*model.parameters(), centres], learning_rate)
     if state is not None:
         optimizer.load_state_dict(state["optimizer"])
 
@@ -185,11 +185,8 @@ def refine(
                         LOSSES[loss](h.float(), centres, p[index]),
                     ]
                 )
-                optimizer.zero_grad()
                 (reconstruction_weight * parts[0] + cluster_weight * parts[1]).backward()
                 optimizer.step()
-                if i % FLUSH_STEPS == 0:
-                    flush(optimizer)
                 total += parts.detach() * len(batch)
                 if checkpoint is not None and checkpoint.is_due():
                     check_loss(total, f"the {loss} refinement", len(history) + 1)

@@ -86,25 +86,38 @@ def test_automatic_precision_asks_the_processor(monkeypatch):
         assert training.choose_precision("bf16", "cpu") == "bf16"
 
 
-def test_moments_that_decayed_to_nothing_are_zero_and_others_stay():
+def test_moments_that_decayed_to_nothing_are_zero_and_others_stay(monkeypatch):
+    monkeypatch.setattr(training, "FLUSH_STEPS", 1)
     weight = torch.nn.Parameter(torch.ones(4))
-    optimizer = torch.optim.Adam([weight], lr=1e-3)
+    optimizer = training.Adam([weight], 1e-3)
     weight.grad = torch.tensor([1.0, -1e-17, 1e-25, 0.0])
     optimizer.step()
-    training.flush(optimizer)
-    np.testing.assert_allclose(optimizer.state[weight]["exp_avg"], [0.1, -1e-18, 0, 0], rtol=1e-5, atol=0)
+    np.testing.assert_allclose(optimizer.moments[0], [0.1, -1e-18, 0, 0], rtol=1e-5, atol=0)
+
+
+def test_steps_are_those_of_torchs_adam():
+    ours, theirs = (models.DenseAutoencoder(DIMS) for _ in range(2))
+    optimizers = training.Adam(ours.parameters(), 1e-2), torch.optim.Adam(theirs.parameters(), lr=1e-2, fused=True)
+    for step in range(5):
+        batch = torch.rand(32, DIMS[0], generator=torch.Generator().manual_seed(step))
+        for model, optimizer in zip((ours, theirs), optimizers):
+            model(batch)[1].square().mean().backward()
+            optimizer.step()
+        optimizers[1].zero_grad()
+    for mine, other in zip(ours.parameters(), theirs.parameters()):
+        assert torch.equal(mine, other)
 
 
 def test_dead_units_leave_no_denormal_moments(x, monkeypatch):
     optimizers = []
-    adam = torch.optim.Adam
-    monkeypatch.setattr(torch.optim, "Adam", lambda *args, **kw: optimizers.append(adam(*args, **kw)) or optimizers[-1])
+    adam = training.Adam
+    monkeypatch.setattr(training, "Adam", lambda *args: optimizers.append(adam(*args)) or optimizers[-1])
     model = models.DenseAutoencoder(DIMS)
     with torch.no_grad():
         model.encoder[0].bias[:8] = -100  # never active: their incoming weights get no gradient but one
         model.encoder[2].bias[:8] = 1e-3
     training.pretrain(model, x, epochs=120, batch_size=64, learning_rate=1e-2, precision="fp32")
-    moments = torch.cat([state["exp_avg"].abs().ravel() for state in optimizers[0].state.values()])
+    moments = torch.cat([moment.abs().ravel() for moment in optimizers[0].moments])
     assert ((moments > 0) & (moments < torch.finfo(torch.float32).tiny)).sum() == 0
 
 
