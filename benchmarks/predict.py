@@ -35,7 +35,14 @@ def main():
     data = n2d.datasets.load(args.dataset, args.data_dir)
     n_clusters = len(data.label_names)
     dim = 6 if args.dataset == "har" else 10
-    model = N2D(n_clusters, n_components=dim, ae_weights=args.ae_weights, random_state=args.seed, verbose=True)
+    model = N2D(
+        n_clusters,
+        n_components=dim,
+        image_shape=data.image_shape,
+        ae_weights=args.ae_weights,
+        random_state=args.seed,
+        verbose=True,
+    )
     model.fit(data.x[: args.fit])
     new, y = (data.x, data.y) if args.fit is None else (data.x[args.fit :], data.y[args.fit :])
     print(f"fit to {len(model.labels_):,} samples: ACC {metrics.accuracy(data.y[: args.fit], model.labels_):.4f}")
