@@ -294,7 +294,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         found = []
         for part in gen_batches(len(rows), CHUNK):
             some = rows[part]
-            candidates, _ = manifold.nearest_among(latent[some], known, self.n_candidates, self.metric)
+            candidates, _ = manifold.nearest_among(latent[some], known, max(self.n_candidates, N_ALIKE), self.metric)
             inputs = self._comparable(x[some])
             found.append(neighbors.closest_among(inputs, self.inputs_, candidates, N_ALIKE, self.image_shape))
         return tuple(np.concatenate(arrays) for arrays in zip(*found))

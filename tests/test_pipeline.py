@@ -224,9 +224,9 @@ def test_new_points_go_to_the_cluster_of_their_like(blobs, cluster):
         assert np.array_equal(sure.argmax(axis=1), model.predict(x[300:]))
 
 
-@pytest.mark.parametrize("n_candidates", [None, 30])
+@pytest.mark.parametrize("n_candidates", [None, 30, 4])
 def test_a_new_point_is_what_its_ten_nearest_neighbours_are(blobs, fitted, n_candidates):
-    """In the latent space; or in the input, of 30 in the latent space."""
+    """In the latent space; or in the input, of 30 in the latent space, and of ten at least."""
     model = clone(fitted).set_params(n_candidates=n_candidates).fit(blobs[0])
     between = (blobs[0][::10] + blobs[0][5::10]) / 2  # pairs of any two classes
     sure = model.clusterer_.predict_proba(model.embedding_.astype(np.float64))
@@ -234,7 +234,7 @@ def test_a_new_point_is_what_its_ten_nearest_neighbours_are(blobs, fitted, n_can
     for point, latent, probabilities, place in found:
         distances = np.linalg.norm(model.latent_ - latent, axis=1)
         if n_candidates is not None:
-            far = distances.argsort()[n_candidates:]
+            far = distances.argsort()[max(n_candidates, 10) :]
             distances = np.linalg.norm(blobs[0] - point, axis=1)
             distances[far] = np.inf
         near = distances.argsort()[:10]
