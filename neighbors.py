@@ -212,28 +212,28 @@ def _distortion(a, b, stride, border, warp):
     first = (border - 1) * (stride + 1)  # surroundings reach one pixel beyond the image
     size = a.shape[1]
     n = size - 2 * first
-    differences, columns, surroundings = np.empty(size, np.float32), np.empty(size, np.float32), np.empty(n, np.float32)
+    differences, columns = np.empty(size, np.float32), np.empty(size, np.float32)
     least_of_a, least_of_b = np.full(n, FAR), np.full(size, FAR)
     for down in range(-warp, warp + 1):
         for right in range(-warp, warp + 1):
             shift = down * stride + right
             low, high = first - stride - 1, first + n + stride + 1
-            differences[: high - low] = 0
-            for c in range(len(a)):
-                of_a, of_b = a[c, low:high], b[c, low + shift : high + shift]
+            for c in range(0, len(a), 2):
+                across_a, down_a = a[c, low:high], a[c + 1, low:high]
+                across_b, down_b = b[c, low + shift : high + shift], b[c + 1, low + shift : high + shift]
                 for p in range(high - low):
-                    difference = of_a[p] - of_b[p]
-                    differences[p] += difference * difference
+                    across, along = across_a[p] - across_b[p], down_a[p] - down_b[p]
+                    squares = across * across + along * along
+                    differences[p] = squares if c == 0 else differences[p] + squares
             above, below = differences[stride:], differences[2 * stride :]
             for p in range(n + 2):
                 columns[p] = differences[p] + above[p] + below[p]
             second, third = columns[1:], columns[2:]
             of_b = least_of_b[first + shift : first + shift + n]
             for p in range(n):
-                surroundings[p] = columns[p] + second[p] + third[p]
-                least_of_a[p] = min(least_of_a[p], surroundings[p])
-            for p in range(n):
-                of_b[p] = min(of_b[p], surroundings[p])
+                surroundings = columns[p] + second[p] + third[p]
+                least_of_a[p] = min(least_of_a[p], surroundings)
+                of_b[p] = min(of_b[p], surroundings)
     from_a, from_b = np.float32(0), np.float32(0)
     of_b = least_of_b[first : first + n]
     for p in range(n):
