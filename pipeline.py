@@ -32,6 +32,7 @@ import training
 N_ALIKE = 10  # samples whose place and clusters become a new point's
 CHUNK = 20_000  # new points that are looked at together
 FORMAT = 2  # of checkpoints
+MODEL_FORMAT = 2  # of saved models
 N_TRACKED = 1000  # points whose way through the refinement is kept for its picture
 LATENT_DIMS = 10  # if the number of clusters is not known
 PARALLEL_SAMPLES = 10_000  # for fewer, other processes take longer to start than they save
@@ -583,7 +584,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         )
         network = self.network_
         record = {
-            "format": 1,
+            "format": MODEL_FORMAT,
             "parameters": {name: value for name, value in self.get_params().items() if name not in FIT_ALONE},
             "network": network.model_dump(mode="json") if isinstance(network, models.Architecture) else network,
             "feature_names": getattr(self, "feature_names_in_", np.array([])).tolist(),
@@ -615,6 +616,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         folder = Path(folder)
         try:
             record = json.loads((folder / "model.json").read_text())
+            if record["format"] != MODEL_FORMAT:
+                raise ValueError(f"its format is {record['format']}, not {MODEL_FORMAT}: fit and save it anew")
             state = safetensors.numpy.load_file(folder / "state.safetensors")
             model = cls(**{**record["parameters"], "device": device})
             network = record["network"]

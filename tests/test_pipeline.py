@@ -329,8 +329,12 @@ def test_what_is_not_a_saved_model_is_refused(fitted, tmp_path):
     with pytest.raises(pipeline.ModelError, match="nothing does not hold a saved model"):
         pipeline.N2D.load(tmp_path / "nothing")
     fitted.save(tmp_path)
-    (tmp_path / "model.json").write_text(json.dumps({"parameters": {"n_clusters": 4}}))
+    record = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps({"format": record["format"], "parameters": {"n_clusters": 4}}))
     with pytest.raises(pipeline.ModelError, match="does not hold a saved model"):
+        pipeline.N2D.load(tmp_path)
+    (tmp_path / "model.json").write_text(json.dumps(record | {"format": 1}))
+    with pytest.raises(pipeline.ModelError, match="its format is 1, not 2"):
         pipeline.N2D.load(tmp_path)
     fitted.save(tmp_path)
     (tmp_path / "state.safetensors").write_bytes(b"cut")
