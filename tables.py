@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 import joblib
@@ -380,9 +381,13 @@ def sweep(table, keys, path, runs_dir, n_jobs=1, backend="loky"):
         done = set(pd.read_csv(path)[table.key].itertuples(index=False, name=None))
     todo = [key for key in keys if key not in done]
     threads = max(1, joblib.cpu_count() // n_jobs)
-    jobs = (joblib.delayed(table.run)(*key, runs_dir, threads) for key in todo)
+    jobs = [joblib.delayed(table.run)(*key, runs_dir, threads) for key in todo]
     with connect(backend, n_jobs), joblib.parallel_config(backend):
-        runs = joblib.Parallel(n_jobs, return_as="generator_unordered")(jobs)
+        if backend == "ray":  # gives nothing back before all is done, so it gets a few at a time
+            parts = (jobs[i : i + n_jobs] for i in range(0, len(jobs), n_jobs))
+            runs = chain.from_iterable(map(joblib.Parallel(n_jobs), parts))
+        else:
+            runs = joblib.Parallel(n_jobs, return_as="generator_unordered")(jobs)
         for rows in tqdm(runs, total=len(todo), desc="runs"):
             append(rows, path, table.columns)
             tqdm.write("\n".join(" ".join(f"{row[column]}" for column in table.columns[:6]) for row in rows))

@@ -49,11 +49,12 @@ def test_a_stopped_sweep_goes_on_where_it_was(stand_in, tmp_path):
     assert stand_in == []
 
 
-def test_dask_runs_what_joblib_runs(stand_in, tmp_path):
-    pytest.importorskip("distributed", reason="Dask is not installed (pip install distributed)")
+@pytest.mark.parametrize(("backend", "package"), [("dask", "distributed"), ("ray", "ray")])
+def test_other_backends_run_what_joblib_runs(backend, package, stand_in, tmp_path):
+    pytest.importorskip(package, reason=f"{backend} is not installed (pip install {package})")
     path = tmp_path / "n2d.csv"
     keys = [("usps", "paper", seed) for seed in range(4)]
-    tables.sweep(tables.TABLES["n2d"], keys, path, tmp_path, n_jobs=2, backend="dask")
+    tables.sweep(tables.TABLES["n2d"], keys, path, tmp_path, n_jobs=2, backend=backend)
     assert sorted(pd.read_csv(path)["seed"]) == [0, 1, 2, 3]
     assert stand_in == []  # it was asked of other processes
 
