@@ -90,6 +90,9 @@ def draw(rows, path):
         values = rows[name] / divisor
         axis.loglog(rows["samples"], values, "o-")
         axis.set(xlabel="samples", ylabel=label)
+        axis.yaxis.set_major_formatter("{x:g}")
+        if values.max() < 10 * values.min():
+            axis.yaxis.set_minor_formatter("{x:g}")
         if len(rows) > 1:
             slope = np.polyfit(np.log(rows["samples"]), np.log(values), 1)[0]
             axis.set_title(f"slope {slope:.2f}", fontsize=11)
