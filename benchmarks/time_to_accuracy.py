@@ -4,7 +4,7 @@
     python benchmarks/time_to_accuracy.py --target 0.97 --repeats 3
 
 Each way trains one autoencoder 784-500-500-2000-10 in batches of 256, embeds with UMAP (10 dimensions, 20 neighbours,
-min_dist 0) and fits mixtures, in a process of its own, for 2, 10, 20 and 40 epochs until the accuracy is reached;
+min_dist 0) and fits mixtures, in a process of its own, for ever more epochs (--epochs) until the accuracy is reached;
 what counts is the run that reaches it, or else the last, and the next repeat begins with its number of epochs. This
 project gets no seed, so that UMAP runs on all threads; ClustPy gives UMAP one in any case. Labels choose the number of
 epochs, for both: this is a race, not an experiment.
@@ -24,7 +24,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import n2d
 
 ROOT = Path(n2d.__file__).parent
-EPOCHS = (2, 10, 20, 40)
 FLAGS = "--umap_dim=10 --umap_neighbors=20 --umap_candidates=20 --gmm_restarts=20 --seed=none".split()
 
 
@@ -68,6 +67,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--target", type=float, default=0.97)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--epochs", type=int, nargs="+", default=[2, 10, 20, 40])
     parser.add_argument("--data_dir", type=Path, default=n2d.DATA_DIR)
     parser.add_argument("--clustpy", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -77,7 +77,7 @@ def main():
     counted, begin = {name: [] for name in ways}, dict.fromkeys(ways, 0)
     for repeat in range(args.repeats):
         for name, command_of in ways.items():
-            for epochs in EPOCHS[begin[name] :]:
+            for epochs in args.epochs[begin[name] :]:
                 with tempfile.TemporaryDirectory() as folder:
                     command = [sys.executable, *command_of(epochs, args.data_dir, folder)]
                     start = time.perf_counter()
@@ -88,7 +88,7 @@ def main():
                 if acc >= args.target:
                     break
             counted[name].append((seconds, epochs, acc))
-            begin[name] = EPOCHS.index(epochs)
+            begin[name] = args.epochs.index(epochs)
     for name, rows in counted.items():
         seconds, epochs, accs = zip(*rows)
         print(
