@@ -93,7 +93,8 @@ def main():
         seconds, epochs, accs = zip(*rows)
         print(
             f"{name}: {median(seconds):.0f} s ({min(seconds):.0f} to {max(seconds):.0f}), ACC {median(accs):.4f}, "
-            f"{'/'.join(map(str, sorted(set(epochs))))} epochs, {len(rows)} runs"
+            f"{'/'.join(map(str, sorted(set(epochs))))} epochs, {len(rows)} runs, of which "
+            f"{sum(acc >= args.target for acc in accs)} reached {args.target}"
         )
 
 
