@@ -8,6 +8,7 @@ Manifold of an Autoencoded Embedding", ICPR 2020, arXiv:1908.05968, section IV; 
 import json
 import math
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -412,8 +413,18 @@ def save_weights(ensemble, path, compact=False, **provenance):
         tensors = _quantize({key: tensor for key, tensor in tensors.items() if ".encoder." in key})
     metadata = {key: json.dumps(value) for key, value in {"network": ensemble[0].line, **provenance}.items()}
     partial = path.with_name(path.name + ".part")
-    save_file(tensors, partial, metadata)
+    with ordinary_mode(partial):
+        save_file(tensors, partial, metadata)
     os.replace(partial, path)
+
+
+@contextmanager
+def ordinary_mode(path):
+    """Write a safetensors file within, and it can be read as any other file: safetensors 0.8 lets its owner alone."""
+    path.touch()
+    mode = path.stat().st_mode
+    yield
+    path.chmod(mode)
 
 
 def load_weights(path, network):

@@ -579,9 +579,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         if self.inputs_ is not None:
             state["inputs_"], divisor = _as_bytes(self.inputs_)
         state |= {f"clusterer_.{name}": getattr(self.clusterer_, name) for name in clustering.STATE[self.cluster]}
-        safetensors.numpy.save_file(
-            {k: np.ascontiguousarray(v) for k, v in state.items()}, folder / "state.safetensors"
-        )
+        state = {name: np.ascontiguousarray(array) for name, array in state.items()}
+        with models.ordinary_mode(folder / "state.safetensors"):
+            safetensors.numpy.save_file(state, folder / "state.safetensors")
         network = self.network_
         record = {
             "format": MODEL_FORMAT,

@@ -57,6 +57,8 @@ def test_weights_round_trip_with_provenance(tmp_path):
     for key, tensor in ensemble.state_dict().items():
         assert torch.equal(tensor, other.state_dict()[key])
     assert [file.name for file in path.parent.iterdir()] == ["weights.safetensors"]
+    (tmp_path / "ordinary").touch()
+    assert path.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
 
 
 def test_half_precision_weights_load(tmp_path):

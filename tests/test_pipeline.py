@@ -297,6 +297,7 @@ def test_a_saved_model_predicts_the_same(blobs, tmp_path, parameters):
     model.save(tmp_path / "model")
     files = {path.name for path in (tmp_path / "model").iterdir()}
     assert files == {"model.json", "autoencoder.safetensors", "state.safetensors"}
+    assert len({file.stat().st_mode for file in (tmp_path / "model").iterdir()}) == 1  # no file is its owner's alone
     loaded = pipeline.N2D.load(tmp_path / "model")
     assert np.array_equal(loaded.predict(frame), model.predict(frame))
     np.testing.assert_allclose(loaded.inverse_transform(model.embedding_), model.inverse_transform(model.embedding_))
