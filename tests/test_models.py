@@ -88,6 +88,25 @@ def test_compact_weights_are_the_encoders_up_to_rounding(tmp_path):
     assert not other[0].encoder[0].weight[7].any()
 
 
+@pytest.mark.parametrize(
+    "name, epochs, n_features, k",
+    [
+        ("mnist", 10, 784, 10),
+        ("mnist-test", 50, 784, 10),
+        ("usps", 50, 256, 10),
+        ("fashion", 10, 784, 10),
+        ("pendigits", 50, 16, 10),
+        ("har", 50, 561, 6),
+    ],
+)
+def test_shipped_weights_say_what_they_are(name, epochs, n_features, k):
+    path = Path(models.__file__).parent / "weights" / f"{name}-{epochs}-n2d.safetensors"
+    ensemble, provenance = models.load_weights(path, (n_features, *models.HIDDEN_DIMS, k))
+    assert len(ensemble) == 1 and not ensemble.decodes
+    assert (provenance["dataset"], provenance["epochs"], provenance["seed"]) == (name, epochs, 0)
+    assert 0 < provenance["loss"] < 0.1 and "torch" in provenance["versions"]
+
+
 def test_weights_of_another_shape_are_refused_with_both_shapes(tmp_path):
     path = tmp_path / "weights.safetensors"
     models.save_weights(models.Ensemble(DIMS, 2), path)
