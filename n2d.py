@@ -746,7 +746,7 @@ def draw(model, data, args, folder, scores, confidence):
     clusters, cluster_names = model.labels_, [f"cluster {i}" for i in range(model.n_clusters_)]
     pictures = {f"{args.name}-n2d.png": ("clusters", clusters, cluster_names)}
     if data.y is not None:
-        what += f"   ACC {scores['acc']:.3f}   NMI {scores['nmi']:.3f}   ARI {scores['ari']:.3f}"
+        what += f"\nACC {scores['acc']:.3f}   NMI {scores['nmi']:.3f}   ARI {scores['ari']:.3f}"
         match, _ = metrics.match_labels(data.y, model.labels_)
         clusters, cluster_names = visualize.matched_names(model.labels_, match, data.label_names)
         pictures = {

@@ -46,17 +46,34 @@ def scatter(embedding, groups, names, path, *, title, subtitle="", max_points=10
     size = float(np.clip(20_000 / len(points), 0.6, 16))
     axes.scatter(*points.T, c=colors[groups], s=size, linewidths=0, alpha=0.7, rasterized=True)
     present = [group for group in range(len(names)) if np.any(groups == group)]
+    texts = []
     for group in present:
         text = axes.text(*np.median(points[groups == group], axis=0), names[group], size=9, weight="bold", ha="center")
         text.set_path_effects([patheffects.withStroke(linewidth=3, foreground="white")])
+        texts.append(text)
     handles = [Line2D([], [], marker="o", linestyle="", color=colors[group], label=names[group]) for group in present]
     axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     axes.set(xlabel=axis_names[0], ylabel=axis_names[1], xticks=[], yticks=[])
     axes.set_title(subtitle, size=10)
     axes.spines[:].set_visible(False)
     figure.suptitle(title, size=13)
+    spread(texts)
     figure.savefig(path, dpi=150)
     plt.close(figure)
+
+
+def spread(texts):
+    """Move the texts of a finished figure up, from the lowest on, until none covers another."""
+    texts[0].figure.draw_without_rendering()  # the layout decides where they are
+    to_data = texts[0].axes.transData.inverted()
+    boxes = []
+    for text in sorted(texts, key=lambda text: text.get_position()[1]):
+        box = text.get_window_extent()
+        while covered := [other for other in boxes if box.overlaps(other)]:
+            box = box.translated(0, max(other.y1 for other in covered) - box.y0 + 1)
+        x, _ = text.get_position()
+        text.set(y=to_data.transform((0, box.y0))[1], va="bottom")
+        boxes.append(box)
 
 
 def grid(embeddings, groups, names, path, *, title="", max_points=10_000, seed=0):

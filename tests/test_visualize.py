@@ -52,6 +52,18 @@ def test_max_points(embedding, tmp_path, figures):
     assert len(figures[0].axes[0].collections[0].get_offsets()) == 50
 
 
+def test_names_of_groups_in_one_place_can_all_be_read(embedding, tmp_path, figures):
+    names = [f"group number {i}" for i in range(8)]
+    groups = np.arange(300) % 8
+    visualize.scatter(embedding, groups, names, tmp_path / "map.png", title="A", subtitle="B")
+    figures[0].draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figures[0].axes[0].texts]
+    assert not any(box.overlaps(other) for i, box in enumerate(boxes) for other in boxes[:i])
+    for box, group in zip(boxes, range(8)):  # and none is far from its group
+        middle = figures[0].axes[0].transData.transform(np.median(embedding[groups == group], axis=0))
+        assert abs((box.x0 + box.x1) / 2 - middle[0]) < 2 and abs(box.y0 - middle[1]) < 8 * box.height
+
+
 def test_legend_is_outside_the_axes(embedding, tmp_path, figures):
     visualize.scatter(embedding, np.zeros(300, int), ["all"], tmp_path / "map.png", title="")
     axes = figures[0].axes[0]
