@@ -126,6 +126,7 @@ def manifold_learner(
             metric=metric,
             random_state=random_state,
             n_jobs=1 if random_state is not None else -1,
+            disconnection_distance=None if knn is None else np.inf,  # a limit of the metric's says nothing of others
         )
     settings = {"n_components": n_components, "metric": metric, "random_state": random_state, "knn": knn}
     if name == "LLE":

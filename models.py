@@ -409,8 +409,10 @@ def save_weights(ensemble, path, compact=False, **provenance):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {key: tensor.contiguous() for key, tensor in ensemble.state_dict().items()}
+    if compact or not ensemble.decodes:
+        tensors = {key: tensor for key, tensor in tensors.items() if ".encoder." in key}
     if compact:
-        tensors = _quantize({key: tensor for key, tensor in tensors.items() if ".encoder." in key})
+        tensors = _quantize(tensors)
     metadata = {key: json.dumps(value) for key, value in {"network": ensemble[0].line, **provenance}.items()}
     partial = path.with_name(path.name + ".part")
     with ordinary_mode(partial):

@@ -497,8 +497,7 @@ def run(parser, args, data):
         args.save_weights = Path(str(args.save_weights).replace("{epochs}", str(args.pretrain_epochs)))
     model = build_model(parser, args, data)
     if args.resume == "never":
-        for file in args.save_dir.glob("checkpoint-*.pt"):
-            file.unlink()
+        model.forget_checkpoints()
         shutil.rmtree(args.save_dir / UNFINISHED, ignore_errors=True)
     board = None
     if args.tensorboard:
@@ -520,12 +519,26 @@ def run(parser, args, data):
         model.save(args.save_model)
     if board is not None:
         log_projection(board, model, data)
-    with tempfile.TemporaryDirectory(dir=args.save_dir, prefix=".report-") as folder:
-        report(model, data, args, Path(folder))
-        for path in Path(folder).iterdir():  # all files of a former run are replaced, or none
-            os.replace(path, args.save_dir / path.name)
+    with delivery(args.save_dir) as folder:
+        scores = report(model, data, args, folder)
+    with delivery(args.save_dir) as folder:
+        maps = compare_stages(model, data, args, folder)
+    shutil.rmtree(args.save_dir / UNFINISHED, ignore_errors=True)
+    if args.visualize:
+        with delivery(args.save_dir) as folder:
+            draw(model, data, args, folder, scores, maps)
+    model.forget_checkpoints()
     names = sorted(path.name for path in args.save_dir.iterdir() if not path.name.startswith("."))
     print(f"\nwritten to {args.save_dir}{os.sep}: {', '.join(names)}")
+
+
+@contextmanager
+def delivery(save_dir):
+    """A folder whose files go to the save folder when all of them are there."""
+    with tempfile.TemporaryDirectory(dir=save_dir, prefix=".report-") as folder:
+        yield Path(folder)
+        for path in Path(folder).iterdir():
+            os.replace(path, save_dir / path.name)
 
 
 def open_board(parser, folder):
@@ -651,16 +664,14 @@ def clusters_table(data, labels, confidence):
 
 
 def report(model, data, args, folder):
-    """Scores on screen; scores, clusters, arrays and pictures in a folder."""
+    """Scores on screen, and returned; scores, clusters and arrays in a folder."""
     import numpy as np
     import pandas as pd
 
-    import clustering
     import metrics
     import pipeline
 
-    confidence = clustering.confidence(model.clusterer_, model.embedding_, model.labels_)
-    clusters = clusters_table(data, model.labels_, confidence)
+    clusters = clusters_table(data, model.labels_, model.confidence_)
     clusters.to_csv(folder / "clusters.csv", index_label="index", float_format="%.4f")
     losses = [(i, e, loss) for i, run in enumerate(model.history_) for e, loss in enumerate(run, start=1)]
     pd.DataFrame(losses, columns=["autoencoder", "epoch", "loss"]).to_csv(folder / "history.csv", index=False)
@@ -689,31 +700,36 @@ def report(model, data, args, folder):
     if args.refine is not None:
         history = pd.DataFrame(model.refine_history_, index=range(1, len(model.refine_history_) + 1))
         history.to_csv(folder / "refinement.csv", index_label="epoch")
-    staged = args.architecture is not None or args.refine is not None
-    if staged and data.y is not None:
-        rows = []
+    return scores
+
+
+def compare_stages(model, data, args, folder):
+    """What the stages are worth, on screen and in a folder; and the manifolds of --eval_all, for its picture."""
+    import pandas as pd
+
+    import pipeline
+
+    rows, maps = [], {}
+    if is_staged(args) and data.y is not None:
         for row in pipeline.stages(model, data.x, data.y):
             rows.append(row)
             print(score_line(f"{row['space']}, {row['method']}", row))
         pd.DataFrame(rows).to_csv(folder / "stages.csv", index=False)
     if args.eval_all:
-        rows, maps = [], {}
+        rows = []
         unfinished = args.save_dir / UNFINISHED
         unfinished.mkdir(exist_ok=True)
         for row, embedding in pipeline.compare(model, data.x, data.y, unfinished):
             rows.append(row)
             maps[f"{row['input']}, {row['manifold']}"] = embedding
             print(score_line(f"{row['input']}, {row['manifold']}, {row['cluster']}", row), flush=True)
-        shutil.rmtree(unfinished)
         pd.DataFrame(rows).to_csv(folder / "eval_all.csv", index=False)
-        if args.visualize:
-            import visualize
+    return maps
 
-            visualize.grid(maps, data.y, data.label_names, folder / "eval_all.png", title=args.name)
-    if args.visualize:
-        draw(model, data, args, folder, scores, confidence)
-        if staged:
-            draw_stages(model, data, args, folder)
+
+def is_staged(args):
+    """Whether the autoencoder's stages are shown: of the second system."""
+    return args.architecture is not None or args.refine is not None
 
 
 def score_line(name, scores):
@@ -735,8 +751,8 @@ def print_unlabelled(figures):
     print(f"{'sizes':<15} {' '.join(map(str, figures['sizes']))}")
 
 
-def draw(model, data, args, folder, scores, confidence):
-    """The same map twice, coloured by class and by cluster; the clusters' members; and a page to explore them."""
+def draw(model, data, args, folder, scores, maps):
+    """The same map twice, coloured by class and by cluster; the clusters' members; a page; what else was asked for."""
     import metrics
     import visualize
 
@@ -771,9 +787,13 @@ def draw(model, data, args, folder, scores, confidence):
         visualize.losses(model.history_, folder / "history.png", title=f"{args.name}: reconstruction loss")
     if args.n_clusters == "auto":
         visualize.scan(model.scan_, model.n_clusters_, folder / "n_clusters.png", title=args.name)
-    shown = {"names": cluster_names, "confidence": confidence, "title": args.name}
+    shown = {"names": cluster_names, "confidence": model.confidence_, "title": args.name}
     visualize.members(data, model.embedding_, clusters, folder / "clusters.png", **shown)
     visualize.explore(data, model.embedding_, clusters, folder / "explore.html", seed=args.seed, **shown)
+    if maps:
+        visualize.grid(maps, data.y, data.label_names, folder / "eval_all.png", title=args.name)
+    if is_staged(args):
+        draw_stages(model, data, args, folder)
 
 
 def draw_stages(model, data, args, folder):
@@ -804,7 +824,7 @@ def draw_stages(model, data, args, folder):
             subtitle=f"t-SNE of {len(some):,} points, {space.shape[1]} dimensions, coloured by {colouring}",
             seed=args.seed,
         )
-    if data.image_shape is not None:
+    if data.image_shape is not None and model.autoencoder_.decodes:
         images = model.scaled(data.x[some[:12]])
         decoded = training.reconstruct(model.autoencoder_, images)[0]
         visualize.reconstructions(images, decoded, data.image_shape, folder / "reconstructions.png")
@@ -816,6 +836,12 @@ def draw_stages(model, data, args, folder):
             folder / "evolution.gif",
             title=f"{args.name}: latent space, {args.refine} refinement, coloured by {colouring}",
         )
+
+
+def goes_on():
+    """What the next run would do, if a training has left where it stands."""
+    training = sys.modules.get("training")
+    return "; the same command goes on with the training" if training and training.Checkpoint.kept else ""
 
 
 def way_out(error):
@@ -838,7 +864,7 @@ if __name__ == "__main__":
     except (OSError, MemoryError, RuntimeError) as error:
         if (line := way_out(error)) is None:
             raise
-        sys.exit(f"n2d.py: error: {line}; the same command goes on with the training")
+        sys.exit(f"n2d.py: error: {line}{goes_on()}")
     except KeyboardInterrupt as error:
-        print("\nn2d.py: stopped; the same command goes on with the training where it is", file=sys.stderr)
+        print(f"\nn2d.py: stopped{goes_on()}", file=sys.stderr)
         sys.exit(128 + (error.args[0] if error.args else signal.SIGINT))

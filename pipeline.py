@@ -15,7 +15,6 @@ import joblib
 import numpy as np
 import safetensors.numpy
 import torch
-from safetensors import SafetensorError
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import check_random_state, gen_batches
@@ -31,6 +30,7 @@ import training
 
 N_ALIKE = 10  # samples whose place and clusters become a new point's
 CHUNK = 20_000  # new points that are looked at together
+CHECKPOINT = "n2d-checkpoint-{}.pt"
 FORMAT = 2  # of checkpoints
 MODEL_FORMAT = 2  # of saved models
 N_TRACKED = 1000  # points whose way through the refinement is kept for its picture
@@ -38,7 +38,7 @@ LATENT_DIMS = 10  # if the number of clusters is not known
 PARALLEL_SAMPLES = 10_000  # for fewer, other processes take longer to start than they save
 MAX_CLUSTERS = 20  # that 'auto' tries
 SCALES = ("none", "minmax", "standard", "255")
-FIT_ALONE = ("ae_weights", "architecture", "callback", "checkpoint_dir")  # parameters that a saved model forgets
+FIT_ALONE = ("ae_weights", "architecture", "callback", "checkpoint_dir", "device")  # what a saved model forgets
 STATE = ("offset", "factor", "latent", "embedding", "labels")  # arrays of a saved model, with a trailing underscore
 
 
@@ -141,6 +141,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         n_latent is n_autoencoders times the latent dimensions of one.
     embedding_ : ndarray of float32, shape (n_samples, n_components)
     labels_ : ndarray of int, shape (n_samples,)
+    confidence_ : ndarray of float, shape (n_samples,)
+        How sure each sample's cluster is, 0 to 1, see `clustering.confidence`; where the sample was placed among those
+        of the fit, the mean over its neighbours.
     n_clusters_ : int
     scan_ : list of dict
         With n_clusters='auto': the figures of each number that was tried, see `clustering.scan`.
@@ -236,7 +239,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def fit(self, x, y=None):
         """Cluster x, array-like of shape (n_samples, n_features). y is ignored."""
-        return self.fit_autoencoder(x).fit_refinement(x).fit_latent(x).fit_neighbors(x).fit_clusters()
+        self.fit_autoencoder(x).fit_refinement(x).fit_latent(x).fit_neighbors(x).fit_clusters()
+        self.forget_checkpoints()
+        return self
 
     def fit_transform(self, x, y=None):
         """Cluster x and return `embedding_`. y is ignored."""
@@ -407,6 +412,11 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             return self
         if self.n_clusters == "auto":
             raise ValueError("n_clusters must be a number with refine: its loss has a centre for each cluster")
+        if self.reconstruction_weight and not self.autoencoder_.decodes:
+            raise models.WeightsError(
+                f"{self.ae_weights} is a small copy without a decoder, and the reconstruction loss beside "
+                f"{self.refine} needs one: give the whole weights, or a reconstruction weight of 0"
+            )
         with self._stage("encode", "before the refinement"):
             self.pretrained_latent_ = self.encode(x)
         x = self._checked(x)
@@ -467,31 +477,39 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         known = self.latent_[self.sample_]
         self.graph_, best = self._embed_and_cluster(known, self.knn_)
         self.modularity_, self.manifold_, self.embedding_, self.clusterer_, self.labels_ = best
+        self.confidence_ = clustering.confidence(self.clusterer_, self.embedding_, self.labels_)
         if len(self._others):
             self._place_others()
-        if self.checkpoint_dir is not None:
-            for file in Path(self.checkpoint_dir).glob("checkpoint-*.pt"):
-                file.unlink()
         return self
 
+    def forget_checkpoints(self):
+        """Remove from `checkpoint_dir` what a training left there to go on from; `fit` does so at its end."""
+        if self.checkpoint_dir is not None:
+            for file in Path(self.checkpoint_dir).glob(CHECKPOINT.format("*")):
+                file.unlink()
+
     def _place_others(self):
-        """Extend embedding and labels from the samples of the fit to all samples."""
-        embedding, labels = self.embedding_, self.labels_
-        self.embedding_ = np.empty((len(self.latent_), embedding.shape[1]), embedding.dtype)
-        self.labels_ = np.empty(len(self.latent_), labels.dtype)
-        self.embedding_[self.sample_], self.labels_[self.sample_] = embedding, labels
-        self.embedding_[self._others] = manifold.place(self._knn_of_others, embedding)
-        memberships = manifold.place(self._knn_of_others, self._known_memberships(embedding, labels))
-        self.labels_[self._others] = memberships.argmax(axis=1)
+        """Extend embedding, labels and confidence from the samples of the fit to all samples."""
+        memberships = manifold.place(self._knn_of_others, self._known_memberships(self.embedding_, self.labels_))
+        placed = {
+            "embedding_": manifold.place(self._knn_of_others, self.embedding_),
+            "labels_": memberships.argmax(axis=1),
+            "confidence_": memberships.max(axis=1),
+        }
+        for name, values in placed.items():
+            known = getattr(self, name)
+            whole = np.empty((len(self.latent_), *known.shape[1:]), known.dtype)
+            whole[self.sample_], whole[self._others] = known, values
+            setattr(self, name, whole)
 
     def _checkpoint(self, stage, *settings):
         """Where a training that depends on these settings stands."""
-        if self.checkpoint_dir is None:
+        if self.checkpoint_dir is None or self.random_state is None:  # the next fit would begin with other weights
             return None
         precision = training.choose_precision(self.precision, self.device)
         name = stage if stage == "refine" else settings[0]
         fingerprint = joblib.hash((FORMAT, *settings, self.batch_size_, precision))
-        checkpoint = training.Checkpoint(Path(self.checkpoint_dir) / f"checkpoint-{name}.pt", fingerprint)
+        checkpoint = training.Checkpoint(Path(self.checkpoint_dir) / CHECKPOINT.format(name), fingerprint)
         self.seconds_[stage] = self.seconds_.get(stage, 0.0) + checkpoint.seconds
         self.resumed_seconds_ += checkpoint.seconds
         return checkpoint
@@ -570,22 +588,17 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         """
         check_is_fitted(self)
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "model.json").unlink(missing_ok=True)  # it comes last, and only with it is a model whole
-        models.save_weights(self.autoencoder_, folder / "autoencoder.safetensors")
-        state = {f"{name}_": np.asarray(getattr(self, f"{name}_")) for name in STATE}
-        state |= {f"{name}_": state[f"{name}_"][self.sample_] for name in ("latent", "embedding", "labels")}
         divisor = None
-        if self.inputs_ is not None:
-            state["inputs_"], divisor = _as_bytes(self.inputs_)
-        state |= {f"clusterer_.{name}": getattr(self.clusterer_, name) for name in clustering.STATE[self.cluster]}
-        state = {name: np.ascontiguousarray(array) for name, array in state.items()}
-        with models.ordinary_mode(folder / "state.safetensors"):
-            safetensors.numpy.save_file(state, folder / "state.safetensors")
+        inputs = self.inputs_
+        if inputs is not None:
+            inputs, divisor = _as_bytes(inputs)
         network = self.network_
+        parameters = {name: value for name, value in self.get_params().items() if name not in FIT_ALONE}
+        if isinstance(self.random_state, np.random.RandomState):
+            parameters["random_state"] = self._seed
         record = {
             "format": MODEL_FORMAT,
-            "parameters": {name: value for name, value in self.get_params().items() if name not in FIT_ALONE},
+            "parameters": parameters,
             "network": network.model_dump(mode="json") if isinstance(network, models.Architecture) else network,
             "feature_names": getattr(self, "feature_names_in_", np.array([])).tolist(),
             "inputs_divisor": divisor,
@@ -594,8 +607,20 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             "n_iter": self.n_iter_,
             "batch_size": self.batch_size_,
         }
+        text = json.dumps(record, indent=2, default=lambda number: number.item())  # NumPy's
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "model.json").unlink(missing_ok=True)  # it comes last, and only with it is a model whole
+        models.save_weights(self.autoencoder_, folder / "autoencoder.safetensors")
+        state = {f"{name}_": np.asarray(getattr(self, f"{name}_")) for name in STATE}
+        state |= {f"{name}_": state[f"{name}_"][self.sample_] for name in ("latent", "embedding", "labels")}
+        if inputs is not None:
+            state["inputs_"] = inputs
+        state |= {f"clusterer_.{name}": getattr(self.clusterer_, name) for name in clustering.STATE[self.cluster]}
+        state = {name: np.ascontiguousarray(array) for name, array in state.items()}
+        with models.ordinary_mode(folder / "state.safetensors"):
+            safetensors.numpy.save_file(state, folder / "state.safetensors")
         partial = folder / "model.json.part"
-        partial.write_text(json.dumps(record, indent=2) + "\n")
+        partial.write_text(text + "\n")
         os.replace(partial, folder / "model.json")
 
     @classmethod
@@ -619,7 +644,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             if record["format"] != MODEL_FORMAT:
                 raise ValueError(f"its format is {record['format']}, not {MODEL_FORMAT}: fit and save it anew")
             state = safetensors.numpy.load_file(folder / "state.safetensors")
-            model = cls(**{**record["parameters"], "device": device})
+            parameters = {name: value for name, value in record["parameters"].items() if name not in FIT_ALONE}
+            model = cls(**parameters, device=device)
             network = record["network"]
             model.network_ = models.Architecture.model_validate(network) if isinstance(network, dict) else network
             model.autoencoder_, _ = models.load_weights(folder / "autoencoder.safetensors", model.network_)
@@ -635,7 +661,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
                 model.feature_names_in_ = np.array(record["feature_names"], dtype=object)
             model.modularity_, model.n_iter_ = record["modularity"], record["n_iter"]
             model.n_clusters_, model.batch_size_ = record["n_clusters"], record["batch_size"]
-        except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
+        except Exception as error:  # whatever a stranger's files lead to
             raise ModelError(f"{folder} does not hold a saved model ({error})") from error
         model.autoencoder_.to(device)
         model.n_features_in_ = model.autoencoder_[0].n_features
@@ -725,8 +751,9 @@ def unlabelled(model):
         latent space; 'modularity'; 'silhouette' in the embedding, on at most 5,000 points (None if there is one cluster
         alone); 'log_likelihood' of the points under the mixture, mean, None without one; 'sizes' of the clusters.
     """
-    other = copy.copy(model).set_params(random_state=model._seed + 1)
-    other._seed, other.seconds_ = model._seed + 1, {}
+    seed = (model._seed + 1) % 2**32
+    other = copy.copy(model).set_params(random_state=seed)
+    other._seed, other.seconds_ = seed, {}
     labels = other._embed_and_cluster(model.latent_[model.sample_], model.knn_)[1][-1]
     embedding = model.embedding_.astype(np.float64)
     return {

@@ -4,7 +4,6 @@ import ctypes
 import gc
 import math
 import os
-import pickle
 import time
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -209,13 +208,14 @@ class Checkpoint:
         What the file held.
     seconds : float
         That the training had taken when the file was written.
-    running : bool
+    running, kept : bool
     stop : int
-        Both of the class. While a training is `running`, a signal handler may set `stop` to the signal's number: the
-        training finishes its step, writes it, and raises KeyboardInterrupt with that number.
+        All of the class. `kept`: there is a file to go on from. While a training is `running`, a signal handler may
+        set `stop` to the signal's number: the training finishes its step, writes it, and raises KeyboardInterrupt with
+        that number.
     """
 
-    running, stop = False, 0
+    running, stop, kept = False, 0, False
 
     def __init__(self, path, fingerprint, every=120.0):
         self.path, self.fingerprint, self.every = Path(path), fingerprint, every
@@ -224,7 +224,8 @@ class Checkpoint:
             state = torch.load(self.path, weights_only=True)
             if state["fingerprint"] == fingerprint:
                 self.state, self.seconds = state["state"], state["seconds"]
-        except (OSError, EOFError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError):
+                Checkpoint.kept = True
+        except Exception:  # there is none, or whatever damaged bytes lead to
             pass
         if dist.is_initialized():  # the file may be on the first process's disk alone
             first = [self.state, self.seconds]
@@ -266,6 +267,7 @@ class Checkpoint:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(partial, self.path)
+            Checkpoint.kept = True
         except OSError:  # a full disk
             partial.unlink(missing_ok=True)
             raise

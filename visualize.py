@@ -17,7 +17,10 @@ from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+plain_text = plt.rc_context({"text.parse_math": False})  # a name with two dollars in it is no formula
 
+
+@plain_text
 def scatter(embedding, groups, names, path, *, title, subtitle="", max_points=100_000, seed=0):
     """Draw an embedding as a map, one colour a group, and write it as a PNG.
 
@@ -76,6 +79,7 @@ def spread(texts):
         boxes.append(box)
 
 
+@plain_text
 def grid(embeddings, groups, names, path, *, title="", max_points=10_000, seed=0):
     """Draw several embeddings of the same samples side by side, and write them as a PNG.
 
@@ -130,6 +134,7 @@ def reconstructions(x, reconstruction, image_shape, path):
     plt.close(figure)
 
 
+@plain_text
 def evolution(frames, groups, names, path, *, title, fps=5):
     """Animate points on their way through a training, one colour a group, and write it as a GIF.
 
@@ -181,11 +186,12 @@ def losses(history, path, *, title):
     axes.spines[["top", "right"]].set_visible(False)
     if len(history) > 1:
         axes.legend(title="autoencoder", frameon=False)
-    figure.suptitle(title, size=13)
+    figure.suptitle(title, size=13, parse_math=False)  # the axis has formulas of its own
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
 
+@plain_text
 def scan(rows, chosen, path, *, title):
     """Draw what `clustering.scan` found for each number of clusters, and write it as a PNG."""
     figure, axes = plt.subplots(2, 1, figsize=(7.2, 5), sharex=True, layout="constrained")
@@ -203,6 +209,7 @@ def scan(rows, chosen, path, *, title):
     plt.close(figure)
 
 
+@plain_text
 def confusion(classes, clusters, class_names, cluster_names, path, *, title):
     """Draw how many samples of each class are in each cluster, and write it as a PNG.
 
@@ -233,6 +240,7 @@ def confusion(classes, clusters, class_names, cluster_names, path, *, title):
     plt.close(figure)
 
 
+@plain_text
 def members(data, embedding, groups, path, *, names, confidence, title, n_members=10):
     """Draw what the clusters hold, and write it as a PNG.
 

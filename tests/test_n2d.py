@@ -383,7 +383,7 @@ def test_a_stopped_run_goes_on_with_the_same_command(tmp_path):
         error = process.communicate()[1].decode()
         assert process.returncode == 128 + number
         assert "n2d.py: stopped; the same command goes on" in error and "Traceback" not in error
-    assert (tmp_path / "stopped/checkpoint-1.pt").exists()
+    assert (tmp_path / "stopped/n2d-checkpoint-1.pt").exists()
     shutil.copytree(tmp_path / "stopped", tmp_path / "anew")
     for name, extra in (("stopped", []), ("anew", ["--resume=never"])):
         done = run(*arguments, f"--save_dir={tmp_path / name}", *extra, **environment)
