@@ -58,17 +58,21 @@ def fit(
         seeds = np.random.SeedSequence(random_state).generate_state(restarts).tolist()
         most = min(MIXTURE_SAMPLE if restarts > 1 else len(embedding), MIXTURE_NUMBERS // embedding.shape[1])
         starts = ["kmeans"] * restarts if graph is None else ["kmeans", *["k-means++"] * (restarts - 1)]
-        fits = joblib.Parallel(n_jobs)(
+        fits = joblib.Parallel(n_jobs, return_as="generator")(
             joblib.delayed(_fit_and_judge)(embedding, graph, most, n_clusters, start, seed, refit)
             for start, seed in zip(starts, seeds)
         )
-        if collapsed := sum(fit[-1] for fit in fits):
+        best, collapsed = None, 0
+        for fit in fits:  # one at a time: the labels of a hundred fits to a million points are a gigabyte
+            best = fit if best is None or fit[0] > best[0] else best
+            collapsed += fit[-1]
+        if collapsed:
             warnings.warn(
                 f"{collapsed} of {restarts} mixtures had a component that collapsed onto points without extent: "
                 "fitted again, with more regularisation",
                 stacklevel=2,
             )
-        return max(fits, key=lambda fit: fit[0])[1:3]
+        return best[1:3]
     from sklearn import cluster
 
     if name == "KM":
@@ -163,7 +167,6 @@ def scan(embedding, sizes, *, random_state=None, halves=6, restarts=5):
     from itertools import combinations
 
     from sklearn.metrics import adjusted_rand_score
-    from sklearn.mixture import GaussianMixture
 
     embedding = np.asarray(embedding, np.float64)
     rng = np.random.default_rng(random_state)
@@ -173,7 +176,7 @@ def scan(embedding, sizes, *, random_state=None, halves=6, restarts=5):
         for _ in range(halves):
             half = rng.permutation(embedding)[: min(len(embedding) // 2, MIXTURE_SAMPLE // 2)]
             fits = [
-                GaussianMixture(n_clusters, init_params="k-means++", random_state=int(seed)).fit(half)
+                fit_mixture(half, n_clusters, "k-means++", int(seed), refit=False)[-1]
                 for seed in rng.integers(2**32, size=restarts)
             ]
             mixtures.append(max(fits, key=lambda mixture: mixture.lower_bound_))

@@ -12,12 +12,14 @@ import io
 import os
 import shutil
 import tempfile
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 
+CHANNELS = (1, 3, 4)  # grey, red-green-blue, and that with transparency
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian package dataset-fashion-mnist
 DIGIT_NAMES = tuple("0123456789")
 FASHION_NAMES = (
@@ -148,17 +150,17 @@ def load(name, data_dir="data", label_column=None, image_size=None, grayscale=Fa
     if name in REGISTRY:
         return REGISTRY[name](Path(data_dir))
     path = Path(name)
-    if path.is_dir():
-        return _checked(_image_folder(path, image_size, grayscale), path)
     readers = {".npy": _npy, ".npz": _npz, ".csv": _csv, ".tsv": _csv, ".parquet": _parquet, ".h5ad": _h5ad}
-    if not path.is_file():
+    if not path.exists():
         near = difflib.get_close_matches(name, REGISTRY, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the datasets are {', '.join(REGISTRY)}"
         raise DatasetError(f"{name} is neither a dataset nor a file: {hint}")
-    if path.suffix not in readers:
+    if not path.is_dir() and path.suffix not in readers:
         raise DatasetError(f"{path} must be a folder of images, or end in {', '.join(readers)}")
     try:
-        return _checked(readers[path.suffix](path, label_column), path)
+        is_folder = path.is_dir()
+        data = _image_folder(path, image_size, grayscale) if is_folder else readers[path.suffix](path, label_column)
+        return _checked(data, path)
     except DatasetError:
         raise
     except Exception as error:  # whatever a parser makes of a stranger's bytes
@@ -253,14 +255,16 @@ def _npz(path, label_column):
 
 
 def _from_array(x, labels=None):
-    if x.ndim < 2 or x.dtype.kind not in "fiub":
-        raise DatasetError(f"an array must hold numbers, (n_samples, n_features), got {x.dtype} {x.shape}")
+    if x.ndim not in (2, 3, 4) or x.dtype.kind not in "fiub":
+        raise DatasetError(f"an array must hold numbers, (n_samples, n_features) or images, got {x.dtype} {x.shape}")
     shape = x.shape[1:]
-    if x.ndim == 4 and shape[2] in (1, 3):  # channels last, as most image files have them
+    if x.ndim == 4 and shape[2] in CHANNELS and (shape[2] != 4 or shape[0] not in CHANNELS):  # as in most image files
         x, shape = x.transpose(0, 3, 1, 2), (shape[2], *shape[:2])
     image_shape = None if x.ndim == 2 else shape[1:] if len(shape) == 3 and shape[0] == 1 else shape
+    if len(shape) == 3 and shape[0] not in CHANNELS:  # numbers in three directions, of which nobody can draw a picture
+        image_shape = None
     y, label_names = (None, ()) if labels is None else _classes(labels, len(x))
-    scale = "255" if x.dtype == np.uint8 or (image_shape and x.max() > 1) else None
+    scale = "255" if (x.dtype == np.uint8 or image_shape) and x.max(initial=0) > 1 else None
     return Dataset(x.reshape(len(x), -1), y, label_names, image_shape, scale)
 
 
@@ -279,10 +283,11 @@ def _csv(path, label_column):
     except csv.Error:
         separator = "\t" if path.suffix == ".tsv" else ","
     first, second = [next(csv.reader([line], delimiter=separator)) for line in (lines[0], lines[-1])]
-    # a first line is a header if it has words where the second has numbers, or words alone
+    # a first line is a header if it has words where the second has numbers, or words alone, or pandas' 0, 1, 2, ...
     has_header = not any(map(_is_number, first)) or any(
         _is_number(below) and not _is_number(above) for above, below in zip(first, second)
     )
+    has_header = has_header or (len(first) > 1 and first == [str(i) for i in range(len(first))])
     frame = pd.read_csv(path, sep=separator, header=0 if has_header else None, encoding="utf-8-sig")
     return _from_table(frame, label_column)
 
@@ -335,19 +340,27 @@ def _from_table(frame, label_column):
             ) from error
         y, label_names = _classes(frame.iloc[:, number], len(frame))
         frame = frame.drop(columns=frame.columns[number])
+    if str(frame.columns[0]) in ("", "Unnamed: 0") and np.array_equal(frame.iloc[:, 0], np.arange(len(frame))):
+        warnings.warn("the first column has no name and counts the rows: left out", stacklevel=2)
+        frame = frame.iloc[:, 1:]
     words = [str(name) for name in frame if frame[name].dtype.kind not in "fiub"]
     if words:
         raise DatasetError(
             f"columns must be numbers, got {', '.join(words[:10])}: remove them, or give --label_column for the classes"
         )
-    return Dataset(frame.to_numpy(np.float32), y, label_names, scale=None, feature_names=tuple(map(str, frame)))
+    names = None if frame.columns.dtype.kind == "i" else tuple(map(str, frame))  # without a header they are numbers
+    return Dataset(frame.to_numpy(np.float32), y, label_names, scale=None, feature_names=names)
 
 
 def _classes(labels, n_samples):
     """Classes as 0, 1, ..., and their names."""
+    import pandas as pd
+
     labels = np.asarray(labels)
     if labels.shape != (n_samples,):
         raise DatasetError(f"there must be one label a sample, got {labels.shape} for {n_samples} samples")
+    if n_missing := np.sum(pd.isna(labels)):
+        raise DatasetError(f"{n_missing} of {n_samples} samples have no label: fill in a class, or leave them out")
     names, y = np.unique(labels.astype(str), return_inverse=True)
     if all(map(_is_number, names)):  # 10 comes after 9
         order = sorted(range(len(names)), key=lambda i: float(names[i]))
@@ -356,7 +369,7 @@ def _classes(labels, n_samples):
 
 
 def _image_folder(folder, image_size, grayscale):
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     def images(where):
         return sorted(path for path in where.iterdir() if path.suffix.lower() in IMAGES)
@@ -371,11 +384,12 @@ def _image_folder(folder, image_size, grayscale):
             with Image.open(file) as picture:
                 if picture.mode[0] in "IF":
                     raise OSError("more than 8 bits a pixel")
+                picture = ImageOps.exif_transpose(picture)  # as the camera was held
                 picture = picture.convert("L" if grayscale or picture.mode in ("1", "L") else "RGB")
                 if image_size:
                     picture = picture.resize(image_size[::-1], Image.Resampling.LANCZOS)
                 pictures.append(np.asarray(picture))
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        except Exception as error:  # whatever Pillow makes of a stranger's bytes
             raise DatasetError(f"{file} is not a readable image ({error})") from error
         if pictures[-1].shape != pictures[0].shape:
             sizes = f"{files[0].name} {pictures[0].shape}, {file.name} {pictures[-1].shape}"
@@ -457,11 +471,9 @@ def _published(data_dir, file, url, **source):
     return _verified(path.read_bytes(), file, path)
 
 
-def _verified(data, file, path):
+def _verified(data, file, source, advice="remove it, and it is downloaded anew"):
     if hashlib.sha256(data).hexdigest() != SHA256[file]:
-        raise DatasetError(
-            f"{path} is not the published file (its SHA-256 differs): remove it, and it is downloaded anew"
-        )
+        raise DatasetError(f"{source} is not the published file (its SHA-256 differs): {advice}")
     return data
 
 
@@ -490,7 +502,7 @@ def _download(data_dir, file, url, torchvision_name=None, member=None):
                     with zipfile.ZipFile(arrived[file]) as archive:
                         arrived[file] = Path(archive.extract(member, temporary / "unzipped"))
             for name, path in arrived.items():
-                _verified(path.read_bytes(), name, url)
+                _verified(path.read_bytes(), name, url, "nothing of it was kept")
                 (data_dir / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(path, data_dir / name)
     finally:

@@ -65,6 +65,7 @@ def import_compiled(name):
         os.environ["NUMBA_CACHE_DIR"] = str(folder)
     import numba
 
+    numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]  # it may have been imported before
     warnings.filterwarnings("ignore", message="Cannot cache compiled function")  # those few are compiled each time
     njit, numba.njit = numba.njit, partial(_keep, numba.njit)
     try:
@@ -369,9 +370,8 @@ def _reconstruction_weights(x, neighbors, reg, chunk=2048):
 def neighbor_graph(indices, distances):
     """Sparse distances from each point to its neighbours, from what `nearest_neighbors` returns."""
     n, k = indices.shape
-    graph = sparse.coo_array(
-        (distances[:, 1:].ravel(), (np.repeat(np.arange(n), k - 1), indices[:, 1:].ravel())), (n, n)
-    )
+    lengths = np.maximum(distances[:, 1:].ravel(), 1e-12)  # between equal points: a sum of graphs drops what is zero
+    graph = sparse.coo_array((lengths, (np.repeat(np.arange(n), k - 1), indices[:, 1:].ravel())), (n, n))
     return graph.tocsr().astype(np.float64)
 
 

@@ -5,6 +5,7 @@
 """
 
 import argparse
+import copy
 import errno
 import gc
 import json
@@ -359,8 +360,8 @@ def lock(parser, folder):
     try:
         yield
     finally:
+        (folder / ".lock").unlink(missing_ok=True)  # first, or else it may be another run's by now
         keeper.release()
-        (folder / ".lock").unlink(missing_ok=True)
 
 
 def choose_device(parser, gpu):
@@ -473,18 +474,24 @@ def build_model(parser, args, data):
 
 def help_along(parser, args, data):
     """What all but the first of torchrun's processes do: their part of the training and of the encoding, in silence."""
+    import models
     import training
 
     sys.stdout = Path(os.devnull).open("w")
     model = build_model(parser, args, data).set_params(verbose=False)
-    model.fit_autoencoder(data.x)
+    try:
+        model.fit_autoencoder(data.x)
+    except (models.ArchitectureError, models.WeightsError, training.DivergenceError):
+        sys.exit(2)  # the first process says why
     model.fit_latent(data.x)
     training.part()
 
 
 def run(parser, args, data):
     """One experiment, in a save folder of its own."""
-    import models  # the heavy imports wait until the input is known to be good
+    import numpy as np  # the heavy imports wait until the input is known to be good
+
+    import models
     import training
 
     classes = "" if data.y is None else f", {len(data.label_names)} classes"
@@ -516,7 +523,10 @@ def run(parser, args, data):
     training.part()  # the rest is the work of one process
     model.fit_neighbors(data.x).fit_clusters()
     if args.save_model is not None:
-        model.save(args.save_model)
+        saved = copy.copy(model)
+        if data.feature_names is not None:  # it was fitted to an array, and will be asked about tables
+            saved.feature_names_in_ = np.array(data.feature_names, dtype=object)
+        saved.save(args.save_model)
     if board is not None:
         log_projection(board, model, data)
     with delivery(args.save_dir) as folder:
@@ -591,6 +601,8 @@ def predict(argv):
     args = parser.parse_args(argv)
     data = load(parser, args)
     make_folder(parser, "out", args.out.parent)
+    if args.out.is_dir():
+        parser.error(f"--out must be a file, got the folder {args.out}")
 
     from pipeline import N2D, ModelError
 
@@ -600,8 +612,19 @@ def predict(argv):
         parser.error(str(error))
     if data.x.shape[1] != model.n_features_in_:
         parser.error(f"{args.dataset} must have the model's {model.n_features_in_} features, got {data.x.shape[1]}")
-    labels = model.predict(data.x)
-    confidence = model.predict_proba(data.x).max(axis=1) if hasattr(model, "predict_proba") else None
+    x, known = data.x, getattr(model, "feature_names_in_", None)
+    if known is not None and data.feature_names is not None:
+        import pandas as pd
+
+        for i, (name, wanted) in enumerate(zip(data.feature_names, known)):
+            if name != wanted:
+                parser.error(f"{args.dataset}: column {i} must be the model's {wanted}, got {name}")
+        x = pd.DataFrame(x, columns=known)
+    if hasattr(model, "predict_proba"):
+        memberships = model.predict_proba(x)
+        labels, confidence = memberships.argmax(axis=1), memberships.max(axis=1)
+    else:
+        labels, confidence = model.predict(x), None
     clusters_table(data, labels, confidence).to_csv(args.out, index_label="index", float_format="%.4f")
     print(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}")
     if data.y is not None:

@@ -17,6 +17,7 @@ import safetensors.numpy
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.metrics import adjusted_rand_score
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -38,6 +39,14 @@ LATENT_DIMS = 10  # if the number of clusters is not known
 PARALLEL_SAMPLES = 10_000  # for fewer, other processes take longer to start than they save
 MAX_CLUSTERS = 20  # that 'auto' tries
 SCALES = ("none", "minmax", "standard", "255")
+NEIGHBORHOODS = (20, 50, 100)
+CHOICES = {
+    "scale": SCALES,
+    "precision": ("auto", "fp32", "bf16"),
+    "refine": (None, "KLD", "KM"),
+    "manifold_learner": ("UMAP", "LLE", "tSNE", "isomap", "none"),
+    "cluster": clustering.CLUSTERERS,
+}
 FIT_ALONE = ("ae_weights", "architecture", "callback", "checkpoint_dir", "device")  # what a saved model forgets
 STATE = ("offset", "factor", "latent", "embedding", "labels")  # arrays of a saved model, with a trailing underscore
 
@@ -193,7 +202,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         refine_tol=0.001,
         manifold_learner="UMAP",
         n_components=2,
-        n_neighbors=(20, 50, 100),
+        n_neighbors=NEIGHBORHOODS,
         n_candidates=100,
         min_dist=0.0,
         metric="euclidean",
@@ -307,7 +316,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def _comparable(self, x):
         """Samples as their inputs are compared: scaled, unless all their features are scaled alike."""
-        return self.scaled(x) if self.image_shape is None and self.scale in ("minmax", "standard") else x
+        return self._scaled(x) if self.image_shape is None and self.scale in ("minmax", "standard") else x
 
     def _known_memberships(self, embedding, labels):
         """What the mixture says of samples that it was fitted to; of other clusterers the clusters themselves."""
@@ -349,7 +358,11 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def fit_autoencoder(self, x):
         """First stage of `fit`: train the autoencoder, or load its weights."""
-        x = self._checked(x, reset=True, ensure_min_samples=2)
+        x = self._checked(x, reset=True, ensure_min_samples=4)
+        for name, choices in CHOICES.items():
+            if (value := getattr(self, name)) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(map(str, choices))}, got {value!r}")
+        self._sizes(len(x))
         n_latent = LATENT_DIMS if self.n_clusters == "auto" else self.n_clusters
         if not 1 <= n_latent <= len(x):
             raise ValueError(f"n_clusters must be 1 to {len(x)}, the number of samples, got {self.n_clusters}")
@@ -516,6 +529,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def _sizes(self, n_samples):
         """The sizes of the neighbourhoods of so many samples, in ascending order."""
+        if self.manifold_learner != "UMAP" and np.array_equal(self.n_neighbors, NEIGHBORHOODS):
+            return [min(10, n_samples - 1)]
         sizes = np.unique(np.minimum(self.n_neighbors, n_samples - 1)).tolist()
         if len(sizes) > 1 and self.manifold_learner != "UMAP":
             raise ValueError(f"n_neighbors must be one number with {self.manifold_learner}, got {self.n_neighbors}")
@@ -685,7 +700,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def scaled(self, x):
         """x, array-like of shape (n_samples, n_features), checked and in float32, as the autoencoder sees it."""
-        x = self._checked(x)
+        return self._scaled(self._checked(x))
+
+    def _scaled(self, x):
         return x.astype(np.float32, copy=False) if self.scale == "none" else (x - self.offset_) * self.factor_
 
     def _checked(self, x, reset=False, **requirements):
@@ -734,7 +751,10 @@ def offset_and_factor(x, scale):
     if scale == "minmax":
         offset, spread = x.min(axis=0), np.ptp(x, axis=0)
     elif scale == "standard":
-        offset, spread = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
+        scaler = StandardScaler()
+        for rows in gen_batches(len(x), CHUNK):  # in float64, of which x may be too large to have a copy
+            scaler.partial_fit(x[rows])
+        offset, spread = scaler.mean_, scaler.scale_
     else:
         raise ValueError(f"scale must be one of {', '.join(SCALES)}, got {scale!r}")
     spread = np.where(spread > 0, spread, 1)  # a constant feature says nothing

@@ -123,7 +123,7 @@ def execute(arguments, save_dir, threads):
     start = time.perf_counter()
     with (save_dir / "log.txt").open("w+") as log:
         command = [sys.executable, ROOT / "n2d.py", *arguments, f"--save_dir={save_dir}"]
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "LOKY_MAX_CPU_COUNT": str(threads)}
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
         wall_s = time.perf_counter() - start
@@ -493,6 +493,8 @@ def main(argv=None):
         "--runs", type=Path, default=Path("runs/tables"), help="folder of the runs' output (%(default)s)"
     )
     args = parser.parse_args(argv)
+    if args.n_jobs < 1:
+        parser.error(f"--n_jobs must be at least 1, got {args.n_jobs}")
     table = TABLES[args.table]
     path = args.results / f"{args.table}.csv"
     known = LOSSES_PAPER if args.table == "clustering_losses" else PAPER

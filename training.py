@@ -366,9 +366,11 @@ def pretrain(
                     batch = distort(batch, augment, draws[mine].to(device))
                 with autocast(precision, device):
                     _, reconstruction = member(batch)
-                loss = torch.nn.functional.mse_loss(reconstruction.float(), batch)
-                if n_processes > 1:
-                    loss = loss * (n_processes * len(mine) / len(index))  # their mean is that of the whole batch
+                if n_processes == 1:
+                    loss = torch.nn.functional.mse_loss(reconstruction.float(), batch)
+                else:  # the mean of the processes is that of the whole batch; a part of it may be empty
+                    loss = torch.nn.functional.mse_loss(reconstruction.float(), batch, reduction="sum")
+                    loss = loss * (n_processes / (len(index) * batch.shape[1:].numel()))
                 loss.backward()
                 optimizer.step()
                 total += loss.detach() * len(index)

@@ -191,7 +191,25 @@ def test_tables_are_read_with_and_without_a_header(tmp_path, name, text, header)
     data = datasets.load(write(tmp_path / name, text))
     assert np.array_equal(data.x, X) and data.x.dtype == np.float32
     assert data.y is None and data.label_names == () and data.scale == "standard"
-    assert data.feature_names == (header or ("0", "1", "2"))
+    assert data.feature_names == header
+
+
+def test_pandas_own_header_and_count_of_rows_are_no_data(tmp_path):
+    frame = pd.DataFrame(X)
+    frame.to_csv(tmp_path / "header.csv", index=False)
+    data = datasets.load(str(tmp_path / "header.csv"))
+    assert np.array_equal(data.x, X) and data.feature_names == ("0", "1", "2")
+    for columns in (None, ["a", "b", "c"]):
+        frame.set_axis(columns or range(3), axis=1).to_csv(tmp_path / "counted.csv")
+        with pytest.warns(UserWarning, match="the first column has no name and counts the rows: left out"):
+            data = datasets.load(str(tmp_path / "counted.csv"))
+        assert np.array_equal(data.x, X) and data.feature_names == tuple(columns or "012")
+
+
+def test_a_sample_without_a_label_is_refused(tmp_path):
+    path = write(tmp_path / "a.csv", "x,c\n0,a\n1,\n2,b\n3,a\n")
+    with pytest.raises(datasets.DatasetError, match="1 of 4 samples have no label"):
+        datasets.load(path, label_column="c")
 
 
 @pytest.mark.parametrize("column", ["kind", "1", "-3"])
@@ -236,9 +254,11 @@ ARRAYS = {
     "floats": (X, None, "standard"),
     "scaled floats": (X / 400, None, "none"),
     "bytes": (X.astype(np.int64).astype(np.uint8), None, "255"),
+    "bits": (X.astype(np.int64).astype(np.uint8) % 2, None, "none"),
     "images": (np.arange(48, dtype=np.uint8).reshape(4, 3, 4), (3, 4), "255"),
     "scaled images": (np.arange(48).reshape(4, 3, 4) / 48, (3, 4), "none"),
     "colour images": (np.arange(144, dtype=np.uint8).reshape(4, 3, 4, 3), (3, 3, 4), "255"),
+    "transparent images": (np.arange(320, dtype=np.uint8).reshape(4, 5, 4, 4), (4, 5, 4), "255"),
 }
 
 
@@ -252,6 +272,26 @@ def test_arrays_are_read(tmp_path, array, image_shape, scale):
         assert np.array_equal(data.x, wanted.reshape(4, -1).astype(np.float32))
         assert (data.image_shape, data.scale) == (image_shape, scale)
     assert data.y.tolist() == [1, 0, 1, 0] and data.label_names == ("a", "b")
+
+
+def test_numbers_in_three_directions_are_no_picture(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(480, dtype=np.float32).reshape(4, 5, 6, 4)[..., :2])
+    data = datasets.load(str(tmp_path / "a.npy"))
+    assert data.x.shape == (4, 60) and data.image_shape is None and data.scale == "standard"
+    np.save(tmp_path / "a.npy", np.zeros((4, 2, 2, 2, 2)))
+    with pytest.raises(datasets.DatasetError, match="or images, got float64"):
+        datasets.load(str(tmp_path / "a.npy"))
+
+
+def test_a_photograph_is_read_as_the_camera_was_held(tmp_path):
+    upright = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
+    for name, turned in (("a", upright), ("b", 255 - upright)):
+        exif = Image.Exif()
+        exif[0x0112] = 6  # to be turned by 90 degrees to the right
+        Image.fromarray(np.rot90(turned).copy()).save(tmp_path / f"{name}.png", exif=exif)
+    data = datasets.load(str(tmp_path))
+    assert data.image_shape == (6, 8)
+    assert np.array_equal(data.x, [upright.ravel(), 255 - upright.ravel()])
 
 
 @pytest.fixture
@@ -312,7 +352,9 @@ def test_other_mistakes_are_refused(tmp_path, animals):
     with pytest.raises(datasets.DatasetError, match="must hold an array x, and may hold labels y; it has a, b"):
         datasets.load(str(tmp_path / "two.npz"))
     np.save(tmp_path / "flat.npy", X[0])
-    with pytest.raises(datasets.DatasetError, match=r"an array must hold numbers, \(n_samples, n_features\), got"):
+    with pytest.raises(
+        datasets.DatasetError, match=r"an array must hold numbers, \(n_samples, n_features\) or images, got"
+    ):
         datasets.load(str(tmp_path / "flat.npy"))
     np.save(tmp_path / "objects.npy", np.array([[None, "a"]]))
     with pytest.raises(datasets.DatasetError, match="objects.npy cannot be read"):

@@ -119,7 +119,7 @@ MISTAKES = {
     "same.csv cpu --n_clusters=2": "same.csv has 50 samples that are all the same: there is nothing to cluster",
     "text.npy cpu": "text.npy cannot be read",
     "cut.npy cpu": "cut.npy cannot be read",
-    "flat.npy cpu": "an array must hold numbers, (n_samples, n_features), got float64 (9,)",
+    "flat.npy cpu": "an array must hold numbers, (n_samples, n_features) or images, got float64 (9,)",
     "nan.npy cpu": "nan.npy must hold finite numbers: row 2, column 1 is nan",
     "objects.npy cpu": "objects.npy cannot be read",
     "objects.npz cpu": "objects.npz cannot be read",

@@ -163,3 +163,20 @@ def test_without_a_home_kernels_are_kept_for_one_process(monkeypatch):
     assert manifold.import_compiled("json").__name__ == "json"
     assert removed == [os.environ["NUMBA_CACHE_DIR"]] and Path(removed[0]).stat().st_mode & 0o777 == 0o700
     shutil.rmtree(removed[0])
+
+
+def test_a_metric_with_a_greatest_distance_takes_neighbours_that_others_have_found(roll):
+    """umap-learn would cut all edges of 2 and more with the cosine's: here they are of the input."""
+    indices, distances = manifold.nearest_neighbors(roll, 10)
+    far = indices, distances + 5
+    umap = manifold.manifold_learner("UMAP", n_neighbors=10, metric="cosine", random_state=0, knn=far)
+    assert np.isfinite(umap.fit_transform(roll)).all()
+    assert umap.graph_.nnz >= 9 * len(roll)
+
+
+def test_isomap_joins_equal_points_to_the_others():
+    x = np.concatenate([np.full((15, 3), 50.0), np.random.default_rng(0).normal(size=(60, 3))]).astype(np.float32)
+    with pytest.warns(UserWarning, match="2 components"):
+        embedding = manifold.manifold_learner("isomap", n_neighbors=10, random_state=0).fit_transform(x)
+    assert np.isfinite(embedding).all()
+    assert np.ptp(embedding[:15], axis=0).max() < 1e-3 * np.ptp(embedding, axis=0).max()

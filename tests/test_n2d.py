@@ -341,6 +341,30 @@ def test_a_table_of_ones_own_is_clustered_and_its_model_kept(wine, capsys):
     with pytest.raises(SystemExit):
         n2d.main(["predict", f"{model}", "digits", f"--out={out}"])
     assert "digits must have the model's 13 features, got 64" in capsys.readouterr().err
+    table = pd.read_csv(wine / "unlabelled.csv")
+    table[table.columns[::-1]].to_csv(wine / "turned.csv", index=False)
+    with pytest.raises(SystemExit):
+        n2d.main(["predict", f"{model}", f"{wine / 'turned.csv'}", f"--out={out}"])
+    assert "column 0 must be the model's alcohol, got proline" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        n2d.main(["predict", f"{model}", f"{wine / 'unlabelled.csv'}", f"--out={wine}"])
+    assert f"--out must be a file, got the folder {wine}" in capsys.readouterr().err
+
+
+def test_a_picture_that_fails_takes_no_result_along(wine, tmp_path, monkeypatch):
+    import visualize
+
+    def fail(*_, **__):
+        raise RuntimeError("no picture")
+
+    monkeypatch.setattr(visualize, "members", fail)
+    with pytest.raises(RuntimeError, match="no picture"):
+        n2d.main(
+            [f"{wine / 'unlabelled.csv'}", "cpu", "--n_clusters=3", "--visualize", *SHORT, f"--save_dir={tmp_path}"]
+        )
+    checkpoints = {f"n2d-checkpoint-{i}.pt" for i in (1, 2)}
+    assert {path.name for path in tmp_path.iterdir()} == FILES | checkpoints  # no picture, and where to go on from
+    assert n2d.goes_on() == "; the same command goes on with the training"
 
 
 def test_without_classes_a_run_tells_what_can_be_known(wine, capsys):

@@ -446,3 +446,109 @@ def test_the_input_decides_which_of_the_latent_neighbours_are_neighbours(blobs, 
     assert not np.array_equal(latent, inputs)
     as_images = neighbours(n_candidates=1000, image_shape=(3, 4))
     assert not np.array_equal(as_images, inputs)
+
+
+@pytest.mark.filterwarnings("error:.*feature names")
+def test_a_frame_is_known_by_its_names_without_a_warning(blobs):
+    frame = pd.DataFrame(blobs[0], columns=[f"c{i}" for i in range(12)])
+    model = pipeline.N2D(**QUICK, scale="standard").fit(frame)
+    assert np.array_equal(model.predict(frame), model.labels_)
+
+
+def test_only_its_own_checkpoints_are_removed(blobs, tmp_path):
+    for name in ("checkpoint-best.pt", "n2d-checkpoint-1.pt"):
+        (tmp_path / name).write_bytes(b"something")
+    pipeline.N2D(**QUICK, checkpoint_dir=tmp_path).fit(blobs[0])
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-best.pt"]
+    seedless = pipeline.N2D(**QUICK | {"random_state": None}, checkpoint_dir=tmp_path).fit_autoencoder(blobs[0])
+    assert seedless.resumed_seconds_ == 0 and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_placed_sample_is_as_sure_as_its_neighbours(blobs, fitted):
+    x, y = blobs
+    between = (x[y == 0][:40] + x[y == 1][:40]) / 2
+    model = clone(fitted).set_params(fit_samples=300).fit(np.concatenate([x, between]))
+    assert model.confidence_.shape == (440,)
+    assert np.array_equal(model.labels_, model.predict(np.concatenate([x, between])))
+    others = np.setdiff1d(np.arange(440), model.sample_)
+    probabilities = model.predict_proba(np.concatenate([x, between]))[others]
+    np.testing.assert_allclose(model.confidence_[others], probabilities.max(axis=1), atol=1e-5)
+    known = model.clusterer_.predict_proba(model.embedding_[model.sample_].astype(np.float64))
+    np.testing.assert_allclose(model.confidence_[model.sample_], known.max(axis=1))
+
+
+def test_numbers_of_numpy_and_a_random_state_can_be_saved(blobs, tmp_path):
+    state, device = np.random.RandomState(0), torch.device("cpu")
+    settings = QUICK | {"n_clusters": np.int64(4), "random_state": state, "device": device}
+    model = pipeline.N2D(**settings).fit(blobs[0])
+    model.save(tmp_path)
+    loaded = pipeline.N2D.load(tmp_path)
+    assert (loaded.n_clusters, loaded.random_state) == (4, model._seed)
+    assert np.array_equal(loaded.predict(blobs[0]), model.labels_)
+
+
+def test_a_saved_model_cannot_bring_folders_along(fitted, tmp_path):
+    fitted.save(tmp_path)
+    record = json.loads((tmp_path / "model.json").read_text())
+    record["parameters"]["checkpoint_dir"] = "/somewhere"
+    (tmp_path / "model.json").write_text(json.dumps(record))
+    assert pipeline.N2D.load(tmp_path).checkpoint_dir is None
+
+
+def test_a_small_copy_of_weights_stays_one(blobs, fitted, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    models.save_weights(fitted.autoencoder_, path, compact=True)
+    model = clone(fitted).set_params(ae_weights=path)
+    with pytest.raises(models.WeightsError, match="small copy without a decoder"):
+        clone(model).set_params(refine="KLD").fit(blobs[0])
+    model.fit(blobs[0]).save(tmp_path / "model")
+    loaded = pipeline.N2D.load(tmp_path / "model")
+    assert np.array_equal(loaded.predict(blobs[0]), model.labels_)
+    with pytest.raises(pipeline.ModelError, match="without a decoder"):
+        loaded.inverse_transform(model.embedding_)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"cluster": "kmeans"}, {"refine": "kld"}, {"precision": "bfloat16"}, {"manifold_learner": "umap"}]
+)
+def test_a_word_that_is_no_choice_is_refused_before_the_training(blobs, wrong):
+    [(name, value)] = wrong.items()
+    model = pipeline.N2D(**QUICK | wrong)
+    with pytest.raises(ValueError, match=f"{name} must be one of .*, got '{value}'"):
+        model.fit(blobs[0])
+    assert not hasattr(model, "autoencoder_")
+
+
+def test_without_umap_there_is_one_neighbourhood(blobs, fitted):
+    default = pipeline.N2D().n_neighbors
+    assert fitted._sizes(400) == [10]
+    assert pipeline.N2D(manifold_learner="isomap", n_neighbors=default)._sizes(400) == [10]
+    with pytest.raises(ValueError, match="n_neighbors must be one number with isomap"):
+        pipeline.N2D(manifold_learner="isomap", n_neighbors=(5, 6)).fit(blobs[0])
+
+
+def test_four_samples_are_enough_and_three_are_refused():
+    x = np.array([[0, 0], [0, 1], [9, 9], [9, 8]], dtype=np.float32)
+    settings = {"n_clusters": 2, "pretrain_epochs": 5, "gmm_restarts": 2, "random_state": 0}
+    assert len(pipeline.N2D(**settings).fit(x).labels_) == 4
+    with pytest.raises(ValueError, match="minimum of 4 is required"):
+        pipeline.N2D(**settings).fit(x[:3])
+
+
+@pytest.mark.parametrize("scale", ["standard", "minmax"])
+def test_scaling_is_that_of_the_whole_data(scale, monkeypatch):
+    monkeypatch.setattr(pipeline, "CHUNK", 7)
+    x = np.random.default_rng(0).integers(0, 256, size=(50, 3), dtype=np.uint8)
+    x[:, 2] = 5
+    offset, factor = pipeline.offset_and_factor(x, scale)
+    scaled = (x - offset) * factor
+    if scale == "standard":
+        np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-5)
+        np.testing.assert_allclose(scaled.std(axis=0), [1, 1, 0], atol=1e-5)
+    else:
+        np.testing.assert_allclose([scaled.min(axis=0), scaled.max(axis=0)], [[0, 0, 0], [1, 1, 0]], atol=1e-6)
+
+
+def test_the_largest_seed_has_a_next_one(blobs, fitted):
+    model = clone(fitted).set_params(random_state=2**32 - 1, n_autoencoders=1).fit(blobs[0])
+    assert pipeline.unlabelled(model)["agreement"] == 1

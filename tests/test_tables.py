@@ -120,7 +120,7 @@ def test_losses_come_from_two_runs_that_share_their_pretraining(tmp_path, monkey
     assert rows["refine_epochs"][spaces].tolist() == [0, 0, 0, 3, 3, 3, 3]
     assert rows["epochs"]["pixels"] == 0 and rows["epochs"]["kl-loss"] == 9
     text = table.render(pd.read_csv(path), tmp_path)
-    assert "| mnist | kl-loss | 1 | 0.500 | 0.400 | 0.859 / 0.825 |" in text
+    assert "| mnist | kl-loss | 1 | 0.500 | 0.500 | 0.400 | 0.400 | 0.859 / 0.825 |" in text
     assert "--architecture=architectures/coil20.json" in (tmp_path / "clustering_losses.md").read_text()
 
 

@@ -303,3 +303,14 @@ def test_the_page_of_many_points_is_a_sample_and_says_so(tmp_path, pictures):
     visualize.explore(data, embedding, groups, tmp_path / "explore.html", **shown, max_points=15)
     text = (tmp_path / "explore.html").read_text()
     assert "15 of 40 points" in text and text.count("image-rendering:pixelated") == 15
+
+
+def test_a_name_with_dollars_is_no_formula(embedding, tmp_path, figures):
+    names, groups = ["$1,000-$2,000", r"a$\b$", "50K ($)"], np.arange(300) % 3
+    visualize.scatter(embedding, groups, names, tmp_path / "map.png", title="$x$")
+    visualize.confusion(groups, groups, names, names, tmp_path / "confusion.png", title="$_$")
+    visualize.losses([[3.0, 2.0, 0.5]], tmp_path / "losses.png", title="$_$")
+    for text in figures[0].axes[0].texts:
+        assert not text.get_parse_math()
+    formulas = [label.get_text() for label in figures[2].axes[0].get_yticklabels()]
+    assert any("10^" in formula for formula in formulas)  # of the axis they are
