@@ -172,7 +172,7 @@ def read_architecture(source):
         found = json.loads(Path(file).read_text())
     except OSError as error:
         raise ArchitectureError(f"{file}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArchitectureError(f"{file} is not JSON ({error})") from error
     found = found if isinstance(found, list) else [found]
     names = [str(description.get("name")) if isinstance(description, dict) else "" for description in found]

@@ -31,6 +31,7 @@ TEXTS = {
     "text.npz": "1,2",
     "empty.h5": "",
     "text.pt": "not weights",
+    "deep.json": "[" * 100_000,
     "bad-images/1.png": "not an image",
     "broken/model.json": '{"parameters": {}}',
 }
@@ -69,6 +70,7 @@ MISTAKES = {
     "digits cpu --architecture=missing.json": "missing.json: No such file or directory",
     "digits cpu --architecture=ROOT/architectures/mnist.json:9": "has no description 9 (there: 0: conv-120, 1: conv-",
     "digits cpu --architecture=ROOT/pyproject.toml": "pyproject.toml is not JSON",
+    "digits cpu --architecture=deep.json": "deep.json is not JSON",
     "digits cpu --refine=KL": "'KL'",
     "own.csv cpu --n_clusters=2 --augment": "--augment shifts and rotates images, and own.csv has none",
     "digits cpu --refine=KM --refine_epochs=0": "--refine_epochs must be at least 1, got 0",
