@@ -30,6 +30,7 @@ LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "sci
 MANIFOLD_LEARNERS = ("UMAP", "LLE", "tSNE", "isomap", "none")  # manifold.py and refine.py are too heavy for --help
 LOSSES = ("KLD", "KM")
 MIN_AUTO = 10  # samples of which --n_clusters=auto can fit mixtures to halves
+MIN_SAMPLES = 4  # that N2D takes
 SCALES = ("none", "minmax", "standard", "255")
 N_TSNE = 5000  # points in the pictures of the stages, as in Aljalbout et al.'s code
 UNFINISHED = ".eval_all"  # folder in the save folder, while --eval_all goes on
@@ -407,6 +408,8 @@ def main(argv=None):
         if sizes and max(sizes) >= n_fitted:
             samples = f"{n_fitted} samples of {args.dataset}" + " that are fitted" * (n_fitted < len(data.x))
             parser.error(f"--{name} must be less than the {samples}, got {max(sizes)}")
+    if len(data.x) < MIN_SAMPLES:
+        parser.error(f"{args.dataset} must have at least {MIN_SAMPLES} samples, got {len(data.x)}")
     rank, n_processes = processes()
     if n_processes > 1 and args.refine is not None:
         parser.error(f"--refine is trained by one process, got {n_processes}: start it without torchrun")

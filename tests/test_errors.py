@@ -32,6 +32,7 @@ TEXTS = {
     "empty.h5": "",
     "text.pt": "not weights",
     "deep.json": "[" * 100_000,
+    "three.csv": "1,2\n3,4\n5,7\n",
     "bad-images/1.png": "not an image",
     "broken/model.json": '{"parameters": {}}',
 }
@@ -71,6 +72,7 @@ MISTAKES = {
     "digits cpu --architecture=ROOT/architectures/mnist.json:9": "has no description 9 (there: 0: conv-120, 1: conv-",
     "digits cpu --architecture=ROOT/pyproject.toml": "pyproject.toml is not JSON",
     "digits cpu --architecture=deep.json": "deep.json is not JSON",
+    "three.csv cpu --n_clusters=2": "three.csv must have at least 4 samples, got 3",
     "digits cpu --refine=KL": "'KL'",
     "own.csv cpu --n_clusters=2 --augment": "--augment shifts and rotates images, and own.csv has none",
     "digits cpu --refine=KM --refine_epochs=0": "--refine_epochs must be at least 1, got 0",
