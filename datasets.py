@@ -158,9 +158,9 @@ def load(name, data_dir="data", label_column=None, image_size=None, grayscale=Fa
     if not path.is_dir() and path.suffix not in readers:
         raise DatasetError(f"{path} must be a folder of images, or end in {', '.join(readers)}")
     try:
-        is_folder = path.is_dir()
-        data = _image_folder(path, image_size, grayscale) if is_folder else readers[path.suffix](path, label_column)
-        return _checked(data, path)
+        if path.is_dir():
+            return _checked(_image_folder(path, image_size, grayscale), path)
+        return _checked(readers[path.suffix](path, label_column), path)
     except DatasetError:
         raise
     except Exception as error:  # whatever a parser makes of a stranger's bytes
@@ -283,11 +283,13 @@ def _csv(path, label_column):
     except csv.Error:
         separator = "\t" if path.suffix == ".tsv" else ","
     first, second = [next(csv.reader([line], delimiter=separator)) for line in (lines[0], lines[-1])]
-    # a first line is a header if it has words where the second has numbers, or words alone, or pandas' 0, 1, 2, ...
+    # a first line is a header if it has words where the second has numbers, or words alone
     has_header = not any(map(_is_number, first)) or any(
         _is_number(below) and not _is_number(above) for above, below in zip(first, second)
     )
-    has_header = has_header or (len(first) > 1 and first == [str(i) for i in range(len(first))])
+    if not has_header and len(first) > 2 and first == [str(i) for i in range(len(first))]:
+        warnings.warn("the first line counts the columns, as pandas does: taken for a header", stacklevel=2)
+        has_header = True
     frame = pd.read_csv(path, sep=separator, header=0 if has_header else None, encoding="utf-8-sig")
     return _from_table(frame, label_column)
 

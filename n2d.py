@@ -536,7 +536,8 @@ def run(parser, args, data):
         scores = report(model, data, args, folder)
     with delivery(args.save_dir) as folder:
         maps = compare_stages(model, data, args, folder)
-    shutil.rmtree(args.save_dir / UNFINISHED, ignore_errors=True)
+    if args.eval_all:
+        shutil.rmtree(args.save_dir / UNFINISHED)
     if args.visualize:
         with delivery(args.save_dir) as folder:
             draw(model, data, args, folder, scores, maps)

@@ -676,6 +676,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
                 model.feature_names_in_ = np.array(record["feature_names"], dtype=object)
             model.modularity_, model.n_iter_ = record["modularity"], record["n_iter"]
             model.n_clusters_, model.batch_size_ = record["n_clusters"], record["batch_size"]
+        except MemoryError:
+            raise
         except Exception as error:  # whatever a stranger's files lead to
             raise ModelError(f"{folder} does not hold a saved model ({error})") from error
         model.autoencoder_.to(device)

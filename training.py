@@ -225,6 +225,8 @@ class Checkpoint:
             if state["fingerprint"] == fingerprint:
                 self.state, self.seconds = state["state"], state["seconds"]
                 Checkpoint.kept = True
+        except MemoryError:  # it may be a good one, which a training from the start would replace
+            raise
         except Exception:  # there is none, or whatever damaged bytes lead to
             pass
         if dist.is_initialized():  # the file may be on the first process's disk alone

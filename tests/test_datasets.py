@@ -197,7 +197,8 @@ def test_tables_are_read_with_and_without_a_header(tmp_path, name, text, header)
 def test_pandas_own_header_and_count_of_rows_are_no_data(tmp_path):
     frame = pd.DataFrame(X)
     frame.to_csv(tmp_path / "header.csv", index=False)
-    data = datasets.load(str(tmp_path / "header.csv"))
+    with pytest.warns(UserWarning, match="the first line counts the columns, as pandas does: taken for a header"):
+        data = datasets.load(str(tmp_path / "header.csv"))
     assert np.array_equal(data.x, X) and data.feature_names == ("0", "1", "2")
     for columns in (None, ["a", "b", "c"]):
         frame.set_axis(columns or range(3), axis=1).to_csv(tmp_path / "counted.csv")

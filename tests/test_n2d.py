@@ -358,12 +358,14 @@ def test_a_picture_that_fails_takes_no_result_along(wine, tmp_path, monkeypatch)
         raise RuntimeError("no picture")
 
     monkeypatch.setattr(visualize, "members", fail)
+    (tmp_path / n2d.UNFINISHED).mkdir()  # of a comparison that was stopped, and may go on
     with pytest.raises(RuntimeError, match="no picture"):
         n2d.main(
             [f"{wine / 'unlabelled.csv'}", "cpu", "--n_clusters=3", "--visualize", *SHORT, f"--save_dir={tmp_path}"]
         )
     checkpoints = {f"n2d-checkpoint-{i}.pt" for i in (1, 2)}
-    assert {path.name for path in tmp_path.iterdir()} == FILES | checkpoints  # no picture, and where to go on from
+    kept = FILES | checkpoints | {n2d.UNFINISHED}  # no picture, and where to go on from
+    assert {path.name for path in tmp_path.iterdir()} == kept
     assert n2d.goes_on() == "; the same command goes on with the training"
 
 

@@ -495,6 +495,15 @@ def test_a_saved_model_cannot_bring_folders_along(fitted, tmp_path):
     assert pipeline.N2D.load(tmp_path).checkpoint_dir is None
 
 
+@pytest.mark.parametrize("damage", [{"network": []}, {"network": [12, 2**40, 4]}, {"inputs_divisor": 255}])
+def test_a_damaged_model_is_one_error(fitted, tmp_path, damage):
+    clone(fitted).set_params(n_candidates=None, n_autoencoders=1).fit(np.eye(12, dtype=np.float32)).save(tmp_path)
+    record = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(record | damage))
+    with pytest.raises(pipeline.ModelError, match="does not hold a saved model"):
+        pipeline.N2D.load(tmp_path)
+
+
 def test_a_small_copy_of_weights_stays_one(blobs, fitted, tmp_path):
     path = tmp_path / "weights.safetensors"
     models.save_weights(fitted.autoencoder_, path, compact=True)

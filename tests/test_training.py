@@ -174,6 +174,28 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_read(tmp_path)
         path.write_bytes(content)
         assert training.Checkpoint(path, "one").state is None
     assert list(tmp_path.iterdir()) == [path]
+    torch.save(torch.zeros(3), path)
+    assert training.Checkpoint(path, "one").state is None
+
+
+def test_bytes_that_have_changed_are_no_reason_to_fall(tmp_path):
+    path, rng = tmp_path / "checkpoint.pt", np.random.default_rng(0)
+    training.Checkpoint(path, "one").write({"step": 3})
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    for _ in range(300):
+        damaged = whole.copy()
+        damaged[rng.integers(len(whole), size=20)] = rng.integers(256, size=20)
+        path.write_bytes(damaged.tobytes())
+        training.Checkpoint(path, "one")
+
+
+def test_a_checkpoint_that_does_not_fit_into_memory_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
+    def load(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(training.torch, "load", load)
+    with pytest.raises(MemoryError):
+        training.Checkpoint(tmp_path / "checkpoint.pt", "one")
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
