@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torchvision
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import datasets
 
@@ -365,6 +366,11 @@ def test_other_mistakes_are_refused(tmp_path, animals):
         datasets.load(str(tmp_path / "short.npz"))
     folder, _ = animals
     (folder / "cat/1.png").write_bytes(b"not an image")
+    with pytest.raises(datasets.DatasetError, match="1.png is not a readable image"):
+        datasets.load(str(folder))
+    long = PngInfo()
+    long.add_text("comment", "a" * 2**21, zip=True)  # more than Pillow unpacks
+    Image.fromarray(X.astype(np.uint8)).save(folder / "cat/1.png", pnginfo=long)
     with pytest.raises(datasets.DatasetError, match="1.png is not a readable image"):
         datasets.load(str(folder))
     (tmp_path / "empty").mkdir()

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
+from sklearn.datasets import load_digits
 
 import n2d
 
@@ -201,6 +202,18 @@ def test_a_described_autoencoder_is_trained_refined_and_scored_at_each_stage(arc
     assert list(history) == ["epoch", "reconstruction", "clustering", "changed"]
     assert history["epoch"].tolist() == [1, 2, 3]
     assert np.load(tmp_path / "latent.npy").shape == (1797, 12)
+
+
+def test_weights_without_a_decoder_draw_no_reconstructions(architecture, tmp_path):
+    images, weights = tmp_path / "images.npy", tmp_path / "small.safetensors"
+    np.save(images, load_digits().images[:150].astype(np.uint8))
+    arguments = [f"{images}", "cpu", "--n_clusters=3", f"--architecture={architecture}", *QUICK]
+    trained = [f"--save_weights={weights}", "--pretrain_epochs=2", f"--save_dir={tmp_path / 'trained'}"]
+    n2d.main([*arguments, *trained, "--visualize"])
+    n2d.main([*arguments, f"--ae_weights={weights}", f"--save_dir={tmp_path / 'loaded'}", "--visualize"])
+    trained, loaded = ({path.name for path in (tmp_path / name).iterdir()} for name in ("trained", "loaded"))
+    assert {"autoencoder.png", "reconstructions.png"} <= trained
+    assert "autoencoder.png" in loaded and "reconstructions.png" not in loaded
 
 
 def test_an_architecture_for_other_data_is_refused(architecture, data_dir, tmp_path, capsys):

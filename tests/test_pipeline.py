@@ -487,6 +487,15 @@ def test_numbers_of_numpy_and_a_random_state_can_be_saved(blobs, tmp_path):
     assert np.array_equal(loaded.predict(blobs[0]), model.labels_)
 
 
+def test_a_model_that_cannot_be_saved_leaves_the_former_one(blobs, fitted, tmp_path):
+    fitted.save(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    other = pickle.loads(pickle.dumps(fitted)).set_params(metric=object())
+    with pytest.raises(AttributeError):  # JSON has no word for it
+        other.save(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_a_saved_model_cannot_bring_folders_along(fitted, tmp_path):
     fitted.save(tmp_path)
     record = json.loads((tmp_path / "model.json").read_text())
