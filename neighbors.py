@@ -12,6 +12,7 @@ from scipy import sparse
 
 N_FRIENDS = 15  # nearest candidates, itself included, whose own become a point's
 MAX_SIDE = 32  # pixels: larger images are averaged down to this before they are compared
+ROWS = 10_000  # points whose pairs are compared at once
 PART = 10_000  # pairs that a thread takes at a time
 CONTEXT = 1  # pixels on each side of the one that is matched: its 3 x 3 surroundings are compared
 FAR = np.float32(1e38)  # fastmath knows no infinity
@@ -42,14 +43,26 @@ def closest(x, candidates, n_neighbors, image_shape=None):
     distances : ndarray of float32, shape (n_samples, n_neighbors)
         As `manifold.nearest_neighbors` returns them.
     """
-    measure = partial(_measure(image_shape), x, x)
-    proposed = _upper(_pattern(candidates))
-    first = proposed.nonzero()
-    distances = measure(*first)
-    near = _pattern(_nearest(first, distances, min(N_FRIENDS, candidates.shape[1]))[0])
-    second = (_upper(near @ near) > proposed).nonzero()
-    distances = np.concatenate([distances, measure(*second)])
-    return _nearest(np.hstack([first, second]), distances, n_neighbors)
+    if image_shape is not None:
+        x = _averaged(x, image_shape)  # once for all rows
+        image_shape = x.shape[1:]
+    n, n_candidates = candidates.shape
+    n_friends = min(N_FRIENDS, n_candidates)
+    shape = (n, max(n_neighbors, n_friends))
+    indices, distances = np.full(shape, n, np.int32), np.full(shape, np.inf, np.float32)
+    indices[:, 0], distances[:, 0] = np.arange(n), 0
+
+    def compare(pairs):  # some rows at a time: all pairs would take kilobytes a point
+        for start in range(0, n, ROWS):
+            upper = sparse.triu(pairs(slice(start, start + ROWS)), start + 1)  # the distances are the same both ways
+            first, second = upper.row + start, upper.col
+            _insert(first, second, _measure(image_shape)(x, x, first, second), indices, distances)
+
+    proposed, proposed_by = _both_ways(candidates)
+    compare(lambda rows: proposed[rows] + proposed_by[rows])
+    near, near_by = _both_ways(indices[:, :n_friends])
+    compare(lambda rows: near[rows] @ near + near_by[rows] @ near_by > proposed[rows] + proposed_by[rows])
+    return indices[:, :n_neighbors], distances[:, :n_neighbors]
 
 
 def closest_among(points, x, candidates, n_neighbors, image_shape=None):
@@ -82,29 +95,11 @@ def _measure(image_shape):
     return euclidean if image_shape is None else partial(bent, image_shape=image_shape)
 
 
-def _pattern(indices):
-    """A sparse array that is True in each row at these columns, ndarray of int (n, n_columns)."""
+def _both_ways(indices):
+    """A sparse array (n, n) that is True in each row at these columns, ndarray of int (n, n_columns); its transpose."""
     n, k = indices.shape
-    return sparse.csr_array((np.ones(n * k, bool), indices.ravel(), np.arange(0, n * k + 1, k)), (n, n))
-
-
-def _upper(pattern):
-    """Each pair of a pattern once, whichever way it is in there: the distances are the same both ways."""
-    return sparse.triu(pattern + pattern.T, 1, format="csr")
-
-
-def _nearest(pairs, distances, n_neighbors):
-    """Indices and distances of each point's nearest, itself first, from all pairs that were measured."""
-    first, second = pairs
-    n = int(second.max()) + 1  # the last point is in some pair
-    ends = np.concatenate([first, second]), np.concatenate([second, first])
-    graph = sparse.csr_array((np.tile(distances, 2), ends), (n, n))
-    indices, distances = np.empty((n, n_neighbors), np.int32), np.zeros((n, n_neighbors), np.float32)
-    indices[:, 0] = np.arange(n)
-    for i, (start, stop) in enumerate(zip(graph.indptr, graph.indptr[1:])):
-        nearest = start + np.argsort(graph.data[start:stop], kind="stable")[: n_neighbors - 1]
-        indices[i, 1:], distances[i, 1:] = graph.indices[nearest], graph.data[nearest]
-    return indices, distances
+    pattern = sparse.csr_array((np.ones(n * k, bool), indices.ravel(), np.arange(0, n * k + 1, k)), (n, n))
+    return pattern, pattern.T.tocsr()
 
 
 def euclidean(x, y, first, second):
@@ -159,6 +154,22 @@ def _by_threads(kernel, x, y, first, second, *settings):
     parallel = joblib.Parallel(n_jobs=-1, prefer="threads")
     parallel(joblib.delayed(kernel)(x, y, first[part], second[part], out[part], *settings) for part in parts)
     return out
+
+
+@numba.njit
+def _insert(first, second, found, indices, distances):
+    """Put each pair's distance into the rows of both, which begin with the point itself and are sorted by distance."""
+    last = indices.shape[1] - 1
+    for p in range(len(found)):
+        for point, other in ((first[p], second[p]), (second[p], first[p])):
+            its, of_its = indices[point], distances[point]
+            new = found[p], other
+            if new < (of_its[last], its[last]):
+                place = last
+                while place > 1 and new < (of_its[place - 1], its[place - 1]):
+                    of_its[place], its[place] = of_its[place - 1], its[place - 1]
+                    place -= 1
+                of_its[place], its[place] = new
 
 
 @numba.njit(fastmath=True, nogil=True)

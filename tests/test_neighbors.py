@@ -101,6 +101,15 @@ def test_neighbours_of_neighbours_are_found_though_they_were_no_candidates():
     assert distances.tolist() == [[0, 1, 3], [0, 1, 2], [0, 2, 3], [0, 7, 9]]
 
 
+def test_how_many_rows_are_compared_at_once_does_not_matter(monkeypatch):
+    x = np.random.default_rng(0).integers(3, size=(90, 4)).astype(np.float32)  # many distances are equal
+    candidates = manifold.nearest_neighbors(x[:, :2].copy(), 20)[0]
+    at_once = neighbors.closest(x, candidates, 20)
+    monkeypatch.setattr(neighbors, "ROWS", 7)
+    for found, expected in zip(neighbors.closest(x, candidates, 20), at_once):
+        assert np.array_equal(found, expected)
+
+
 def test_a_new_point_finds_the_nearest_of_its_candidates():
     x = np.array([[0], [1], [3], [10], [20]], np.float32)
     new = np.array([[2], [18]], np.float32)
