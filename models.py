@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-import keras_weights
+from n2d import keras_weights
 
 HIDDEN_DIMS = (500, 500, 2000)
 NON_LINEARITIES = {"rectify": nn.ReLU, "linear": nn.Identity, "elu": nn.ELU}

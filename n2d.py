@@ -21,8 +21,10 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-import clustering
-import datasets
+__path__ = [os.path.dirname(os.path.abspath(__file__))]  # this folder is the package n2d: `from n2d import models`
+sys.modules["n2d"] = sys.modules[__name__]  # also where this file is run as a program
+
+from n2d import clustering, datasets
 
 DATA_DIR = Path(os.environ.get("N2D_DATA_DIR", "data"))
 WEIGHTS = Path(__file__).resolve().parent / "weights"
@@ -436,8 +438,8 @@ def build_model(parser, args, data):
     """The estimator that the arguments describe; of torchrun's processes, one that trains with the others."""
     import torch
 
-    import training
-    from pipeline import N2D
+    from n2d import training
+    from n2d.pipeline import N2D
 
     device = choose_device(parser, args.gpu)
     if processes()[1] > 1:
@@ -477,8 +479,7 @@ def build_model(parser, args, data):
 
 def help_along(parser, args, data):
     """What all but the first of torchrun's processes do: their part of the training and of the encoding, in silence."""
-    import models
-    import training
+    from n2d import models, training
 
     sys.stdout = Path(os.devnull).open("w")
     model = build_model(parser, args, data).set_params(verbose=False)
@@ -494,8 +495,7 @@ def run(parser, args, data):
     """One experiment, in a save folder of its own."""
     import numpy as np  # the heavy imports wait until the input is known to be good
 
-    import models
-    import training
+    from n2d import models, training
 
     classes = "" if data.y is None else f", {len(data.label_names)} classes"
     print(f"{args.name}: {len(data.x):,} samples, {data.x.shape[1]} features{classes}")
@@ -585,7 +585,7 @@ def log_projection(board, model, data):
 
 def interrupt(number, frame):
     """Signal handler: a training writes where it stands before it stops, anything else stops at once."""
-    training = sys.modules.get("training")
+    training = sys.modules.get("n2d.training")
     if training is None or not training.Checkpoint.running or training.Checkpoint.stop:
         raise KeyboardInterrupt(number)
     training.Checkpoint.stop = number
@@ -608,7 +608,7 @@ def predict(argv):
     if args.out.is_dir():
         parser.error(f"--out must be a file, got the folder {args.out}")
 
-    from pipeline import N2D, ModelError
+    from n2d.pipeline import N2D, ModelError
 
     try:
         model = N2D.load(args.model_dir)
@@ -632,14 +632,14 @@ def predict(argv):
     clusters_table(data, labels, confidence).to_csv(args.out, index_label="index", float_format="%.4f")
     print(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}")
     if data.y is not None:
-        import metrics
+        from n2d import metrics
 
         print(score_line("clusters of the saved model", metrics.scores(data.y, labels)))
 
 
 def keep_weights(model, args, name="weights.safetensors"):
     """Write the trained autoencoders before the next stage starts, so that nothing can lose them."""
-    from models import save_weights
+    from n2d.models import save_weights
 
     provenance = {
         "dataset": args.name,
@@ -666,7 +666,7 @@ def machine(model):
     """What else the last bits of the results depend on."""
     import torch
 
-    import training
+    from n2d import training
 
     return {
         "device": str(next(model.autoencoder_.parameters()).device),
@@ -695,8 +695,7 @@ def report(model, data, args, folder):
     import numpy as np
     import pandas as pd
 
-    import metrics
-    import pipeline
+    from n2d import metrics, pipeline
 
     clusters = clusters_table(data, model.labels_, model.confidence_)
     clusters.to_csv(folder / "clusters.csv", index_label="index", float_format="%.4f")
@@ -734,7 +733,7 @@ def compare_stages(model, data, args, folder):
     """What the stages are worth, on screen and in a folder; and the manifolds of --eval_all, for its picture."""
     import pandas as pd
 
-    import pipeline
+    from n2d import pipeline
 
     rows, maps = [], {}
     if is_staged(args) and data.y is not None:
@@ -780,8 +779,7 @@ def print_unlabelled(figures):
 
 def draw(model, data, args, folder, scores, maps):
     """The same map twice, coloured by class and by cluster; the clusters' members; a page; what else was asked for."""
-    import metrics
-    import visualize
+    from n2d import metrics, visualize
 
     what = f"{args.manifold_learner} of the autoencoder's latent space"
     if model.inputs_ is not None:
@@ -827,9 +825,7 @@ def draw_stages(model, data, args, folder):
     """What the stages of the autoencoder's training made of the data."""
     import numpy as np
 
-    import manifold
-    import training
-    import visualize
+    from n2d import manifold, training, visualize
 
     rng = np.random.default_rng(args.seed)
     some = rng.choice(len(data.x), min(N_TSNE, len(data.x)), replace=False)
@@ -867,7 +863,7 @@ def draw_stages(model, data, args, folder):
 
 def goes_on():
     """What the next run would do, if a training has left where it stands."""
-    training = sys.modules.get("training")
+    training = sys.modules.get("n2d.training")
     return "; the same command goes on with the training" if training and training.Checkpoint.kept else ""
 
 

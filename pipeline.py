@@ -22,12 +22,7 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-import clustering
-import manifold
-import metrics
-import models
-import refine
-import training
+from n2d import clustering, manifold, metrics, models, refine, training
 
 N_ALIKE = 10  # samples whose place and clusters become a new point's
 CHUNK = 20_000  # new points that are looked at together
@@ -305,7 +300,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             return manifold.nearest_among(latent if rows is None else latent[rows], known, N_ALIKE, self.metric)
         x = self._checked(x)
         rows = np.arange(len(latent)) if rows is None else rows
-        neighbors = manifold.import_compiled("neighbors")
+        neighbors = manifold.import_compiled("n2d.neighbors")
         found = []
         for part in gen_batches(len(rows), CHUNK):
             some = rows[part]
@@ -548,7 +543,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             return knn
         kind = "inputs" if self.image_shape is None else "images, bent a little"
         with self._stage("neighbours", f"of these and theirs the {size} nearest as {kind}"):
-            neighbors = manifold.import_compiled("neighbors")
+            neighbors = manifold.import_compiled("n2d.neighbors")
             return neighbors.closest(inputs, knn[0], size, self.image_shape)
 
     def _embed_and_cluster(self, latent, knn):

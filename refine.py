@@ -7,7 +7,7 @@ import torch
 from sklearn.cluster import KMeans
 from tqdm import tqdm
 
-from training import Adam, autocast, batches, check_loss, distort, encode
+from n2d.training import Adam, autocast, batches, check_loss, distort, encode
 
 CLUSTER_WEIGHTS = {"KLD": 1.0, "KM": 0.1}
 

@@ -305,7 +305,7 @@ def ablation_figure(rows, names, path):
     """One panel a dataset: a line for each space, a mark for each clusterer."""
     import matplotlib.pyplot as plt
 
-    import visualize
+    from n2d import visualize
 
     spaces = list(dict.fromkeys(zip(rows["input"], rows["manifold"])))
     panels, axes = plt.subplots(
@@ -426,7 +426,7 @@ def figure(rows, path):
     """Every run as a dot, the paper and its best other row as lines: one panel a score, one column a dataset."""
     import matplotlib.pyplot as plt
 
-    import visualize
+    from n2d import visualize
 
     protocols = sorted(rows["protocol"].unique())
     colors = visualize.palette(len(protocols))

@@ -20,11 +20,9 @@ from sklearn.mixture import GaussianMixture
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import manifold
-import metrics
-import models
 import n2d
-from pipeline import N2D
+from n2d import manifold, metrics, models
+from n2d.pipeline import N2D
 
 STAGES = ("neighbours", "manifold", "cluster")
 

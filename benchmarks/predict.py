@@ -16,11 +16,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import manifold
-import metrics
 import n2d
-import training
-from pipeline import N2D
+from n2d import manifold, metrics, training
+from n2d.pipeline import N2D
 
 
 def main():

@@ -26,8 +26,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import models
-import training
+from n2d import models, training
 
 DIMS = (784, *models.HIDDEN_DIMS, 10)
 

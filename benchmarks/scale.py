@@ -19,9 +19,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import metrics
 import n2d
-import tables
+from n2d import metrics, tables
 
 HERE = Path(__file__).resolve().parent
 STAGES = ["pretrain_s", "encode_s", "neighbours_s", "place_s", "manifold_s", "cluster_s"]

@@ -45,8 +45,7 @@ def run_clustpy(epochs, data_dir, folder):
     from clustpy.deep.neural_networks import FeedforwardAutoencoder
     from umap import UMAP
 
-    import datasets
-    import metrics
+    from n2d import datasets, metrics
 
     data = datasets.load("mnist", Path(data_dir))
     layers = [784, 500, 500, 2000, 10]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-import datasets
+from n2d import datasets
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import models
+from n2d import models
 
 FILES = sorted((Path(__file__).parents[1] / "architectures").glob("*.json"))
 IMAGE = {"type": "Input", "output_shape": [1, 8, 8]}

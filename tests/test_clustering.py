@@ -8,7 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import kneighbors_graph
 
-import clustering
+from n2d import clustering
 
 
 @pytest.mark.parametrize("name", clustering.CLUSTERERS)

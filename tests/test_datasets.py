@@ -12,7 +12,7 @@ import torchvision
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-import datasets
+from n2d import datasets
 
 # samples, features, smallest and largest value, samples in each class
 KNOWN = {

@@ -220,7 +220,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path, capsys):
 def test_too_little_memory_is_one_line_with_the_size_and_the_flags(tmp_path):
     """A thousand autoencoders, in a process that may take half a gigabyte more than it has after its imports."""
     code = (
-        "import pathlib, resource, runpy, sys, pipeline\n"
+        "import pathlib, resource, runpy, sys, n2d.pipeline\n"
         "pages = int(pathlib.Path('/proc/self/statm').read_text().split()[0])\n"
         "resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**29,) * 2)\n"
         "sys.argv[0] = 'n2d.py'\n"

@@ -11,7 +11,7 @@ import sklearn.manifold
 from sklearn.datasets import make_swiss_roll
 from sklearn.manifold import Isomap, trustworthiness
 
-import manifold
+from n2d import manifold
 
 ROOT = Path(manifold.__file__).parent
 
@@ -135,7 +135,7 @@ def test_umap_makes_the_same_graph_of_given_neighbors(n):
 
 def test_a_second_process_compiles_no_kernel_again(tmp_path):
     code = (
-        "import numpy, manifold\n"
+        "import numpy\nfrom n2d import manifold\n"
         "x = numpy.random.default_rng(0).normal(size=(100, 4)).astype('float32')\n"
         "manifold.manifold_learner('UMAP', n_neighbors=5, random_state=0).fit(x)\n"
     )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-import metrics
+from n2d import metrics
 
 
 def test_names_of_clusters_do_not_matter():

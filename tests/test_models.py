@@ -7,8 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-import keras_weights
-import models
+from n2d import keras_weights, models
 
 DIMS = (12, 30, 20, 3)
 

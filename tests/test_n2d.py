@@ -302,8 +302,7 @@ def test_run_sh_uses_shipped_weights_and_trains_the_rest(tmp_path):
 
 
 def test_names_on_the_command_line_are_those_of_the_stages():
-    import manifold
-    import refine
+    from n2d import manifold, refine
 
     assert n2d.MANIFOLD_LEARNERS == manifold.MANIFOLD_LEARNERS
     assert n2d.LOSSES == tuple(refine.LOSSES)
@@ -365,7 +364,7 @@ def test_a_table_of_ones_own_is_clustered_and_its_model_kept(wine, capsys):
 
 
 def test_a_picture_that_fails_takes_no_result_along(wine, tmp_path, monkeypatch):
-    import visualize
+    from n2d import visualize
 
     def fail(*_, **__):
         raise RuntimeError("no picture")

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-import datasets
-import manifold
+from n2d import datasets, manifold
 
-neighbors = manifold.import_compiled("neighbors")
+neighbors = manifold.import_compiled("n2d.neighbors")
 BOTH_WAYS = np.array([[0, 1], [1, 0]])
 
 

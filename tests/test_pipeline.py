@@ -15,11 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-import datasets
-import manifold
-import models
-import pipeline
-import training
+from n2d import datasets, manifold, models, pipeline, training
 
 QUICK = {
     "n_clusters": 4,

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-import datasets
-import metrics
-import models
+from n2d import datasets, metrics, models
 
 hypothesis = pytest.importorskip("hypothesis", reason="hypothesis is not installed (pip install hypothesis)")
 from hypothesis import HealthCheck, given, settings  # noqa: E402

@@ -3,9 +3,7 @@ import pytest
 import torch
 from sklearn.datasets import make_blobs
 
-import models
-import refine
-import training
+from n2d import models, refine, training
 
 
 def test_soft_assignment_is_a_normalised_student_t_kernel():

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import n2d
-import tables
-from pipeline import N2D
+from n2d import tables
+from n2d.pipeline import N2D
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-import models
-import training
+from n2d import models, training
 
 DIMS = (20, 64, 32, 3)
 ROOT = Path(training.__file__).parent
@@ -127,8 +126,8 @@ import sys
 import numpy as np
 import torch
 
-import models
-import training
+from n2d import models
+from n2d import training
 
 path, weights = sys.argv[1:]
 x = np.random.default_rng(0).random((600, 20), dtype=np.float32)

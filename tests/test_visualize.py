@@ -5,8 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import datasets
-import visualize
+from n2d import datasets, visualize
 
 
 @pytest.fixture

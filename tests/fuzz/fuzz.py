@@ -20,14 +20,12 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-READERS = ["datasets", "models", "keras_weights", "csv", "json", "zipfile", "gzip", "numpy.lib"]
+READERS = ["n2d.datasets", "n2d.models", "n2d.keras_weights", "csv", "json", "zipfile", "gzip", "numpy.lib"]
 INSTRUMENTED = [*READERS, "torch._weights_only_unpickler"]
 with atheris.instrument_imports(include=INSTRUMENTED):
     import torch._weights_only_unpickler
 
-    import datasets
-    import keras_weights
-    import models
+    from n2d import datasets, keras_weights, models
 
 import h5py  # noqa: E402
 from safetensors.torch import save  # noqa: E402
