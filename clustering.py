@@ -1,6 +1,7 @@
 """Shallow clusterers behind one function, and how well a neighbour graph supports what they find."""
 
 import warnings
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -17,6 +18,39 @@ MIXTURE_SAMPLE = 20_000  # points: enough for the few hundred numbers of a mixtu
 MIXTURE_NUMBERS = 16_000_000  # points times dimensions: an iteration on all of MNIST's pixels takes 34 s
 
 
+class Fit(NamedTuple):
+    """One clustering of an embedding, and what speaks for it.
+
+    Attributes
+    ----------
+    clusterer : fitted scikit-learn estimator
+    labels : ndarray of int, shape (n_samples,)
+    log_likelihood : float or None
+        Mean over the samples that a mixture was fitted to, in nats.
+    modularity, cut : float or None
+        See `support`; None without a neighbour graph.
+    """
+
+    clusterer: object
+    labels: np.ndarray
+    log_likelihood: float | None = None
+    modularity: float | None = None
+    cut: float | None = None
+
+
+def merit(fit):
+    """The rule that tells the best of many fits: its modularity, or without a graph its likelihood."""
+    return fit.log_likelihood if fit.modularity is None else fit.modularity
+
+
+def best(fits):
+    """The fit of the greatest `merit`, the first of equal ones, of an iterable of `Fit`.
+
+    They are looked at one at a time: the labels of a hundred fits to a million points are a gigabyte.
+    """
+    return max(fits, key=merit)
+
+
 def fit(
     name, embedding, *, n_clusters=10, restarts=100, random_state=None, graph=None, knn=None, refit=True, n_jobs=None
 ):
@@ -30,16 +64,11 @@ def fit(
         Computed with in float64: a mixture's covariances can come out singular in UMAP's float32.
     n_clusters : int
     restarts : int
-        GMM: this many fits, of which the one with the greatest modularity is kept, or the likeliest if there is no
-        graph. The first starts from k-means, as in the paper's code, and with a graph the others from the seeds of
-        k-means++: these lead to more optima, good ones and such as only likelihood could take for good. A single fit
-        often ends in a poor one; and the likeliest of several may split one class and merge two, at a gain of a
-        hundredth of a nat. Each of several fits sees at most 20,000 points, and every fit at most 16 million numbers:
-        20,408 points of 784 dimensions.
-        KM: this many fits, of which the one with the smallest inertia is kept.
+        GMM: the fits of `mixtures`, of which `best` keeps one. KM: this many fits, of which the one with the smallest
+        inertia is kept.
     random_state : int or None
     graph : sparse array, shape (n_samples, n_samples), or None
-        Weighted neighbour graph, see `modularity`.
+        Weighted neighbour graph, see `support`.
     knn : tuple of ndarray, or None
         SC: indices and distances of each point's nearest neighbours, the point itself first, at least ten columns.
         None: they are searched for.
@@ -50,51 +79,72 @@ def fit(
 
     Returns
     -------
-    clusterer : fitted scikit-learn estimator
-    labels : ndarray of int, shape (n_samples,)
+    Fit
     """
     embedding = np.asarray(embedding, np.float64)
     if name == "GMM":
-        seeds = np.random.SeedSequence(random_state).generate_state(restarts).tolist()
-        most = min(MIXTURE_SAMPLE if restarts > 1 else len(embedding), MIXTURE_NUMBERS // embedding.shape[1])
-        starts = ["kmeans"] * restarts if graph is None else ["kmeans", *["k-means++"] * (restarts - 1)]
-        fits = joblib.Parallel(n_jobs, return_as="generator")(
-            joblib.delayed(_fit_and_judge)(embedding, graph, most, n_clusters, start, seed, refit)
-            for start, seed in zip(starts, seeds)
-        )
-        best, collapsed = None, 0
-        for fit in fits:  # one at a time: the labels of a hundred fits to a million points are a gigabyte
-            best = fit if best is None or fit[0] > best[0] else best
-            collapsed += fit[-1]
-        if collapsed:
-            warnings.warn(
-                f"{collapsed} of {restarts} mixtures had a component that collapsed onto points without extent: "
-                "fitted again, with more regularisation",
-                stacklevel=2,
-            )
-        return best[1:3]
+        return best(mixtures(embedding, n_clusters, restarts, random_state, graph, refit, n_jobs))
     from sklearn import cluster
 
-    if name == "KM":
+    if name == "SC":
+        clusterer, labels = _spectral(embedding, n_clusters, random_state, knn)
+    elif name == "KM":
         clusterer = cluster.KMeans(n_clusters, n_init=restarts, random_state=random_state)
-    elif name == "SC":
-        return _spectral(embedding, n_clusters, random_state, knn)
+        labels = clusterer.fit_predict(embedding)
     else:
         raise ValueError(f"clusterer must be GMM, KM or SC, got {name!r}")
-    return clusterer, clusterer.fit_predict(embedding)
+    return Fit(clusterer, labels, None, *((None, None) if graph is None else support(graph, labels)))
+
+
+def mixtures(embedding, n_clusters, restarts, random_state=None, graph=None, refit=True, n_jobs=None):
+    """Gaussian mixtures from different starts.
+
+    The first starts from k-means, as in the paper's code, and with a graph the others from the seeds of k-means++:
+    these lead to more optima, good ones and such as only likelihood could take for good. A single fit often ends in a
+    poor one; and the likeliest of several may split one class and merge two, at a gain of a hundredth of a nat. Each of
+    several fits sees at most 20,000 points, and every fit at most 16 million numbers: 20,408 points of 784 dimensions.
+
+    Parameters
+    ----------
+    embedding : ndarray of float64, shape (n_samples, n_components)
+    n_clusters, restarts, random_state, graph, refit, n_jobs
+        See `fit`.
+
+    Yields
+    ------
+    Fit
+        One for each restart; more where a component had collapsed and there is a graph to judge both.
+    """
+    seeds = np.random.SeedSequence(random_state).generate_state(restarts).tolist()
+    most = min(MIXTURE_SAMPLE if restarts > 1 else len(embedding), MIXTURE_NUMBERS // embedding.shape[1])
+    starts = ["kmeans"] * restarts if graph is None else ["kmeans", *["k-means++"] * (restarts - 1)]
+    collapsed = 0
+    for fits in joblib.Parallel(n_jobs, return_as="generator")(
+        joblib.delayed(_fit_and_judge)(embedding, graph, most, n_clusters, start, seed, refit)
+        for start, seed in zip(starts, seeds)
+    ):
+        collapsed += fits[-1].clusterer.reg_covar > REG_COVAR
+        yield from fits
+    if collapsed:
+        warnings.warn(
+            f"{collapsed} of {restarts} mixtures had a component that collapsed onto points without extent: "
+            "fitted again, with more regularisation",
+            stacklevel=2,
+        )
 
 
 def _fit_and_judge(embedding, graph, most, n_clusters, start, seed, refit):
-    """Score, mixture and labels of one fit to `most` points, and whether a component had collapsed."""
+    """The fits of one start to `most` points, the last one with more regularisation if a component had collapsed."""
     sample = embedding
     if len(embedding) > most:
         sample = np.random.default_rng(seed).choice(embedding, most, replace=False)
-    mixtures = fit_mixture(sample, n_clusters, start, seed, refit)
+    fitted = fit_mixture(sample, n_clusters, start, seed, refit)
     judged = []
-    for mixture in mixtures[-1:] if graph is None else mixtures:  # only likelihood takes a collapse for good
+    for mixture in fitted[-1:] if graph is None else fitted:  # only likelihood takes a collapse for good
         labels = mixture.predict(embedding)
-        judged.append((mixture.lower_bound_ if graph is None else modularity(graph, labels), mixture, labels))
-    return *max(judged, key=lambda fit: fit[0]), mixtures[-1].reg_covar > REG_COVAR
+        supported = (None, None) if graph is None else support(graph, labels)
+        judged.append(Fit(mixture, labels, mixture.lower_bound_, *supported))
+    return judged
 
 
 def fit_mixture(sample, n_clusters, start, seed, refit=True):
@@ -243,8 +293,8 @@ def _spectral(embedding, n_clusters, random_state, knn):
         np.random.set_state(state)
 
 
-def modularity(graph, labels):
-    """Share of a graph's weight that lies inside clusters, less what chance would put there.
+def support(graph, labels):
+    """How well a neighbour graph supports clusters: their modularity, and the share of its weight that they cut.
 
     Newman, "Modularity and community structure in networks", PNAS 2006, equation 2: Q = sum_c (e_cc - a_c^2), where
     e_cd is the share of the weight between clusters c and d, and a_c = sum_d e_cd. Splitting a class cuts the edges
@@ -258,8 +308,10 @@ def modularity(graph, labels):
 
     Returns
     -------
-    float
+    modularity : float
         At most 1; 0 if all samples are one cluster.
+    cut : float
+        Between clusters, 0 to 1.
     """
     from scipy import sparse
 
@@ -267,4 +319,5 @@ def modularity(graph, labels):
     member = sparse.csr_array((np.ones(n), (np.arange(n), labels)))
     weight = (member.T @ (sparse.csr_array(graph) @ member)).toarray()
     share = weight / weight.sum()
-    return float(np.trace(share) - (share.sum(axis=1) ** 2).sum())
+    inside = np.trace(share)
+    return float(inside - (share.sum(axis=1) ** 2).sum()), float(1 - inside)

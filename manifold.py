@@ -1,94 +1,19 @@
-"""Manifold learners behind one function, and the neighbours that they all start from."""
+"""Manifold learners behind one function: UMAP, t-SNE, Isomap, LLE."""
 
-import atexit
-import importlib
-import os
-import shutil
-import tempfile
 import warnings
-from functools import partial
 
+import joblib
 import numpy as np
-import pooch
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.neighbors import NearestNeighbors
 
+from n2d.compiled import import_compiled
+from n2d.neighbors import nearest_neighbors
+
 MANIFOLD_LEARNERS = ("UMAP", "LLE", "tSNE", "isomap", "none")
-EXACT_NEIGHBORS = 200_000  # samples up to which an exact search is faster than an approximate one
 PERPLEXITY = 30
 TSNE_NEIGHBORS = 3 * PERPLEXITY + 1  # how far openTSNE looks, the point itself included
-
-
-def nearest_neighbors(x, n_neighbors, metric="euclidean"):
-    """Each point's nearest neighbours, the point itself being the first.
-
-    Exact up to 200,000 samples: on 70,000 samples of 30 dimensions the exact search takes 8 s where NN-descent takes
-    10 to 16 s, after 17 s of compilation. Above that, NN-descent.
-
-    Parameters
-    ----------
-    x : ndarray of float32, shape (n_samples, n_features)
-    n_neighbors : int
-        With the point itself.
-    metric : str
-
-    Returns
-    -------
-    indices : ndarray of int32, shape (n_samples, n_neighbors)
-    distances : ndarray of float32, shape (n_samples, n_neighbors)
-    """
-    if len(x) > EXACT_NEIGHBORS:
-        pynndescent = import_compiled("pynndescent")
-        return pynndescent.NNDescent(x, metric, n_neighbors=n_neighbors, random_state=0).neighbor_graph
-    search = NearestNeighbors(n_neighbors=n_neighbors - 1, algorithm="brute", metric=metric, n_jobs=-1).fit(x)
-    distances, indices = search.kneighbors()
-    indices = np.hstack([np.arange(len(x))[:, None], indices])
-    return indices.astype(np.int32), np.pad(distances, ((0, 0), (1, 0))).astype(np.float32)
-
-
-def import_compiled(name):
-    """Import umap or pynndescent so that each kernel is compiled once on a machine, not once in every process.
-
-    umap-learn does not ask numba to keep what it compiles, and for small data that takes longer than all the rest. The
-    kernels lie in the user's cache directory, or in NUMBA_CACHE_DIR; numba finds out by itself when they are out of
-    date, and lets several processes write there.
-    """
-    if "NUMBA_CACHE_DIR" not in os.environ:
-        folder = pooch.os_cache("n2d") / "numba"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()
-        except OSError:  # a home that cannot be written to: numba would refuse to import what wants to be kept
-            folder = tempfile.mkdtemp(prefix="n2d-numba-")
-            atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        os.environ["NUMBA_CACHE_DIR"] = str(folder)
-    import numba
-
-    numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]  # it may have been imported before
-    warnings.filterwarnings("ignore", message="Cannot cache compiled function")  # those few are compiled each time
-    njit, numba.njit = numba.njit, partial(_keep, numba.njit)
-    try:
-        return importlib.import_module(name)
-    finally:
-        numba.njit = njit
-
-
-def _keep(njit, *args, **options):
-    """numba.njit that keeps what it compiles, what runs in parallel in a folder of its own.
-
-    numba knows a kept kernel by its source alone: of a function that is compiled in both ways, as UMAP's layout is, it
-    would load whichever was compiled first, and a seed would not give the same embedding any more.
-    """
-    from numba.core import config
-
-    folder = config.CACHE_DIR
-    if options.get("parallel"):
-        config.CACHE_DIR = os.path.join(folder, "parallel")
-    try:
-        return njit(*args, **{"cache": True, **options})
-    finally:
-        config.CACHE_DIR = folder
 
 
 def manifold_learner(
@@ -143,50 +68,31 @@ def manifold_learner(
     raise ValueError(f"manifold learner must be UMAP, LLE, tSNE, isomap or none, got {name!r}")
 
 
-def nearest_among(points, x, n_neighbors, metric="euclidean"):
-    """The nearest neighbours of new points among samples.
+def embed(latent, name, sizes, *, n_jobs=None, **options):
+    """Embed a latent space by each of several sizes of the neighbourhoods.
 
     Parameters
     ----------
-    points : ndarray, shape (n_points, n_features)
-    x : ndarray, shape (n_samples, n_features)
-    n_neighbors : int
-        At most n_samples are found.
-    metric : str
+    latent : ndarray of float32, shape (n_samples, n_latent)
+    name, **options
+        See `manifold_learner`.
+    sizes : sequence of int
+    n_jobs : int or None
+        Processes; None is one.
 
     Returns
     -------
-    indices : ndarray of int64, shape (n_points, n_neighbors)
-        Rows of x.
-    distances : ndarray of float, shape (n_points, n_neighbors)
+    generator
+        For each size the fitted learner, and the embedding, ndarray of float32, shape (n_samples, n_components).
     """
-    search = NearestNeighbors(n_neighbors=min(n_neighbors, len(x)), algorithm="brute", metric=metric, n_jobs=-1).fit(x)
-    distances, indices = search.kneighbors(points)
-    return indices, distances
+    parallel = joblib.Parallel(min(n_jobs or 1, len(sizes)), return_as="generator", max_nbytes=None)
+    # max_nbytes: numba wants arrays that it may write to
+    return parallel(joblib.delayed(_embed)(latent, name, n_neighbors=size, **options) for size in sizes)
 
 
-def place(knn, values):
-    """Values of new points: the mean over their nearest neighbours, weighted by 1 / squared distance.
-
-    It serves every manifold learner, those without an out-of-sample extension too, and a point's place does not depend
-    on the points that it comes with, as it does in UMAP's own `transform`.
-
-    Parameters
-    ----------
-    knn : tuple of ndarray
-        Indices and distances, (n_points, n_neighbors), of which `nearest_among` returns some.
-    values : ndarray, shape (n_samples, n_components)
-
-    Returns
-    -------
-    ndarray of float32, shape (n_points, n_components)
-    """
-    indices, distances = knn[0], knn[1].astype(np.float64)
-    weights = 1 / np.maximum(distances, 1e-6 * distances[:, -1:] + 1e-30) ** 2  # finite where a point is a sample
-    weights /= weights.sum(axis=1, keepdims=True)
-    n, k = indices.shape
-    mean = sparse.csr_array((weights.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), (n, len(values)))
-    return (mean @ values).astype(np.float32)
+def _embed(latent, name, **options):
+    learner = manifold_learner(name, **options)
+    return learner, learner.fit_transform(latent).astype(np.float32)
 
 
 def neighbors_needed(name, n_neighbors):

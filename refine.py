@@ -1,13 +1,10 @@
 """Refinement: a clustering loss beside the reconstruction loss draws the latent space together around its clusters."""
 
-from contextlib import nullcontext
-
 import numpy as np
 import torch
 from sklearn.cluster import KMeans
-from tqdm import tqdm
 
-from n2d.training import Adam, autocast, batches, check_loss, distort, encode
+from n2d.training import Loop, encode
 
 CLUSTER_WEIGHTS = {"KLD": 1.0, "KM": 0.1}
 
@@ -136,80 +133,40 @@ def refine(
     if cluster_weight is None:
         cluster_weight = CLUSTER_WEIGHTS[loss]
     x = torch.as_tensor(x, device=device)
-    shuffle = torch.Generator().manual_seed(seed)
     tracked = np.asarray(tracked, dtype=int)
-    state = checkpoint.state if checkpoint is not None else None
-    if state is None:
+    if checkpoint is None or (state := checkpoint.state) is None:
         latent = encode(model, x, prepare=prepare)
         kmeans = KMeans(n_clusters, n_init=20, random_state=seed).fit(latent)
         centres = torch.as_tensor(kmeans.cluster_centers_, dtype=torch.float32, device=device)
-        q = _assign(latent, centres)
-        history, evolution = [], torch.from_numpy(latent[None, tracked])
-        first_step, total = 0, torch.zeros(2, device=device)
+        q, evolution = _assign(latent, centres), torch.from_numpy(latent[None, tracked])
     else:
-        model.load_state_dict(state["model"])
-        shuffle.set_state(state["shuffle"])
-        centres, q, total = (state[name].to(device) for name in ("centres", "q", "total"))
-        history, evolution, first_step = state["history"], state["evolution"], state["step"]
+        centres, q, evolution = state["centres"].to(device), state["q"].to(device), state["evolution"]
     centres = torch.nn.Parameter(centres)
-    optimizer = Adam([*model.parameters(), centres], learning_rate)
-    if state is not None:
-        optimizer.load_state_dict(state["optimizer"])
 
-    def position(step):
-        """Everything that the next step depends on; the epoch's shuffle is made anew from where it began."""
-        training = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "shuffle": epoch_start}
-        clusters = {"centres": centres.detach(), "q": q, "total": total, "evolution": evolution}
-        return training | clusters | {"history": history, "step": step}
+    def losses(latent, reconstruction, batch, index, n_whole):
+        reconstruction_loss = (reconstruction.float() - batch).square().mean()  # an ensemble's come stacked
+        parts = torch.stack([reconstruction_loss, LOSSES[loss](latent.float(), centres, p[index])])
+        return reconstruction_weight * parts[0] + cluster_weight * parts[1], parts
 
-    shown = None if verbose else True
-    progress = tqdm(total=epochs, initial=len(history), desc=f"refining ({loss})", unit="epoch", disable=shown)
-    with checkpoint or nullcontext():
-        while len(history) < epochs and not (history and history[-1]["changed"] <= tol):
+    settings = {"epochs": epochs, "batch_size": batch_size, "precision": precision, "seed": seed, "prepare": prepare}
+    frame = {"augment": augment, "checkpoint": checkpoint, "description": f"the {loss} refinement", "verbose": verbose}
+    clusters = {"more": lambda: {"centres": centres.detach(), "q": q, "evolution": evolution}}
+    with Loop(model, x, [*model.parameters(), centres], learning_rate, **settings, **frame, **clusters) as loop:
+        while len(loop.history) < epochs and not (loop.history and loop.history[-1]["changed"] <= tol):
             p = target_distribution(q)
-            model.train()
-            epoch_start = shuffle.get_state()
-            draws = None if augment is None else torch.rand(len(x), 3, generator=shuffle)
-            for i, index in enumerate(batches(len(x), batch_size, shuffle)):
-                if i < first_step:
-                    continue
-                index = index.to(device)
-                batch = x[index] if prepare is None else prepare(x[index])
-                if augment is not None:
-                    batch = distort(batch, augment, draws[index.cpu()].to(device))
-                with autocast(precision, device):
-                    h, reconstruction = model(batch)
-                parts = torch.stack(
-                    [
-                        (reconstruction.float() - batch).square().mean(),  # an ensemble's reconstructions come stacked
-                        LOSSES[loss](h.float(), centres, p[index]),
-                    ]
-                )
-                (reconstruction_weight * parts[0] + cluster_weight * parts[1]).backward()
-                optimizer.step()
-                total += parts.detach() * len(batch)
-                if checkpoint is not None and checkpoint.is_due():
-                    check_loss(total, f"the {loss} refinement", len(history) + 1)
-                    checkpoint.write(position(i + 1))
-            check_loss(total, f"the {loss} refinement", len(history) + 1)
+            reconstruction, clustering = loop.epoch(losses)
             model.eval()
             latent = encode(model, x, prepare=prepare)
             evolution = torch.cat([evolution, torch.from_numpy(latent[None, tracked])])
             before, q = q.argmax(dim=1), _assign(latent, centres)
             changed = (q.argmax(dim=1) != before).float().mean().item()
-            reconstruction, clustering = (total / len(x)).tolist()
-            history.append({"reconstruction": reconstruction, "clustering": clustering, "changed": changed})
-            first_step, total = 0, torch.zeros(2, device=device)
-            progress.update()
-            progress.set_postfix(
-                reconstruction=f"{reconstruction:.5f}", clustering=f"{clustering:.4f}", changed=f"{changed:.2%}"
+            loop.record(
+                {"reconstruction": reconstruction, "clustering": clustering, "changed": changed},
+                reconstruction=f"{reconstruction:.5f}",
+                clustering=f"{clustering:.4f}",
+                changed=f"{changed:.2%}",
             )
-        epoch_start = shuffle.get_state()
-        if checkpoint is not None:
-            checkpoint.write(position(0))
-    progress.close()
-    model.eval()
-    return centres.detach().cpu().numpy(), history, evolution.numpy()
+    return centres.detach().cpu().numpy(), loop.history, evolution.numpy()
 
 
 @torch.no_grad()

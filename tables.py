@@ -20,7 +20,7 @@ import joblib
 import pandas as pd
 from tqdm import tqdm
 
-import n2d
+from n2d import arguments as command_line
 
 ROOT = Path(__file__).resolve().parent
 PAPER = {  # McConville et al., Table 1: ACC, NMI
@@ -482,7 +482,9 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="tables.py", description=__doc__)
     parser.add_argument("table", nargs="?", choices=TABLES, default="n2d", help="(%(default)s)")
     parser.add_argument("--datasets", nargs="*", choices=[*PAPER, "coil20"], help="(all of the table)")
-    parser.add_argument("--protocols", nargs="*", choices=n2d.PROTOCOLS, default=list(n2d.PROTOCOLS), help="(all)")
+    parser.add_argument(
+        "--protocols", nargs="*", choices=command_line.PROTOCOLS, default=list(command_line.PROTOCOLS), help="(all)"
+    )
     parser.add_argument("--seeds", type=int, default=10, help="seeds 0 to this number less one; 0 only renders (10)")
     parser.add_argument("--n_jobs", type=int, default=1, help="runs at the same time (1)")
     parser.add_argument("--backend", choices=BACKENDS, default="loky", help="joblib's (%(default)s)")

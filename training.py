@@ -1,49 +1,19 @@
 """Pretraining: the autoencoder learns to reconstruct its input, and goes on where it was stopped."""
 
 import ctypes
-import gc
 import math
-import os
-import time
-from contextlib import nullcontext, suppress
-from pathlib import Path
+from contextlib import suppress
 
 import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
+from n2d.adam import Adam
+from n2d.distributed import mean_of_processes, processes
+
 MAX_SHIFT, MAX_ANGLE = 0.1, math.radians(10)  # of distorted images; the shift is a share of the side
-FLUSH_STEPS = 256  # a moment of 1e-20 is denormal after 390
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
-
-
-def processes():
-    """The rank of this process, and the number of processes that train together: (0, 1) without torchrun."""
-    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-
-
-def join(device):
-    """Train together with the other processes that torchrun started: over NCCL on GPUs, Gloo on CPUs."""
-    if torch.device(device).type == "cuda":
-        torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if torch.device(device).type == "cuda" else "gloo")
-
-
-def part():
-    """Leave the other processes: what comes now is the work of one."""
-    if dist.is_initialized():
-        dist.destroy_process_group()
-        gc.collect()  # DistributedDataParallel's cycles hold the group: its threads can abort an interpreter that ends
-
-
-def mean_of_processes(tensor):
-    """The mean of their tensors, in each of them."""
-    if dist.is_initialized():
-        tensor = tensor.clone()
-        dist.all_reduce(tensor)
-        tensor /= dist.get_world_size()
-    return tensor
 
 
 def default_epochs(n_samples):
@@ -65,15 +35,6 @@ def keep_freed_memory():
 
 class DivergenceError(ArithmeticError):
     """A loss that is no longer a number."""
-
-
-def check_loss(total, description, epoch):
-    """Raise DivergenceError if a sum of losses, a tensor, is infinite or NaN: before it gets into a checkpoint."""
-    if not total.isfinite().all():
-        raise DivergenceError(
-            f"the loss of {description} became {total.sum().item()} in epoch {epoch}: scale the features "
-            "(--scale=standard), or train in --precision=fp32"
-        )
 
 
 def choose_precision(precision, device):
@@ -131,148 +92,170 @@ def distort(images, shape, draws):
     return torch.nn.functional.grid_sample(pictures, grid, align_corners=False).view(images.shape)
 
 
-class Adam:
-    """Adam (Kingma and Ba 2015), the very steps of `torch.optim.Adam(fused=True)`, with less around them.
+class Loop:
+    """The frame of a training: shuffled batches, distorted images, Adam, checkpoints and a progress bar.
 
-    torch.optim's takes a second to start (it imports the compiler), and a twentieth of a training step for the groups
-    and hooks that nobody needs here. And it keeps moments that have decayed to nothing: units that have died have no
-    gradient, and their moments shrink by a tenth a step; after 700 steps they are denormal numbers, on which a CPU is
-    many times slower, and rounding keeps them there for good. On USPS a million of them doubled the time of a step.
-    (`torch.set_flush_denormal` reaches the calling thread alone.) Here they are set to zero now and then.
+    Entered with `with`; what the checkpoint holds has been restored by then. Of several processes (`distributed.join`)
+    each takes its part of every batch, and their gradients are averaged, so that the batches are those of one process.
 
     Parameters
     ----------
+    model : torch.nn.Module
+        Maps a batch to its latent space and its reconstruction. Trained in place, where its parameters are.
+    x : ndarray or Tensor of float32 or uint8, shape (n_samples, n_features)
+        Held on the device as one tensor: batches are gathers, with no per-sample loading. On a CPU a memory map stays
+        one.
     parameters : iterable of torch.nn.Parameter
     learning_rate : float
-    """
-
-    def __init__(self, parameters, learning_rate):
-        self.parameters, self.learning_rate = list(parameters), learning_rate
-        self.n_steps = 0
-        self.moments = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self.steps = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
-
-    @torch.no_grad()
-    def step(self):
-        """Go one step against the gradients, which are gone then."""
-        torch._foreach_add_(self.steps, 1)
-        torch._fused_adam_(
-            self.parameters,
-            [parameter.grad for parameter in self.parameters],
-            self.moments,
-            self.squares,
-            [],
-            self.steps,
-            lr=self.learning_rate,
-            beta1=0.9,
-            beta2=0.999,
-            weight_decay=0,
-            eps=1e-8,
-            amsgrad=False,
-            maximize=False,
-        )
-        for parameter in self.parameters:
-            parameter.grad = None
-        self.n_steps += 1
-        if self.n_steps % FLUSH_STEPS == 0:
-            for moment in self.moments:
-                moment.masked_fill_(moment.abs() < 1e-20, 0)
-
-    def state_dict(self):
-        """All that the next step depends on but the parameters."""
-        return {name: getattr(self, name) for name in ("n_steps", "moments", "squares", "steps")}
-
-    def load_state_dict(self, state):
-        """Go on from where another one was."""
-        self.n_steps = state["n_steps"]
-        for name in ("moments", "squares", "steps"):
-            for mine, other in zip(getattr(self, name), state[name]):
-                mine.copy_(other)
-
-
-class Checkpoint:
-    """Where a training stands, in a file from which the same training goes on after it was stopped at any moment.
-
-    Parameters
-    ----------
-    path : path-like
-    fingerprint : str
-        Of all that the training depends on. A file with another one, or a damaged one, is not read.
-    every : float
-        Seconds between two writes.
+    epochs, batch_size : int
+    precision : {'auto', 'fp32', 'bf16'}
+        bf16 runs the matrix products under autocast; weights, loss and optimiser stay float32.
+    seed : int
+        Of the shuffling.
+    prepare : callable or None
+        From some rows of x, as a tensor, to what the autoencoder sees of them, float32.
+    augment : tuple of int or None
+        Shape of the images that the rows of x are: train on copies of them, `distort`ed anew in every epoch.
+    checkpoint : checkpoint.Checkpoint or None
+        Read at the start, and written now and then and at the end. Stopped and started again, the training ends with
+        the very same weights as without a stop.
+    more : callable
+        What else the next step depends on: a dict for the checkpoint.
+    description, unit : str
+        What messages and the progress bar call the training.
+    verbose : bool
+        Show the progress bar.
 
     Attributes
     ----------
-    state : dict or None
-        What the file held.
-    seconds : float
-        That the training had taken when the file was written.
-    running, kept : bool
-    stop : int
-        All of the class. `kept`: there is a file to go on from. While a training is `running`, a signal handler may
-        set `stop` to the signal's number: the training finishes its step, writes it, and raises KeyboardInterrupt with
-        that number.
+    history : list
+        What `record` was given after each epoch.
     """
 
-    running, stop, kept = False, 0, False
-
-    def __init__(self, path, fingerprint, every=120.0):
-        self.path, self.fingerprint, self.every = Path(path), fingerprint, every
-        self.state, self.seconds = None, 0.0
-        try:
-            state = torch.load(self.path, weights_only=True)
-            if state["fingerprint"] == fingerprint:
-                self.state, self.seconds = state["state"], state["seconds"]
-                Checkpoint.kept = True
-        except MemoryError:  # it may be a good one, which a training from the start would replace
-            raise
-        except Exception:  # there is none, or whatever damaged bytes lead to
-            pass
-        if dist.is_initialized():  # the file may be on the first process's disk alone
-            first = [self.state, self.seconds]
-            dist.broadcast_object_list(first)
-            self.state, self.seconds = first
-        self._start = self._last = time.monotonic()
+    def __init__(
+        self,
+        model,
+        x,
+        parameters,
+        learning_rate,
+        *,
+        epochs,
+        batch_size,
+        precision,
+        seed,
+        prepare,
+        augment,
+        checkpoint,
+        description,
+        verbose,
+        more=dict,
+    ):
+        keep_freed_memory()
+        self.device = next(model.parameters()).device
+        self.x = torch.as_tensor(x, device=self.device)
+        self.rank, self.n_processes = processes()
+        self.model, self.member = model, model if self.n_processes == 1 else DistributedDataParallel(model)
+        self.batch_size, self.precision, self.augment, self.more = batch_size, precision, augment, more
+        self.prepare = torch.Tensor.float if prepare is None else prepare
+        self.checkpoint, self.description, self.verbose = checkpoint, description, verbose
+        self.shuffle = torch.Generator().manual_seed(seed)
+        self.optimizer = Adam(parameters, learning_rate)
+        self.history, self.first_step, self.total = [], 0, 0.0
+        if checkpoint is not None and (state := checkpoint.state) is not None:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.shuffle.set_state(state["shuffle"])
+            self.history, self.first_step = state["history"], state["step"]
+            self.total = state["total"].to(self.device) if self.first_step else 0.0
+        self.progress = tqdm(
+            total=epochs, initial=len(self.history), desc=description, unit="epoch", disable=None if verbose else True
+        )
 
     def __enter__(self):
-        """Begin the training."""
-        Checkpoint.running = True
+        """Begin, or go on."""
+        if self.checkpoint is not None:
+            self.checkpoint.__enter__()
         return self
 
-    def __exit__(self, *_):
-        """End the training."""
-        Checkpoint.running = False
-
-    def is_due(self):
-        """Whether it is time to write: the first of several processes decides."""
-        is_due = Checkpoint.stop or time.monotonic() - self._last >= self.every
-        if dist.is_initialized():
-            first = torch.tensor([is_due, Checkpoint.stop], device="cuda" if dist.get_backend() == "nccl" else "cpu")
-            dist.broadcast(first, 0)
-            is_due, Checkpoint.stop = first.tolist()
-        return bool(is_due)
-
-    def write(self, state):
-        """Write the state, a dict of what PyTorch saves: whole, on the disk, or not at all."""
-        self._last = time.monotonic()
-        if processes()[0] == 0:
-            self._write(state, self.seconds + self._last - self._start)
-        if Checkpoint.stop:
-            raise KeyboardInterrupt(Checkpoint.stop)
-
-    def _write(self, state, seconds):
-        partial = self.path.with_name(self.path.name + ".part")
+    def __exit__(self, kind, *_):
+        """End, with a last checkpoint unless an error was the end."""
         try:
-            with partial.open("wb") as file:
-                torch.save({"fingerprint": self.fingerprint, "seconds": seconds, "state": state}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, self.path)
-            Checkpoint.kept = True
-        except OSError:  # a full disk
-            partial.unlink(missing_ok=True)
-            raise
+            if kind is None and self.checkpoint is not None:
+                self.epoch_start = self.shuffle.get_state()
+                self.checkpoint.write(self._position(0))
+        finally:
+            if self.checkpoint is not None:
+                self.checkpoint.__exit__()
+        if kind is None:
+            self.progress.close()
+            self.model.eval()
+
+    def epoch(self, losses):
+        """Train for one epoch.
+
+        Parameters
+        ----------
+        losses : callable
+            From latent space, reconstruction (both as the network gave them), batch, indices of its samples and size of
+            the whole batch, of which this process may have a part, to the loss to descend, a scalar Tensor, and the
+            losses to report, Tensor (n_losses,).
+
+        Returns
+        -------
+        list of float
+            The reported losses, mean over the samples.
+
+        Raises
+        ------
+        DivergenceError
+            If a loss becomes infinite or NaN. The checkpoint is the last one from before.
+        """
+        self.model.train()
+        n = len(self.x)
+        self.epoch_start = self.shuffle.get_state()
+        draws = None if self.augment is None else torch.rand(n, 3, generator=self.shuffle)
+        for i, index in enumerate(batches(n, self.batch_size, self.shuffle)):
+            if i < self.first_step:
+                continue
+            mine = index.tensor_split(self.n_processes)[self.rank]
+            on_device = mine.to(self.device)
+            batch = self.prepare(self.x[on_device])
+            if self.augment is not None:
+                batch = distort(batch, self.augment, draws[mine].to(self.device))
+            with autocast(self.precision, self.device):
+                latent, reconstruction = self.member(batch)
+            loss, reported = losses(latent, reconstruction, batch, on_device, len(index))
+            loss.backward()
+            self.optimizer.step()
+            self.total = self.total + reported.detach() * len(index)
+            if self.checkpoint is not None and self.checkpoint.is_due():
+                self._check_loss()
+                self.checkpoint.write(self._position(i + 1))
+        self.total = mean_of_processes(self.total)
+        self._check_loss()
+        means = [total / n for total in self.total.tolist()]
+        self.first_step, self.total = 0, 0.0
+        return means
+
+    def record(self, entry, **shown):
+        """Add what is known of an epoch to the history, and some of it, as text, to the progress bar."""
+        self.history.append(entry)
+        self.progress.set_postfix(**shown)
+        self.progress.update()
+
+    def _position(self, step):
+        """Everything that the next step depends on; the epoch's shuffle is made anew from where it began."""
+        training = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        place = {"shuffle": self.epoch_start, "history": self.history, "step": step}
+        return training | place | {"total": mean_of_processes(self.total) if step else None} | self.more()
+
+    def _check_loss(self):
+        """Raise DivergenceError if the sum of losses is infinite or NaN: before it gets into a checkpoint."""
+        if not self.total.isfinite().all():
+            raise DivergenceError(
+                f"the loss of {self.description} became {self.total.sum().item()} in epoch {len(self.history) + 1}: "
+                "scale the features (--scale=standard), or train in --precision=fp32"
+            )
 
 
 def pretrain(
@@ -293,35 +276,13 @@ def pretrain(
 ):
     """Train an autoencoder to reconstruct x: mean squared error, Adam, shuffled mini-batches.
 
-    Of several processes (`join`) each takes its part of every batch, and their gradients are averaged, so that the
-    batches are those of one process.
-
     Parameters
     ----------
-    model : torch.nn.Module
-        Maps a batch to its latent space and its reconstruction. Trained in place, where its parameters are.
-    x : ndarray of float32 or uint8, shape (n_samples, n_features)
-        Held on the device as one tensor: batches are gathers, with no per-sample loading. On a CPU a memory map stays
-        one.
-    epochs, batch_size : int
-    learning_rate : float
-    precision : {'auto', 'fp32', 'bf16'}
-        bf16 runs the matrix products under autocast; weights, loss and optimiser stay float32.
-    seed : int
-        Seed of the shuffling.
-    verbose : bool
-        Show a progress bar with loss and time left.
-    description : str
-        What the progress bar calls the model.
+    model, x, batch_size, learning_rate, precision, seed, prepare, augment, checkpoint, description, verbose
+        See `Loop`.
+    epochs : int
     callback : callable or None
         Called after every epoch with its number from 1, its loss and its learning rate.
-    checkpoint : Checkpoint or None
-        Read at the start, and written now and then and at the end. Stopped and started again, the training ends with
-        the very same weights as without a stop.
-    prepare : callable or None
-        From some rows of x, as a tensor, to what the autoencoder sees of them, float32.
-    augment : tuple of int or None
-        Shape of the images that the rows of x are: train on copies of them, `distort`ed anew in every epoch.
 
     Returns
     -------
@@ -333,66 +294,24 @@ def pretrain(
     DivergenceError
         If the loss becomes infinite or NaN. The checkpoint is the last one from before.
     """
-    keep_freed_memory()
-    device = next(model.parameters()).device
-    x = torch.as_tensor(x, device=device)
-    rank, n_processes = processes()
-    member = model if n_processes == 1 else DistributedDataParallel(model)
-    shuffle = torch.Generator().manual_seed(seed)
-    optimizer = Adam(model.parameters(), learning_rate)
-    model.train()
-    history, first_step, total = [], 0, torch.zeros((), device=device)
-    if checkpoint is not None and (state := checkpoint.state) is not None:
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        shuffle.set_state(state["shuffle"])
-        history, first_step, total = state["history"], state["step"], state["total"].to(device)
-    shown = None if verbose else True
-    progress = tqdm(total=epochs, initial=len(history), desc=description, unit="epoch", disable=shown)
 
-    def position(step):
-        """Everything that the next step depends on; the epoch's shuffle is made anew from where it began."""
-        training = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "shuffle": epoch_start}
-        return training | {"history": history, "step": step, "total": mean_of_processes(total)}
+    def losses(latent, reconstruction, batch, index, n_whole):
+        if loop.n_processes == 1:
+            loss = torch.nn.functional.mse_loss(reconstruction.float(), batch)
+        else:  # the mean of the processes is that of the whole batch; a part of it may be empty
+            loss = torch.nn.functional.mse_loss(reconstruction.float(), batch, reduction="sum")
+            loss = loss * (loop.n_processes / (n_whole * batch.shape[1:].numel()))
+        return loss, loss[None]
 
-    with checkpoint or nullcontext():
-        for _ in range(len(history), epochs):
-            epoch_start = shuffle.get_state()
-            draws = None if augment is None else torch.rand(len(x), 3, generator=shuffle)
-            for i, index in enumerate(batches(len(x), batch_size, shuffle)):
-                if i < first_step:
-                    continue
-                mine = index.tensor_split(n_processes)[rank]
-                batch = x[mine.to(device)] if prepare is None else prepare(x[mine.to(device)])
-                if augment is not None:
-                    batch = distort(batch, augment, draws[mine].to(device))
-                with autocast(precision, device):
-                    _, reconstruction = member(batch)
-                if n_processes == 1:
-                    loss = torch.nn.functional.mse_loss(reconstruction.float(), batch)
-                else:  # the mean of the processes is that of the whole batch; a part of it may be empty
-                    loss = torch.nn.functional.mse_loss(reconstruction.float(), batch, reduction="sum")
-                    loss = loss * (n_processes / (len(index) * batch.shape[1:].numel()))
-                loss.backward()
-                optimizer.step()
-                total += loss.detach() * len(index)
-                if checkpoint is not None and checkpoint.is_due():
-                    check_loss(total, description, len(history) + 1)
-                    checkpoint.write(position(i + 1))
-            total = mean_of_processes(total)
-            check_loss(total, description, len(history) + 1)
-            history.append(total.item() / len(x))
-            first_step, total = 0, torch.zeros((), device=device)
-            progress.set_postfix(loss=f"{history[-1]:.5f}")
-            progress.update()
+    settings = {"epochs": epochs, "batch_size": batch_size, "precision": precision, "seed": seed, "prepare": prepare}
+    frame = {"augment": augment, "checkpoint": checkpoint, "description": description, "verbose": verbose}
+    with Loop(model, x, model.parameters(), learning_rate, **settings, **frame) as loop:
+        while len(loop.history) < epochs:
+            (loss,) = loop.epoch(losses)
+            loop.record(loss, loss=f"{loss:.5f}")
             if callback is not None:
-                callback(len(history), history[-1], learning_rate)
-        epoch_start = shuffle.get_state()
-        if checkpoint is not None:
-            checkpoint.write(position(0))
-    progress.close()
-    model.eval()
-    return history
+                callback(len(loop.history), loss, learning_rate)
+    return loop.history
 
 
 @torch.no_grad()

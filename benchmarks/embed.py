@@ -21,7 +21,7 @@ from sklearn.mixture import GaussianMixture
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import n2d
-from n2d import manifold, metrics, models
+from n2d import compiled, metrics, models
 from n2d.pipeline import N2D
 
 STAGES = ("neighbours", "manifold", "cluster")
@@ -38,7 +38,7 @@ def ours(x, weights, seed, **settings):
 def plain(latent, seed):
     """The same by umap-learn and scikit-learn alone; UMAP's neighbours count as part of the manifold."""
     start = time.perf_counter()
-    umap = manifold.import_compiled("umap")
+    umap = compiled.import_compiled("umap")
     embedding = umap.UMAP(n_components=10, n_neighbors=20, min_dist=0.0, random_state=seed).fit_transform(latent)
     embedded = time.perf_counter()
     labels = GaussianMixture(10, n_init=20, random_state=seed).fit_predict(embedding)

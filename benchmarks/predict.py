@@ -17,7 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import n2d
-from n2d import manifold, metrics, training
+from n2d import compiled, metrics, training
 from n2d.pipeline import N2D
 
 
@@ -61,7 +61,7 @@ def umap_transform(model):
     """A function that encodes points, lets the fitted UMAP place them, and asks the mixture."""
     umap = model.manifold_
     if len(model.latent_) >= 4096:  # then UMAP wants an index, which N2D spares it
-        pynndescent = manifold.import_compiled("pynndescent")
+        pynndescent = compiled.import_compiled("pynndescent")
         umap._knn_search_index = pynndescent.NNDescent(model.latent_, n_neighbors=umap.n_neighbors, random_state=0)
 
     def predict(x):

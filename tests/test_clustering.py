@@ -14,7 +14,7 @@ from n2d import clustering
 @pytest.mark.parametrize("name", clustering.CLUSTERERS)
 def test_each_clusterer_finds_separate_blobs(name):
     x, y = make_blobs(300, n_features=4, centers=5, cluster_std=1.2, random_state=1)
-    labels = [clustering.fit(name, x, n_clusters=5, restarts=10, random_state=0)[1] for _ in range(2)]
+    labels = [clustering.fit(name, x, n_clusters=5, restarts=10, random_state=0).labels for _ in range(2)]
     assert adjusted_rand_score(y, labels[0]) > 0.9
     assert np.array_equal(*labels)
 
@@ -30,10 +30,10 @@ def test_modularity_of_two_triangles_joined_by_an_edge():
     rows, columns = np.array(edges).T
     half = sparse.coo_array((np.ones(7), (rows, columns)), shape=(6, 6))
     graph = half + half.T
-    assert clustering.modularity(graph, np.array([0, 0, 0, 1, 1, 1])) == pytest.approx(6 / 7 - 1 / 2)
-    assert clustering.modularity(3 * graph, np.array([5, 5, 5, 0, 0, 0])) == pytest.approx(6 / 7 - 1 / 2)
-    assert clustering.modularity(graph, np.zeros(6, int)) == pytest.approx(0)
-    assert clustering.modularity(graph, np.arange(6)) == pytest.approx(-(4 * 2**2 + 2 * 3**2) / 14**2)
+    assert clustering.support(graph, np.array([0, 0, 0, 1, 1, 1])) == pytest.approx((6 / 7 - 1 / 2, 1 / 7))
+    assert clustering.support(3 * graph, np.array([5, 5, 5, 0, 0, 0])) == pytest.approx((6 / 7 - 1 / 2, 1 / 7))
+    assert clustering.support(graph, np.zeros(6, int)) == pytest.approx((0, 0))
+    assert clustering.support(graph, np.arange(6)) == pytest.approx((-(4 * 2**2 + 2 * 3**2) / 14**2, 1))
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +49,8 @@ def bent():
 
 def test_without_a_graph_the_likeliest_mixture_is_kept(bent):
     x, y = bent
-    one, _ = clustering.fit("GMM", x, n_clusters=3, restarts=1, random_state=0)
-    likeliest, labels = clustering.fit("GMM", x, n_clusters=3, restarts=20, random_state=0)
+    one, _, *_ = clustering.fit("GMM", x, n_clusters=3, restarts=1, random_state=0)
+    likeliest, labels, *_ = clustering.fit("GMM", x, n_clusters=3, restarts=20, random_state=0)
     assert likeliest.lower_bound_ >= one.lower_bound_
     assert adjusted_rand_score(y, labels) < 0.7  # it splits the bow and merges the pair
 
@@ -59,7 +59,7 @@ def test_with_a_graph_the_mixture_that_cuts_no_class_is_kept(bent):
     x, y = bent
     graph = kneighbors_graph(x, 10)
     graph = graph.maximum(graph.T)
-    mixture, labels = clustering.fit("GMM", x, n_clusters=3, restarts=20, random_state=0, graph=graph)
+    mixture, labels, *_ = clustering.fit("GMM", x, n_clusters=3, restarts=20, random_state=0, graph=graph)
     assert np.array_equal(mixture.predict(x), labels)
     assert adjusted_rand_score(y, labels) > 0.95
 
@@ -83,7 +83,7 @@ def test_a_component_that_collapsed_onto_equal_points_is_fitted_again():
 def test_what_collapsed_is_told():
     x = np.vstack([np.random.default_rng(0).normal(size=(100, 2)), np.full((100, 2), 50.0)])
     with pytest.warns(UserWarning, match="4 of 4 mixtures had a component that collapsed"):
-        mixture, labels = clustering.fit("GMM", x, n_clusters=2, restarts=4, random_state=0)
+        mixture, labels, *_ = clustering.fit("GMM", x, n_clusters=2, restarts=4, random_state=0)
     assert adjusted_rand_score(np.repeat([0, 1], 100), labels) == 1
     assert (mixture.predict(np.random.default_rng(1).normal(50, 1, size=(50, 2))) == labels[-1]).all()
 
@@ -91,9 +91,9 @@ def test_what_collapsed_is_told():
 def test_without_refitting_a_mixture_is_scikit_learns_own():
     x = np.vstack([np.random.default_rng(0).normal(size=(100, 2)), np.full((100, 2), 50.0)])
     with pytest.warns(UserWarning, match="1 of 1 mixtures had a component that collapsed"):
-        mixture, _ = clustering.fit("GMM", x, n_clusters=2, restarts=1, random_state=0)
+        mixture, _, *_ = clustering.fit("GMM", x, n_clusters=2, restarts=1, random_state=0)
     assert mixture.reg_covar > 1e-6
-    mixture, _ = clustering.fit("GMM", x, n_clusters=2, restarts=1, random_state=0, refit=False)
+    mixture, _, *_ = clustering.fit("GMM", x, n_clusters=2, restarts=1, random_state=0, refit=False)
     assert mixture.reg_covar == 1e-6
     np.testing.assert_allclose(mixture.covariances_.min(axis=0), 1e-6 * np.eye(2), atol=1e-9)
 
@@ -118,7 +118,7 @@ def test_confidence_is_low_between_clusters():
     x = np.concatenate([np.random.default_rng(0).normal(c, 0.5, (200, 2)) for c in (0, 2)])
     middle = np.abs(x.sum(axis=1) - 2).argsort()
     for name in ("GMM", "KM", "SC"):
-        clusterer, labels = clustering.fit(name, x, n_clusters=2, restarts=2, random_state=0)
+        clusterer, labels, *_ = clustering.fit(name, x, n_clusters=2, restarts=2, random_state=0)
         sure = clustering.confidence(clusterer, x, labels)
         assert sure.shape == (400,) and sure.max() <= 1 and sure.min() >= 0
         assert sure[middle[:10]].mean() < 0.95 < sure[middle[-200:]].mean()
@@ -133,6 +133,6 @@ def test_a_mixture_sees_no_more_numbers_than_it_can_in_minutes(monkeypatch):
     )
     clustering.fit("GMM", x, n_clusters=2, restarts=1)
     monkeypatch.setattr(clustering, "MIXTURE_NUMBERS", 800)
-    _, labels = clustering.fit("GMM", x, n_clusters=2, restarts=1)
+    _, labels, *_ = clustering.fit("GMM", x, n_clusters=2, restarts=1)
     assert seen == [300, 100]
     assert len(labels) == 300

@@ -1,17 +1,12 @@
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
-import pooch
 import pytest
 import sklearn.manifold
 from sklearn.datasets import make_swiss_roll
 from sklearn.manifold import Isomap, trustworthiness
 
-from n2d import manifold
+from n2d import manifold, neighbors
 
 ROOT = Path(manifold.__file__).parent
 
@@ -23,7 +18,7 @@ def roll():
 
 @pytest.mark.parametrize("name", ["UMAP", "LLE", "tSNE", "isomap"])
 def test_each_learner_keeps_neighbourhoods_and_obeys_its_seed(name, roll):
-    knn = manifold.nearest_neighbors(roll, manifold.neighbors_needed(name, 8))
+    knn = neighbors.nearest_neighbors(roll, manifold.neighbors_needed(name, 8))
     embeddings = [
         manifold.manifold_learner(name, n_components=2, n_neighbors=8, random_state=3, knn=k).fit_transform(roll)
         for k in (None, None, knn)
@@ -104,70 +99,18 @@ def test_unknown_learner():
         manifold.manifold_learner("umap")
 
 
-@pytest.mark.parametrize("metric", ["euclidean", "cosine", "correlation", "canberra"])
-def test_nearest_neighbors_are_exact_and_start_with_the_point_itself(roll, metric):
-    from scipy.spatial.distance import cdist
-
-    x = np.vstack([roll[:100], roll[:10]])  # some points lie twice
-    indices, distances = manifold.nearest_neighbors(x, 12, metric)
-    assert indices[:, 0].tolist() == list(range(110)) and not distances[:, 0].any()
-    expected = cdist(x, x, metric)
-    np.testing.assert_allclose(distances, np.sort(expected, axis=1)[:, :12], atol=1e-5 * expected.max())
-    np.testing.assert_allclose(np.take_along_axis(expected, indices, 1), distances, atol=1e-5 * expected.max())
-
-
-def test_many_points_have_approximate_neighbors(roll, monkeypatch):
-    exact, _ = manifold.nearest_neighbors(roll, 10)
-    monkeypatch.setattr(manifold, "EXACT_NEIGHBORS", 100)
-    indices, distances = manifold.nearest_neighbors(roll, 10)
-    assert indices[:, 0].tolist() == list(range(800)) and not distances[:, 0].any()
-    assert np.mean([len(set(a) & set(b)) for a, b in zip(indices, exact)]) > 9.8
-
-
 @pytest.mark.parametrize("n", [800, 5000])
 def test_umap_makes_the_same_graph_of_given_neighbors(n):
     x = make_swiss_roll(n, random_state=0)[0].astype(np.float32)
-    knn = manifold.nearest_neighbors(x, 30)
+    knn = neighbors.nearest_neighbors(x, 30)
     settings = {"n_neighbors": 15, "random_state": 0}
     graphs = [manifold.manifold_learner("UMAP", **settings, knn=k).fit(x).graph_ for k in (knn, None)]
     assert abs(graphs[0] - graphs[1]).sum() < 0.01 * graphs[1].sum()
 
 
-def test_a_second_process_compiles_no_kernel_again(tmp_path):
-    code = (
-        "import numpy\nfrom n2d import manifold\n"
-        "x = numpy.random.default_rng(0).normal(size=(100, 4)).astype('float32')\n"
-        "manifold.manifold_learner('UMAP', n_neighbors=5, random_state=0).fit(x)\n"
-    )
-    files = []
-    for _ in range(2):
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-        kept = Path(os.environ.get("NUMBA_CACHE_DIR", pooch.os_cache("n2d") / "numba"))
-        files.append({path: path.stat().st_mtime_ns for path in kept.rglob("layouts.*")})
-    assert files[0] == files[1] and any(path.suffix == ".nbc" for path in files[0])
-
-
-def test_of_a_kernel_compiled_in_two_ways_each_is_kept_in_its_own_place():
-    """Or else a seed would load what another run without a seed has left, UMAP's layout on all threads."""
-    layouts = manifold.import_compiled("umap").layouts
-    kernels = [vars(layouts)["_nb_optimize_layout_euclidean_single_epoch" + suffix] for suffix in ("", "_parallel")]
-    assert len({kernel.stats.cache_path for kernel in kernels}) == 2
-
-
-def test_without_a_home_kernels_are_kept_for_one_process(monkeypatch):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", "to be put back as it was")
-    monkeypatch.delenv("NUMBA_CACHE_DIR")
-    monkeypatch.setattr(manifold.pooch, "os_cache", lambda name: Path("/dev/null") / name)
-    monkeypatch.setattr(manifold.atexit, "register", lambda remove, folder, **_: removed.append(folder))
-    removed = []
-    assert manifold.import_compiled("json").__name__ == "json"
-    assert removed == [os.environ["NUMBA_CACHE_DIR"]] and Path(removed[0]).stat().st_mode & 0o777 == 0o700
-    shutil.rmtree(removed[0])
-
-
 def test_a_metric_with_a_greatest_distance_takes_neighbours_that_others_have_found(roll):
     """umap-learn would cut all edges of 2 and more with the cosine's: here they are of the input."""
-    indices, distances = manifold.nearest_neighbors(roll, 10)
+    indices, distances = neighbors.nearest_neighbors(roll, 10)
     far = indices, distances + 5
     umap = manifold.manifold_learner("UMAP", n_neighbors=10, metric="cosine", random_state=0, knn=far)
     assert np.isfinite(umap.fit_transform(roll)).all()

@@ -1,12 +1,7 @@
-"""The command line as a user runs it."""
-
 import json
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -18,11 +13,23 @@ from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
 
 import n2d
+from n2d import launch, report
+
+"""The command line as a user runs it."""
+
 
 ROOT = Path(n2d.__file__).parent
+
+
 QUICK = ["--umap_neighbors=20", "--gmm_restarts=10"]
+
+
 COSTS = ["seconds", "peak_rss_mb", "trustworthiness"]
+
+
 PICTURES = {"clusters.png", "confusion.png", "explore.html", "history.png"}
+
+
 FILES = {"clusters.csv", "embedding.npy", "history.csv", "latent.npy", "metrics.json", "weights.safetensors"}
 
 
@@ -128,20 +135,6 @@ def test_the_same_command_twice_gives_the_very_same_files(tmp_path):
     assert all(np.array_equal(tensors[0][key], tensors[1][key]) for key in tensors[0])
 
 
-def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, capsys, monkeypatch):
-    """pendigits, real data, from scratch; its latent space after 2 epochs is already good for most digits."""
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    save = tmp_path / "kept.safetensors"
-    arguments = f"pendigits 0 --data_dir={data_dir} --pretrain_epochs=2 --umap_dim=10"
-    n2d.main(
-        [*arguments.split(), *QUICK, f"--save_dir={tmp_path / 'run'}", f"--save_weights={save}", "--max_points=500"]
-    )
-    output = capsys.readouterr().out
-    assert "no CUDA here: the autoencoder runs on the CPU instead of device 0" in output
-    assert json.loads((tmp_path / "run/metrics.json").read_text())["acc"] > 0.7
-    assert save.stat().st_size < 0.14 * (tmp_path / "run/weights.safetensors").stat().st_size
-
-
 def test_every_clusterer_is_scored_on_every_space(digits, tmp_path, capsys):
     folder, _ = digits
     arguments = f"digits cpu --ae_weights={folder / 'weights.safetensors'} --eval_all --visualize --save_dir={tmp_path}"
@@ -224,21 +217,6 @@ def test_an_architecture_for_other_data_is_refused(architecture, data_dir, tmp_p
     assert "is for samples of 64 features, got 256" in error and error.count("\n") == 1
 
 
-def test_default_place_and_names_of_weights(tmp_path, monkeypatch):
-    monkeypatch.setattr(n2d, "WEIGHTS", tmp_path)
-    parser = n2d.build_parser()
-    args = n2d.parse_arguments(parser, ["har", "cpu", "--save_weights", "--pretrain_epochs=7"])
-    assert args.save_weights == tmp_path / "har-{epochs}-n2d.safetensors"  # the epochs are known with the data
-    assert args.save_dir == Path("runs/har-n2d")
-    assert args.n_clusters == 6
-    (tmp_path / "har-7-n2d.safetensors").touch()
-    for name in ("har-7-n2d", "har-7-n2d.safetensors", str(tmp_path / "har-7-n2d.safetensors")):
-        assert (
-            n2d.parse_arguments(parser, ["har", "cpu", "--ae_weights", name]).ae_weights
-            == tmp_path / "har-7-n2d.safetensors"
-        )
-
-
 def test_weights_of_another_dataset_are_refused_with_both_shapes(digits, data_dir, tmp_path, capsys):
     folder, _ = digits
     with pytest.raises(SystemExit) as stop:
@@ -258,26 +236,6 @@ def test_missing_data_is_one_line_and_nothing_is_left(tmp_path):
     assert "https://hastie.su.domains/ElemStatLearn/datasets/zip.train.gz" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "nowhere").exists()
-
-
-def test_help_needs_no_heavy_import():
-    code = "import sys, n2d; n2d.build_parser().format_help(); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    modules = set(done.stdout.split())
-    assert "n2d" in modules
-    assert not modules & {"torch", "umap", "sklearn", "scipy", "pandas", "matplotlib", "torchvision"}
-
-
-def test_help_names_every_flag_of_the_papers_code():
-    done = run("--help")
-    assert done.returncode == 0
-    for flag in (
-        "dataset gpu --n_clusters --batch_size --pretrain_epochs --ae_weights --save_dir --umap_dim --umap_neighbors "
-        "--umap_min_dist --umap_metric --cluster --eval_all --manifold_learner --visualize"
-    ).split():
-        assert flag in done.stdout
-    for group in ("Data", "Autoencoder", "Manifold", "Clustering", "Output", "Run"):
-        assert f"\n{group}:\n" in done.stdout
 
 
 def test_run_sh_uses_shipped_weights_and_trains_the_rest(tmp_path):
@@ -301,19 +259,6 @@ def test_run_sh_uses_shipped_weights_and_trains_the_rest(tmp_path):
     assert lines[0] == "n2d.py mnist 0 --save_weights --umap_dim=10 --visualize"
 
 
-def test_names_on_the_command_line_are_those_of_the_stages():
-    from n2d import manifold, refine
-
-    assert n2d.MANIFOLD_LEARNERS == manifold.MANIFOLD_LEARNERS
-    assert n2d.LOSSES == tuple(refine.LOSSES)
-
-
-def test_the_readme_has_every_flag():
-    readme = (ROOT / "README.md").read_text()
-    flags = [flag for action in n2d.build_parser()._actions for flag in action.option_strings if flag.startswith("--")]
-    assert [flag for flag in flags if f"| `{flag}` |" not in readme] == ["--help"]
-
-
 @pytest.fixture(scope="module")
 def wine(tmp_path_factory):
     """scikit-learn's wines as somebody's own table, with names and classes."""
@@ -328,6 +273,8 @@ def wine(tmp_path_factory):
 
 
 NO_BOARD = "tensorboard is not installed (pip install tensorboard)"
+
+
 SHORT = ["--pretrain_epochs=20", "--autoencoders=2", *QUICK]
 
 
@@ -370,15 +317,15 @@ def test_a_picture_that_fails_takes_no_result_along(wine, tmp_path, monkeypatch)
         raise RuntimeError("no picture")
 
     monkeypatch.setattr(visualize, "members", fail)
-    (tmp_path / n2d.UNFINISHED).mkdir()  # of a comparison that was stopped, and may go on
+    (tmp_path / report.UNFINISHED).mkdir()  # of a comparison that was stopped, and may go on
     with pytest.raises(RuntimeError, match="no picture"):
         n2d.main(
             [f"{wine / 'unlabelled.csv'}", "cpu", "--n_clusters=3", "--visualize", *SHORT, f"--save_dir={tmp_path}"]
         )
     checkpoints = {f"n2d-checkpoint-{i}.pt" for i in (1, 2)}
-    kept = FILES | checkpoints | {n2d.UNFINISHED}  # no picture, and where to go on from
+    kept = FILES | checkpoints | {report.UNFINISHED}  # no picture, and where to go on from
     assert {path.name for path in tmp_path.iterdir()} == kept
-    assert n2d.goes_on() == "; the same command goes on with the training"
+    assert launch.goes_on() == "; the same command goes on with the training"
 
 
 def test_without_classes_a_run_tells_what_can_be_known(wine, capsys):
@@ -406,57 +353,3 @@ def test_without_classes_a_run_tells_what_can_be_known(wine, capsys):
     scan = pd.read_csv(run_dir / "n_clusters.csv").set_index("n_clusters")
     assert scan["stability"][chosen] >= scan["stability"].max() - 0.02
     assert list(pd.read_csv(run_dir / "clusters.csv")) == ["index", "cluster", "confidence"]
-
-
-def test_a_stopped_run_goes_on_with_the_same_command(tmp_path):
-    """Stopped twice in its training, and undisturbed, a run ends with the very same files."""
-    arguments = ["digits", "cpu", "--pretrain_epochs=60", "--autoencoders=2", *QUICK]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, str(ROOT / "n2d.py"), *arguments, f"--save_dir={tmp_path / 'stopped'}"]
-    for number in (signal.SIGINT, signal.SIGTERM):
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        process.stdout.readline()
-        time.sleep(5)  # inside the training, which takes about twenty seconds
-        process.send_signal(number)
-        error = process.communicate()[1].decode()
-        assert process.returncode == 128 + number
-        assert "n2d.py: stopped; the same command goes on" in error and "Traceback" not in error
-    assert (tmp_path / "stopped/n2d-checkpoint-1.pt").exists()
-    shutil.copytree(tmp_path / "stopped", tmp_path / "anew")
-    for name, extra in (("stopped", []), ("anew", ["--resume=never"])):
-        done = run(*arguments, f"--save_dir={tmp_path / name}", *extra, **environment)
-        assert done.returncode == 0, done.stderr
-        assert {path.name for path in (tmp_path / name).iterdir()} == FILES
-    for name in ("clusters.csv", "history.csv", "latent.npy"):
-        assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "anew" / name).read_bytes()
-
-
-def test_two_processes_train_as_one(tmp_path):
-    """The same batches, each in two parts: the same losses up to rounding, and one report."""
-    arguments = "n2d.py digits cpu --autoencoders=2 --pretrain_epochs=3 --batch_size=200 --precision=fp32".split()
-    arguments += ["--manifold_learner=none", "--gmm_restarts=2"]
-    together = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    outputs = []
-    for name, command in (("one", [sys.executable]), ("two", together)):
-        done = subprocess.run(
-            [*command, *arguments, f"--save_dir={tmp_path / name}"], cwd=ROOT, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        outputs.append(done.stdout)
-    assert outputs[1].count("ACC") == outputs[0].count("ACC") == 1
-    machines = [json.loads((tmp_path / name / "metrics.json").read_text())["machine"] for name in ("one", "two")]
-    assert [machine["processes"] for machine in machines] == [1, 2]
-    one, two = (pd.read_csv(tmp_path / name / "history.csv") for name in ("one", "two"))
-    assert len(one) == 6
-    np.testing.assert_allclose(two["loss"], one["loss"], rtol=1e-4)
-    one, two = (np.load(tmp_path / name / "latent.npy") for name in ("one", "two"))
-    assert one.shape == two.shape == (1797, 20)
-    np.testing.assert_allclose(two, one, atol=0.02 * one.std())
-
-
-def test_of_several_processes_one_tells_a_mistake():
-    together = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    done = subprocess.run(
-        [*together, "n2d.py", "digits", "cpu", "--refine=KM"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.stderr.count("--refine is trained by one process, got 2") == 1

@@ -1,84 +1,16 @@
 import numpy as np
 import pytest
+from sklearn.datasets import make_swiss_roll
 
-from n2d import datasets, manifold
+from n2d import datasets, neighbors
 
-neighbors = manifold.import_compiled("n2d.neighbors")
 BOTH_WAYS = np.array([[0, 1], [1, 0]])
-
-
-def stroke(shift=0, side=28):
-    """An image with a short bright stroke, far from the border."""
-    image = np.zeros((side, side), np.float32)
-    image[8:20, 12 + shift : 15 + shift] = 1
-    return image.ravel()
-
-
-def distance(a, b, shape):
-    both = np.stack([a, b])
-    return neighbors.bent(both, both, *BOTH_WAYS, shape)
-
-
-def slowly(a, b, warp):
-    """The distance from a to b, (channels, height, width), pixel by pixel as in the paper."""
-    _, height, width = a.shape
-    border = warp + 2
-
-    def gradients(image):
-        padded = np.pad(image, ((0, 0), (1, 1), (1, 1))).astype(float)
-        rows = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
-        columns = padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]
-        both = np.concatenate([rows[:, :, 2:] - rows[:, :, :-2], columns[:, 2:] - columns[:, :-2]])
-        return np.pad(both, ((0, 0), (border, border), (border, border)))
-
-    a, b = gradients(a), gradients(b)
-    moves = range(-warp, warp + 1)
-    total = 0
-    for row in range(border - 1, height + border + 1):
-        for column in range(border - 1, width + border + 1):
-            here = a[:, row - 1 : row + 2, column - 1 : column + 2]
-            total += min(
-                ((here - b[:, row + r - 1 : row + r + 2, column + c - 1 : column + c + 2]) ** 2).sum()
-                for r in moves
-                for c in moves
-            )
-    return total**0.5
-
-
-@pytest.mark.parametrize("shape, warp", [((9, 10), 1), ((16, 17), 2), ((3, 16, 18), 2)])
-def test_the_distance_is_the_papers(shape, warp):
-    a, b = np.random.default_rng(0).random((2, *(1,) * (3 - len(shape)), *shape), np.float32)
-    expected = max(slowly(a, b, warp), slowly(b, a, warp))
-    np.testing.assert_allclose(distance(a.ravel(), b.ravel(), shape), expected, rtol=1e-4)
-
-
-def test_an_image_that_is_moved_a_little_is_the_same_image():
-    assert distance(stroke(), stroke(), (28, 28)).max() == 0
-    assert distance(stroke(), stroke(shift=2), (28, 28)).max() < 1e-3
-    assert distance(stroke(), stroke(shift=5), (28, 28)).min() > 1
-
-
-def test_bytes_are_compared_like_floats():
-    images = np.stack([stroke(), stroke(shift=5)])
-    in_bytes = (images * 255).astype(np.uint8)
-    of_floats = neighbors.bent(images, images, *BOTH_WAYS, (28, 28))
-    np.testing.assert_allclose(neighbors.bent(in_bytes, in_bytes, *BOTH_WAYS, (28, 28)), 255 * of_floats, rtol=1e-5)
-
-
-def test_large_images_are_averaged_before():
-    large = [np.kron(stroke(shift=s).reshape(28, 28), np.ones((4, 4), np.float32)).ravel() for s in (0, 5)]
-    np.testing.assert_allclose(distance(*large, (112, 112)), distance(stroke(), stroke(shift=5), (28, 28)), rtol=1e-5)
-
-
-def test_a_long_and_narrow_image_keeps_its_short_side():
-    a, b = np.random.default_rng(0).random((2, 100 * 3), np.float32)
-    assert distance(a, b, (100, 3)).min() > 0 and distance(a, b, (3, 100)).min() > 0
 
 
 def test_among_all_the_closest_are_the_nearest_neighbours():
     x = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
-    candidates = manifold.nearest_neighbors(x, 60)[0]
-    found, expected = neighbors.closest(x, candidates, 10), manifold.nearest_neighbors(x, 10)
+    candidates = neighbors.nearest_neighbors(x, 60)[0]
+    found, expected = neighbors.closest(x, candidates, 10), neighbors.nearest_neighbors(x, 10)
     assert np.array_equal(found[0], expected[0])
     np.testing.assert_allclose(found[1], expected[1], rtol=1e-4)
 
@@ -102,7 +34,7 @@ def test_neighbours_of_neighbours_are_found_though_they_were_no_candidates():
 
 def test_how_many_rows_are_compared_at_once_does_not_matter(monkeypatch):
     x = np.random.default_rng(0).integers(3, size=(90, 4)).astype(np.float32)  # many distances are equal
-    candidates = manifold.nearest_neighbors(x[:, :2].copy(), 20)[0]
+    candidates = neighbors.nearest_neighbors(x[:, :2].copy(), 20)[0]
     at_once = neighbors.closest(x, candidates, 20)
     monkeypatch.setattr(neighbors, "ROWS", 7)
     for found, expected in zip(neighbors.closest(x, candidates, 20), at_once):
@@ -119,17 +51,42 @@ def test_a_new_point_finds_the_nearest_of_its_candidates():
 
 def test_equal_points_are_neighbours_at_no_distance():
     x = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
-    indices, distances = neighbors.closest(x, manifold.nearest_neighbors(x, 8)[0], 4)
+    indices, distances = neighbors.closest(x, neighbors.nearest_neighbors(x, 8)[0], 4)
     assert np.array_equal(indices // 4, np.repeat(np.arange(3), 4)[:, None].repeat(4, axis=1))
     assert not distances.any()
 
 
 def test_digits_that_are_alike_when_bent_are_of_the_same_class_more_often():
     data = datasets.load("digits")
-    candidates = manifold.nearest_neighbors(data.x, 50)[0]
+    candidates = neighbors.nearest_neighbors(data.x, 50)[0]
 
     def purity(image_shape):
         indices, _ = neighbors.closest(data.x, candidates, 11, image_shape)
         return (data.y[indices[:, 1:]] == data.y[:, None]).mean()
 
     assert purity(data.image_shape) > purity(None) + 0.005
+
+
+@pytest.fixture(scope="module")
+def roll():
+    return make_swiss_roll(800, random_state=0)[0].astype(np.float32)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "correlation", "canberra"])
+def test_nearest_neighbors_are_exact_and_start_with_the_point_itself(roll, metric):
+    from scipy.spatial.distance import cdist
+
+    x = np.vstack([roll[:100], roll[:10]])  # some points lie twice
+    indices, distances = neighbors.nearest_neighbors(x, 12, metric)
+    assert indices[:, 0].tolist() == list(range(110)) and not distances[:, 0].any()
+    expected = cdist(x, x, metric)
+    np.testing.assert_allclose(distances, np.sort(expected, axis=1)[:, :12], atol=1e-5 * expected.max())
+    np.testing.assert_allclose(np.take_along_axis(expected, indices, 1), distances, atol=1e-5 * expected.max())
+
+
+def test_many_points_have_approximate_neighbors(roll, monkeypatch):
+    exact, _ = neighbors.nearest_neighbors(roll, 10)
+    monkeypatch.setattr(neighbors, "EXACT_NEIGHBORS", 100)
+    indices, distances = neighbors.nearest_neighbors(roll, 10)
+    assert indices[:, 0].tolist() == list(range(800)) and not distances[:, 0].any()
+    assert np.mean([len(set(a) & set(b)) for a, b in zip(indices, exact)]) > 9.8

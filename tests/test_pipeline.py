@@ -1,21 +1,18 @@
-import json
 import pickle
 import unittest
 
 import numpy as np
 import pandas as pd
 import pytest
-import safetensors.numpy
 import torch
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
-from sklearn.exceptions import NotFittedError
 from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from n2d import datasets, manifold, models, pipeline, training
+from n2d import clustering, datasets, evaluation, models, neighbors, pipeline, training
 
 QUICK = {
     "n_clusters": 4,
@@ -67,9 +64,13 @@ def test_of_several_neighbourhoods_the_one_with_the_greatest_modularity_is_kept(
     model = clone(fitted).set_params(n_neighbors=(10, 20, 15))
     model.fit_autoencoder(blobs[0])
     values = iter([0.3, 0.9, 0.5])
-    monkeypatch.setattr(pipeline.clustering, "modularity", lambda graph, labels: next(values))
-    monkeypatch.setattr(pipeline.clustering, "fit", lambda name, embedding, **_: (embedding[0, 0], embedding[:, 0]))
-    model.fit_latent(blobs[0]).fit_neighbors(blobs[0]).fit_clusters()
+
+    def fit(name, embedding, **_):
+        return clustering.Fit(embedding[0, 0], embedding[:, 0], modularity=next(values))
+
+    monkeypatch.setattr(pipeline.clustering, "fit", fit)
+    monkeypatch.setattr(pipeline.clustering, "confidence", lambda *_: None)
+    model.fit_latent(blobs[0]).fit_neighbors(blobs[0]).fit_clusters(blobs[0])
     assert (model.modularity_, model.manifold_.n_neighbors) == (0.9, 15)
     assert model.clusterer_ == model.embedding_[0, 0] == model.labels_[0]
     assert model.graph_.sum() == pytest.approx(3)  # all are judged by the three graphs together
@@ -77,7 +78,7 @@ def test_of_several_neighbourhoods_the_one_with_the_greatest_modularity_is_kept(
 
 
 def test_modularity_is_that_of_the_labels_in_umaps_graph(fitted):
-    expected = pipeline.clustering.modularity(fitted.manifold_.graph_, fitted.labels_)
+    expected, _ = clustering.support(fitted.manifold_.graph_, fitted.labels_)
     assert fitted.modularity_ == pytest.approx(expected, abs=1e-9)  # graph_ is scaled to a total weight of 1
     assert 0.5 < fitted.modularity_ < 0.75  # four equal blobs without an edge between them: 1 - 1/4
 
@@ -117,55 +118,10 @@ def test_verbose_reports_each_stage(blobs, capsys):
     assert [line.split()[0] for line in lines] == stages
 
 
-def test_comparison_scores_every_clusterer_on_every_space(blobs, fitted):
-    rows, embeddings = zip(*pipeline.compare(fitted, *blobs))
-    learners = ("none", "UMAP", "LLE", "isomap", "tSNE")
-    assert [(row["input"], row["manifold"], row["cluster"]) for row in rows] == [
-        (source, learner, cluster)
-        for source in ("raw", "autoencoder")
-        for learner in learners
-        for cluster in ("GMM", "KM", "SC")
-    ]
-    assert [row["n_components"] for row in rows] == [12] * 3 + [2] * 12 + [8] * 3 + [2] * 12
-    assert all(embedding.shape == (400, row["n_components"]) for row, embedding in zip(rows, embeddings))
-    for row in rows:
-        if row["manifold"] in ("none", "UMAP", "tSNE") and row["cluster"] == "KM":
-            assert row["acc"] > 0.9, row
-
-
-def test_a_comparison_that_was_stopped_goes_on(blobs, fitted, tmp_path, monkeypatch):
-    some = blobs[0][:200], blobs[1][:200]
-    model = clone(fitted).fit(some[0])
-    whole = [row for row, _ in pipeline.compare(model, *some)]
-    rows = pipeline.compare(model, *some, tmp_path)
-    begun = [next(rows) for _ in range(7)]  # two manifolds, and one row of the third
-    rows.close()
-    learned = []
-    learner = manifold.manifold_learner
-    monkeypatch.setattr(
-        manifold, "manifold_learner", lambda name, **options: learned.append(name) or learner(name, **options)
-    )
-    again = list(pipeline.compare(model, *some, tmp_path))
-    assert learned == ["isomap", "tSNE", "none", "UMAP", "LLE", "isomap", "tSNE"]
-    for (row, embedding), (old, old_embedding) in zip(again, begun):
-        assert row == old
-        np.testing.assert_array_equal(embedding, old_embedding)
-    assert [row["acc"] for row, _ in again] == [row["acc"] for row in whole]
-    model.set_params(min_dist=0.5)
-    next(pipeline.compare(model, *some, tmp_path))
-    assert learned[7:] == ["none"]  # other settings: nothing is taken over
-
-
 def test_no_manifold_clusters_the_latent_space_itself(blobs, fitted):
     model = clone(fitted).set_params(manifold_learner="none", n_neighbors=10).fit(blobs[0])
     assert np.array_equal(model.embedding_, model.latent_)
     assert adjusted_rand_score(blobs[1], model.labels_) == 1
-
-
-def test_several_neighbourhoods_need_umap(blobs, fitted):
-    model = clone(fitted).set_params(manifold_learner="LLE", n_neighbors=(5, 9))
-    with pytest.raises(ValueError, match=r"n_neighbors must be one number with LLE, got \(5, 9\)"):
-        model.fit(blobs[0])
 
 
 def test_without_umap_there_is_no_graph_and_the_likeliest_mixture_is_kept(blobs, fitted):
@@ -248,26 +204,6 @@ def test_places_of_the_embedding_are_decoded_in_the_units_of_the_data(blobs):
     assert ((decoded - x) ** 2).mean() < 0.2 * x.var(axis=0).mean()
 
 
-SCALED = {
-    "none": [[0, 10, 5], [255, 20, 5]],
-    "minmax": [[0, 0, 0], [1, 1, 0]],
-    "standard": [[-1, -1, 0], [1, 1, 0]],
-    "255": [[0, 10 / 255, 5 / 255], [1, 20 / 255, 5 / 255]],
-}
-
-
-@pytest.mark.parametrize("scale", SCALED)
-def test_scales(scale):
-    x = np.array([[0, 10, 5], [255, 20, 5]], np.float32)
-    offset, factor = pipeline.offset_and_factor(x, scale)
-    np.testing.assert_allclose((x - offset) * factor, SCALED[scale], rtol=1e-6)
-
-
-def test_an_unknown_scale_is_refused(blobs):
-    with pytest.raises(ValueError, match="scale must be one of none, minmax, standard, 255, got 'max'"):
-        pipeline.N2D(**QUICK, scale="max").fit(blobs[0])
-
-
 def test_arrays_frames_and_tensors_are_all_the_same(blobs, fitted):
     x = blobs[0][:50]
     labels = fitted.predict(x)
@@ -286,59 +222,6 @@ def test_it_is_a_step_of_a_pipeline_and_survives_pickling(blobs):
     assert adjusted_rand_score(again.predict(blobs[0]), blobs[1]) == 1
 
 
-@pytest.mark.parametrize("parameters", [{}, {"cluster": "KM", "scale": "minmax"}, {"cluster": "SC"}])
-def test_a_saved_model_predicts_the_same(blobs, tmp_path, parameters):
-    frame = pd.DataFrame(blobs[0], columns=[f"c{i}" for i in range(12)])
-    model = pipeline.N2D(**QUICK, **parameters).fit(frame)
-    model.save(tmp_path / "model")
-    files = {path.name for path in (tmp_path / "model").iterdir()}
-    assert files == {"model.json", "autoencoder.safetensors", "state.safetensors"}
-    assert len({file.stat().st_mode for file in (tmp_path / "model").iterdir()}) == 1  # no file is its owner's alone
-    loaded = pipeline.N2D.load(tmp_path / "model")
-    assert np.array_equal(loaded.predict(frame), model.predict(frame))
-    np.testing.assert_allclose(loaded.inverse_transform(model.embedding_), model.inverse_transform(model.embedding_))
-    assert np.array_equal(loaded.labels_, model.labels_)
-    assert loaded.get_params() == model.get_params()
-    between = (frame + frame[::-1].to_numpy()) / 2
-    assert np.array_equal(loaded.predict(between), model.predict(between))
-    if model.cluster == "GMM":
-        np.testing.assert_allclose(loaded.predict_proba(between), model.predict_proba(between))
-    with pytest.raises(ValueError, match="feature names"):
-        loaded.predict(frame.rename(columns={"c0": "other"}))
-
-
-@pytest.mark.parametrize("divisor", [1, 255, None])
-def test_images_of_a_saved_model_are_kept_in_bytes_if_nothing_is_lost(fitted, tmp_path, divisor):
-    x = np.random.default_rng(0).integers(0, 256, size=(100, 12)).astype(np.float32)
-    x = x / np.float32(divisor or 250)
-    model = clone(fitted).set_params(image_shape=(3, 4), pretrain_epochs=1, scale="minmax").fit(x)
-    model.save(tmp_path)
-    kept = safetensors.numpy.load_file(tmp_path / "state.safetensors")["inputs_"]
-    assert kept.dtype == (np.uint8 if divisor else np.float32)
-    loaded = pipeline.N2D.load(tmp_path)
-    assert loaded.inputs_.dtype == np.float32
-    assert np.array_equal(loaded.inputs_, x)
-
-
-def test_what_is_not_a_saved_model_is_refused(fitted, tmp_path):
-    with pytest.raises(NotFittedError):
-        pipeline.N2D().save(tmp_path / "unfitted")
-    with pytest.raises(pipeline.ModelError, match="nothing does not hold a saved model"):
-        pipeline.N2D.load(tmp_path / "nothing")
-    fitted.save(tmp_path)
-    record = json.loads((tmp_path / "model.json").read_text())
-    (tmp_path / "model.json").write_text(json.dumps({"format": record["format"], "parameters": {"n_clusters": 4}}))
-    with pytest.raises(pipeline.ModelError, match="does not hold a saved model"):
-        pipeline.N2D.load(tmp_path)
-    (tmp_path / "model.json").write_text(json.dumps(record | {"format": 1}))
-    with pytest.raises(pipeline.ModelError, match="its format is 1, not 2"):
-        pipeline.N2D.load(tmp_path)
-    fitted.save(tmp_path)
-    (tmp_path / "state.safetensors").write_bytes(b"cut")
-    with pytest.raises(pipeline.ModelError, match="does not hold a saved model"):
-        pipeline.N2D.load(tmp_path)
-
-
 def test_a_small_copy_of_the_weights_cannot_decode(blobs, fitted, tmp_path):
     models.save_weights(fitted.autoencoder_, tmp_path / "small.safetensors", compact=True)
     loaded = clone(fitted).set_params(ae_weights=tmp_path / "small.safetensors").fit(blobs[0])
@@ -355,19 +238,6 @@ def test_the_number_of_clusters_is_found(blobs):
         clone(model).set_params(refine="KM").fit(blobs[0])
 
 
-def test_more_clusters_than_samples_are_refused(blobs):
-    with pytest.raises(ValueError, match="n_clusters must be 1 to 50, the number of samples, got 60"):
-        pipeline.N2D(60).fit(blobs[0][:50])
-
-
-def test_clusters_are_judged_without_labels(fitted):
-    figures = pipeline.unlabelled(fitted)
-    assert figures["agreement"] == 1 and figures["silhouette"] > 0.5
-    assert figures["modularity"] == fitted.modularity_
-    assert sum(figures["sizes"]) == 400 and len(figures["sizes"]) == 4
-    assert figures["log_likelihood"] == pytest.approx(fitted.clusterer_.score(fitted.embedding_.astype(np.float64)))
-
-
 def test_manifold_and_clusters_of_some_samples_serve_all(blobs, fitted, tmp_path):
     x, y = blobs
     model = clone(fitted).set_params(fit_samples=150).fit(x)
@@ -381,7 +251,7 @@ def test_manifold_and_clusters_of_some_samples_serve_all(blobs, fitted, tmp_path
     loaded = pipeline.N2D.load(tmp_path)
     assert len(loaded.latent_) == 150
     np.testing.assert_array_equal(loaded.predict(x), model.labels_)
-    assert 0 < pipeline.unlabelled(model)["agreement"] <= 1
+    assert 0 < evaluation.unlabelled(model)["agreement"] <= 1
     with pytest.raises(ValueError, match="fit_samples must be more than the 4 clusters, got 4"):
         clone(model).set_params(fit_samples=4).fit(x)
 
@@ -430,12 +300,12 @@ def test_images_are_distorted_in_training_alone_and_only_if_they_have_that_shape
 def test_the_input_decides_which_of_the_latent_neighbours_are_neighbours(blobs, fitted):
     def neighbours(**parameters):
         model = clone(fitted).set_params(**parameters)
-        model.autoencoder_, model.offset_, model.factor_ = fitted.autoencoder_, fitted.offset_, fitted.factor_
-        model.n_features_in_, model.seconds_, model._seed = 12, {}, 0
+        model.autoencoder_, model.scaling_ = fitted.autoencoder_, fitted.scaling_
+        model.n_features_in_, model.seconds_, model.seed_ = 12, {}, 0
         return model.fit_latent(blobs[0]).fit_neighbors(blobs[0]).knn_[0]
 
-    latent = manifold.nearest_neighbors(fitted.latent_, 10)[0]
-    inputs = manifold.nearest_neighbors(blobs[0], 10)[0]
+    latent = neighbors.nearest_neighbors(fitted.latent_, 10)[0]
+    inputs = neighbors.nearest_neighbors(blobs[0], 10)[0]
     assert np.array_equal(neighbours(n_candidates=None), latent)
     assert np.array_equal(neighbours(n_candidates=0), latent)
     assert np.array_equal(neighbours(n_candidates=1000), inputs)
@@ -471,98 +341,3 @@ def test_a_placed_sample_is_as_sure_as_its_neighbours(blobs, fitted):
     np.testing.assert_allclose(model.confidence_[others], probabilities.max(axis=1), atol=1e-5)
     known = model.clusterer_.predict_proba(model.embedding_[model.sample_].astype(np.float64))
     np.testing.assert_allclose(model.confidence_[model.sample_], known.max(axis=1))
-
-
-def test_numbers_of_numpy_and_a_random_state_can_be_saved(blobs, tmp_path):
-    state, device = np.random.RandomState(0), torch.device("cpu")
-    settings = QUICK | {"n_clusters": np.int64(4), "random_state": state, "device": device}
-    model = pipeline.N2D(**settings).fit(blobs[0])
-    model.save(tmp_path)
-    loaded = pipeline.N2D.load(tmp_path)
-    assert (loaded.n_clusters, loaded.random_state) == (4, model._seed)
-    assert np.array_equal(loaded.predict(blobs[0]), model.labels_)
-
-
-def test_a_model_that_cannot_be_saved_leaves_the_former_one(blobs, fitted, tmp_path):
-    fitted.save(tmp_path)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    other = pickle.loads(pickle.dumps(fitted)).set_params(metric=object())
-    with pytest.raises(AttributeError):  # JSON has no word for it
-        other.save(tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-def test_a_saved_model_cannot_bring_folders_along(fitted, tmp_path):
-    fitted.save(tmp_path)
-    record = json.loads((tmp_path / "model.json").read_text())
-    record["parameters"]["checkpoint_dir"] = "/somewhere"
-    (tmp_path / "model.json").write_text(json.dumps(record))
-    assert pipeline.N2D.load(tmp_path).checkpoint_dir is None
-
-
-@pytest.mark.parametrize("damage", [{"network": []}, {"network": [12, 2**40, 4]}, {"inputs_divisor": 255}])
-def test_a_damaged_model_is_one_error(fitted, tmp_path, damage):
-    clone(fitted).set_params(n_candidates=None, n_autoencoders=1).fit(np.eye(12, dtype=np.float32)).save(tmp_path)
-    record = json.loads((tmp_path / "model.json").read_text())
-    (tmp_path / "model.json").write_text(json.dumps(record | damage))
-    with pytest.raises(pipeline.ModelError, match="does not hold a saved model"):
-        pipeline.N2D.load(tmp_path)
-
-
-def test_a_small_copy_of_weights_stays_one(blobs, fitted, tmp_path):
-    path = tmp_path / "weights.safetensors"
-    models.save_weights(fitted.autoencoder_, path, compact=True)
-    model = clone(fitted).set_params(ae_weights=path)
-    with pytest.raises(models.WeightsError, match="small copy without a decoder"):
-        clone(model).set_params(refine="KLD").fit(blobs[0])
-    model.fit(blobs[0]).save(tmp_path / "model")
-    loaded = pipeline.N2D.load(tmp_path / "model")
-    assert np.array_equal(loaded.predict(blobs[0]), model.labels_)
-    with pytest.raises(pipeline.ModelError, match="without a decoder"):
-        loaded.inverse_transform(model.embedding_)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"cluster": "kmeans"}, {"refine": "kld"}, {"precision": "bfloat16"}, {"manifold_learner": "umap"}]
-)
-def test_a_word_that_is_no_choice_is_refused_before_the_training(blobs, wrong):
-    [(name, value)] = wrong.items()
-    model = pipeline.N2D(**QUICK | wrong)
-    with pytest.raises(ValueError, match=f"{name} must be one of .*, got '{value}'"):
-        model.fit(blobs[0])
-    assert not hasattr(model, "autoencoder_")
-
-
-def test_without_umap_there_is_one_neighbourhood(blobs, fitted):
-    default = pipeline.N2D().n_neighbors
-    assert fitted._sizes(400) == [10]
-    assert pipeline.N2D(manifold_learner="isomap", n_neighbors=default)._sizes(400) == [10]
-    with pytest.raises(ValueError, match="n_neighbors must be one number with isomap"):
-        pipeline.N2D(manifold_learner="isomap", n_neighbors=(5, 6)).fit(blobs[0])
-
-
-def test_four_samples_are_enough_and_three_are_refused():
-    x = np.array([[0, 0], [0, 1], [9, 9], [9, 8]], dtype=np.float32)
-    settings = {"n_clusters": 2, "pretrain_epochs": 5, "gmm_restarts": 2, "random_state": 0}
-    assert len(pipeline.N2D(**settings).fit(x).labels_) == 4
-    with pytest.raises(ValueError, match="minimum of 4 is required"):
-        pipeline.N2D(**settings).fit(x[:3])
-
-
-@pytest.mark.parametrize("scale", ["standard", "minmax"])
-def test_scaling_is_that_of_the_whole_data(scale, monkeypatch):
-    monkeypatch.setattr(pipeline, "CHUNK", 7)
-    x = np.random.default_rng(0).integers(0, 256, size=(50, 3), dtype=np.uint8)
-    x[:, 2] = 5
-    offset, factor = pipeline.offset_and_factor(x, scale)
-    scaled = (x - offset) * factor
-    if scale == "standard":
-        np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-5)
-        np.testing.assert_allclose(scaled.std(axis=0), [1, 1, 0], atol=1e-5)
-    else:
-        np.testing.assert_allclose([scaled.min(axis=0), scaled.max(axis=0)], [[0, 0, 0], [1, 1, 0]], atol=1e-6)
-
-
-def test_the_largest_seed_has_a_next_one(blobs, fitted):
-    model = clone(fitted).set_params(random_state=2**32 - 1, n_autoencoders=1).fit(blobs[0])
-    assert pipeline.unlabelled(model)["agreement"] == 1

@@ -4,6 +4,7 @@ import torch
 from sklearn.datasets import make_blobs
 
 from n2d import models, refine, training
+from n2d.checkpoint import Checkpoint
 
 
 def test_soft_assignment_is_a_normalised_student_t_kernel():
@@ -87,7 +88,7 @@ def test_same_seed_same_refinement(blobs):
 def test_stopped_at_any_step_it_ends_with_the_same_centres(blobs, loss, tmp_path, monkeypatch):
     """The 14th step is the fourth of the second epoch: 600 samples are ten batches."""
     ensemble, centres, history, evolution = run(blobs, loss=loss, epochs=3, augment=(4, 5))
-    write, steps = training.Checkpoint.write, []
+    write, steps = Checkpoint.write, []
 
     def write_and_stop(checkpoint, state):
         write(checkpoint, state)
@@ -95,11 +96,11 @@ def test_stopped_at_any_step_it_ends_with_the_same_centres(blobs, loss, tmp_path
         if len(steps) == 14:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training.Checkpoint, "write", write_and_stop)
+    monkeypatch.setattr(Checkpoint, "write", write_and_stop)
     with pytest.raises(KeyboardInterrupt):
-        run(blobs, loss=loss, epochs=3, augment=(4, 5), checkpoint=training.Checkpoint(tmp_path / "c.pt", "", every=0))
-    assert steps[-1] == 4 and not training.Checkpoint.running
-    checkpoint = training.Checkpoint(tmp_path / "c.pt", "", every=0)
+        run(blobs, loss=loss, epochs=3, augment=(4, 5), checkpoint=Checkpoint(tmp_path / "c.pt", "", every=0))
+    assert steps[-1] == 4 and not Checkpoint.running
+    checkpoint = Checkpoint(tmp_path / "c.pt", "", every=0)
     again, centres_again, history_again, evolution_again = run(
         blobs, loss=loss, epochs=3, augment=(4, 5), checkpoint=checkpoint
     )
@@ -126,15 +127,15 @@ def test_refinement_sees_distorted_images_and_aims_at_the_assignments_of_the_pla
 def test_a_loss_that_is_no_number_stops_and_never_gets_into_the_checkpoint(blobs, tmp_path):
     path = tmp_path / "c.pt"
     with pytest.raises(training.DivergenceError, match="the loss of the KM refinement became .* in epoch 1: scale"):
-        checkpoint = training.Checkpoint(path, "", every=0)
+        checkpoint = Checkpoint(path, "", every=0)
         run(blobs, loss="KM", learning_rate=1e30, precision="fp32", checkpoint=checkpoint)
-    state = training.Checkpoint(path, "").state
+    state = Checkpoint(path, "").state
     assert all(tensor.isfinite().all() for tensor in state["total"])
 
 
 def test_a_diverging_pretraining_leaves_the_last_good_checkpoint(blobs, tmp_path):
     path, model = tmp_path / "c.pt", models.DenseAutoencoder((20, 64, 4))
     with pytest.raises(training.DivergenceError, match="the loss of autoencoder became .* in epoch"):
-        checkpoint = training.Checkpoint(path, "", every=0)
+        checkpoint = Checkpoint(path, "", every=0)
         training.pretrain(model, blobs[0], learning_rate=1e30, batch_size=64, precision="fp32", checkpoint=checkpoint)
-    assert training.Checkpoint(path, "").state["total"].isfinite()
+    assert Checkpoint(path, "").state["total"].isfinite()

@@ -5,6 +5,7 @@ import json
 import pytest
 
 import n2d
+from n2d import arguments
 from n2d.tables import PAPER
 
 pytestmark = pytest.mark.slow
@@ -37,5 +38,5 @@ def test_the_paper_is_reached_from_scratch(dataset, seed, data_dir, tmp_path):
 
 @pytest.mark.parametrize("dataset", [name for name in PAPER if name != "fashion"])
 def test_the_paper_is_reached_with_the_shipped_weights(dataset, data_dir, tmp_path):
-    (weights,) = n2d.WEIGHTS.glob(f"{dataset}-[0-9]*-n2d.safetensors")
+    (weights,) = arguments.WEIGHTS.glob(f"{dataset}-[0-9]*-n2d.safetensors")
     check(dataset, tmp_path, data_dir, f"--ae_weights={weights}")

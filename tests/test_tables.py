@@ -6,8 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-import n2d
-from n2d import tables
+from n2d import arguments, tables
 from n2d.pipeline import N2D
 
 
@@ -191,16 +190,16 @@ def test_a_run_is_measured_and_a_failed_one_says_why(tmp_path, monkeypatch):
 
 
 def test_protocols_set_what_is_not_given():
-    parser = n2d.build_parser()
-    paper = n2d.parse_arguments(parser, ["usps", "cpu", "--protocol=paper"])
+    parser = arguments.build_parser()
+    paper = arguments.parse_arguments(parser, ["usps", "cpu", "--protocol=paper"])
     assert (paper.autoencoders, paper.pretrain_epochs, paper.umap_neighbors, paper.gmm_restarts) == (1, 1000, (20,), 1)
-    default = n2d.parse_arguments(parser, ["usps", "cpu", "--gmm_restarts=7"])
+    default = arguments.parse_arguments(parser, ["usps", "cpu", "--gmm_restarts=7"])
     assert (default.autoencoders, default.umap_neighbors, default.gmm_restarts) == (1, (20, 50, 100), 7)
-    other = n2d.parse_arguments(parser, ["usps", "cpu", "--manifold_learner=LLE"])
+    other = arguments.parse_arguments(parser, ["usps", "cpu", "--manifold_learner=LLE"])
     assert other.umap_neighbors == (10,)
 
 
 def test_the_estimator_starts_from_the_default_protocol():
     arguments = N2D().get_params()
     arguments["umap_neighbors"], arguments["umap_candidates"] = arguments["n_neighbors"], arguments["n_candidates"]
-    assert n2d.PROTOCOLS["default"].items() <= arguments.items()
+    assert arguments.PROTOCOLS["default"].items() <= arguments.items()

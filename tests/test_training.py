@@ -1,9 +1,4 @@
-import errno
 import math
-import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +8,8 @@ import torch
 from n2d import models, training
 
 DIMS = (20, 64, 32, 3)
+
+
 ROOT = Path(training.__file__).parent
 
 
@@ -83,132 +80,6 @@ def test_automatic_precision_asks_the_processor(monkeypatch):
         assert training.choose_precision("auto", "cpu") == expected
         assert training.choose_precision("fp32", "cpu") == "fp32"
         assert training.choose_precision("bf16", "cpu") == "bf16"
-
-
-def test_moments_that_decayed_to_nothing_are_zero_and_others_stay(monkeypatch):
-    monkeypatch.setattr(training, "FLUSH_STEPS", 1)
-    weight = torch.nn.Parameter(torch.ones(4))
-    optimizer = training.Adam([weight], 1e-3)
-    weight.grad = torch.tensor([1.0, -1e-17, 1e-25, 0.0])
-    optimizer.step()
-    np.testing.assert_allclose(optimizer.moments[0], [0.1, -1e-18, 0, 0], rtol=1e-5, atol=0)
-
-
-def test_steps_are_those_of_torchs_adam():
-    ours, theirs = (models.DenseAutoencoder(DIMS) for _ in range(2))
-    optimizers = training.Adam(ours.parameters(), 1e-2), torch.optim.Adam(theirs.parameters(), lr=1e-2, fused=True)
-    for step in range(5):
-        batch = torch.rand(32, DIMS[0], generator=torch.Generator().manual_seed(step))
-        for model, optimizer in zip((ours, theirs), optimizers):
-            model(batch)[1].square().mean().backward()
-            optimizer.step()
-        optimizers[1].zero_grad()
-    for mine, other in zip(ours.parameters(), theirs.parameters()):
-        assert torch.equal(mine, other)
-
-
-def test_dead_units_leave_no_denormal_moments(x, monkeypatch):
-    optimizers = []
-    adam = training.Adam
-    monkeypatch.setattr(training, "Adam", lambda *args: optimizers.append(adam(*args)) or optimizers[-1])
-    model = models.DenseAutoencoder(DIMS)
-    with torch.no_grad():
-        model.encoder[0].bias[:8] = -100  # never active: their incoming weights get no gradient but one
-        model.encoder[2].bias[:8] = 1e-3
-    training.pretrain(model, x, epochs=120, batch_size=64, learning_rate=1e-2, precision="fp32")
-    moments = torch.cat([moment.abs().ravel() for moment in optimizers[0].moments])
-    assert ((moments > 0) & (moments < torch.finfo(torch.float32).tiny)).sum() == 0
-
-
-TRAIN = """
-import sys
-
-import numpy as np
-import torch
-
-from n2d import models
-from n2d import training
-
-path, weights = sys.argv[1:]
-x = np.random.default_rng(0).random((600, 20), dtype=np.float32)
-model = models.DenseAutoencoder((20, 64, 3), seed=1)
-checkpoint = training.Checkpoint(path, "the same", every=0.02) if path else None
-print("training", flush=True)
-history = training.pretrain(model, x, epochs=600, batch_size=32, seed=2, checkpoint=checkpoint)
-torch.save({"model": model.state_dict(), "history": history}, weights)
-"""
-
-
-def start(*arguments):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-c", TRAIN, *map(str, arguments)], cwd=ROOT, env=environment, stdout=subprocess.PIPE
-    )
-
-
-def test_killed_at_twenty_moments_it_ends_with_the_very_same_weights(tmp_path):
-    path, rng = tmp_path / "checkpoint.pt", np.random.default_rng()
-    assert start("", tmp_path / "undisturbed.pt").wait() == 0
-    for _ in range(20):
-        process = start(path, tmp_path / "killed.pt")
-        process.stdout.readline()
-        time.sleep(rng.uniform(0, 0.3))
-        process.kill()
-        process.wait()
-        assert training.Checkpoint(path, "the same").state is not None or not path.exists()  # never a half-written file
-    assert start(path, tmp_path / "killed.pt").wait() == 0
-    killed, undisturbed = (torch.load(tmp_path / f"{name}.pt") for name in ("killed", "undisturbed"))
-    assert killed["history"] == undisturbed["history"]
-    assert all(torch.equal(killed["model"][key], tensor) for key, tensor in undisturbed["model"].items())
-
-
-def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_read(tmp_path):
-    path = tmp_path / "checkpoint.pt"
-    checkpoint = training.Checkpoint(path, "one")
-    checkpoint.write({"step": 3})
-    again = training.Checkpoint(path, "one")
-    assert again.state == {"step": 3} and again.seconds > 0
-    assert training.Checkpoint(path, "another").state is None
-    for content in (b"", path.read_bytes()[:-20], b"not a checkpoint"):
-        path.write_bytes(content)
-        assert training.Checkpoint(path, "one").state is None
-    assert list(tmp_path.iterdir()) == [path]
-    torch.save(torch.zeros(3), path)
-    assert training.Checkpoint(path, "one").state is None
-
-
-def test_bytes_that_have_changed_are_no_reason_to_fall(tmp_path):
-    path, rng = tmp_path / "checkpoint.pt", np.random.default_rng(0)
-    training.Checkpoint(path, "one").write({"step": 3})
-    whole = np.frombuffer(path.read_bytes(), np.uint8)
-    for _ in range(300):
-        damaged = whole.copy()
-        damaged[rng.integers(len(whole), size=20)] = rng.integers(256, size=20)
-        path.write_bytes(damaged.tobytes())
-        training.Checkpoint(path, "one")
-
-
-def test_a_checkpoint_that_does_not_fit_into_memory_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
-    def load(*_, **__):
-        raise MemoryError
-
-    monkeypatch.setattr(training.torch, "load", load)
-    with pytest.raises(MemoryError):
-        training.Checkpoint(tmp_path / "checkpoint.pt", "one")
-
-
-def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
-    path = tmp_path / "checkpoint.pt"
-    training.Checkpoint(path, "one").write({"step": 3})
-
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(training.os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        training.Checkpoint(path, "one").write({"step": 4})
-    assert training.Checkpoint(path, "one").state == {"step": 3}
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_distorted_images_are_shifted_and_rotated_each_in_its_own_way():

@@ -1,0 +1,415 @@
+"""The command line: flags, their ranges, protocols and help."""
+
+import argparse
+import os
+from functools import partial
+from pathlib import Path
+
+from n2d import datasets
+
+DESCRIPTION = """\
+N2D, (Not Too) Deep clustering: train an autoencoder, learn the manifold of its latent space, cluster it.
+
+`n2d.py predict MODEL_DIR FILE` sorts new points into the clusters of a model that --save_model kept.
+"""
+DATA_DIR = Path(os.environ.get("N2D_DATA_DIR", "data"))
+WEIGHTS = Path(__file__).resolve().parent / "weights"
+# the modules that these words come from are too heavy for --help
+MANIFOLD_LEARNERS = ("UMAP", "LLE", "tSNE", "isomap", "none")
+METRICS = ("euclidean", "manhattan", "chebyshev", "canberra", "braycurtis", "cosine", "correlation")
+LOSSES = ("KLD", "KM")
+CLUSTERERS = ("GMM", "KM", "SC")
+SCALES = ("none", "minmax", "standard", "255")
+MIN_AUTO = 10  # samples of which --n_clusters=auto can fit mixtures to halves
+MIN_SAMPLES = 4  # that N2D takes
+PROTOCOLS = {  # what the flags below are unless they are given
+    "default": {"pretrain_epochs": None, "umap_neighbors": (20, 50, 100), "umap_candidates": 100, "gmm_restarts": 100},
+    "paper": {"pretrain_epochs": 1000, "umap_neighbors": (20,), "umap_candidates": 0, "gmm_restarts": 1},
+}
+RANGES = {
+    "umap_fit_samples": (100, None),
+    "umap_jobs": (1, None),
+    "n_clusters": (2, None),
+    "batch_size": (1, None),
+    "autoencoders": (1, 1000),
+    "pretrain_epochs": (0, 1_000_000),
+    "refine_epochs": (1, 1_000_000),
+    "cluster_weight": (0, None),
+    "reconstruction_weight": (0, None),
+    "refine_tol": (0, 1),
+    "umap_dim": (1, 1000),
+    "umap_neighbors": (2, None),
+    "umap_candidates": (0, None),
+    "umap_min_dist": (0, 1),
+    "gmm_restarts": (1, 1_000_000),
+    "max_points": (1, None),
+    "seed": (0, 2**32 - 1),
+}
+
+
+def processes():
+    """This process's number from 0, and how many torchrun started: (0, 1) without it."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return 0, 1
+    return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+
+
+class Parser(argparse.ArgumentParser):
+    """One line and exit code 2 for a mistake in the input."""
+
+    def error(self, message):
+        """Stop with the message alone, on one line, whatever a stranger's file put into it."""
+        if processes()[0] > 0:  # the first of several says it
+            self.exit(2)
+        printable = "".join(character if character.isprintable() else " " for character in message)
+        self.exit(2, f"{self.prog}: error: {printable}\n")
+
+
+def build_parser():
+    """The command line, in argument groups; its help is the reference."""
+    parser = Parser(
+        prog="n2d.py", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    for add_group in (
+        add_data,
+        add_autoencoder,
+        add_refinement,
+        add_manifold,
+        add_clustering,
+        add_output,
+        add_run,
+    ):
+        add_group(parser)
+    return parser
+
+
+def add_data(parser):
+    """What is clustered."""
+    group = parser.add_argument_group("Data")
+    add = group.add_argument
+    add(
+        "dataset",
+        help=f"{' | '.join(datasets.REGISTRY)}, or your own: a .npy, .npz, .csv, .tsv, .parquet or .h5ad file, or a "
+        "folder of images, or of one folder of images for each class",
+    )
+    add("gpu", help="where the autoencoder is trained: 0, 1, ... (a CUDA device) or cpu")
+    add(
+        "--data_dir",
+        type=Path,
+        default=DATA_DIR,
+        help="folder of the datasets' files, downloaded there if missing; the environment variable N2D_DATA_DIR "
+        "changes the default (%(default)s)",
+    )
+    add_file_arguments(group)
+    add(
+        "--scale",
+        choices=SCALES,
+        help="what is done to your own features: nothing, each to [0, 1], each to mean 0 and variance 1, all over "
+        "255 (images: 255; other data: none if they lie in [-1, 1], or else standard)",
+    )
+
+
+def add_autoencoder(parser):
+    """How it is built and trained, or where its weights lie."""
+    add = parser.add_argument_group("Autoencoder").add_argument
+    add(
+        "--architecture",
+        metavar="FILE[:INDEX|NAME]",
+        help="an autoencoder described in JSON, the file's first unless it is named (the paper's, d-500-500-2000-k)",
+    )
+    add(
+        "--autoencoders",
+        type=int,
+        default=1,
+        help="autoencoders of different random starts, whose latent spaces are joined (%(default)s)",
+    )
+    add(
+        "--pretrain_epochs",
+        type=int,
+        help="epochs of training of each (50, of more than 14,000 samples fewer, down to 10; or 1000 with --protocol "
+        "paper)",
+    )
+    add("--batch_size", type=int, help="samples in one training step (the architecture's; 256 for the paper's)")
+    add("--augment", action="store_true", help="train on images shifted and rotated a little, anew in every epoch")
+    add("--ae_weights", metavar="NAME|PATH", help="do not train: load these weights, by name in weights/ or by path")
+    add(
+        "--save_weights",
+        nargs="?",
+        const="",
+        metavar="PATH",
+        help="keep a small copy too, the encoders in 8 bits (without PATH: weights/{dataset}-{epochs}-n2d.safetensors)",
+    )
+    add(
+        "--precision",
+        choices=("auto", "fp32", "bf16"),
+        default="auto",
+        help="of training; auto is bf16 where the processor has instructions for it (%(default)s)",
+    )
+
+
+def add_refinement(parser):
+    """Training with a clustering loss."""
+    add = parser.add_argument_group("Refinement").add_argument
+    add(
+        "--refine",
+        choices=LOSSES,
+        help="train the autoencoder on with a clustering loss: KL divergence or k-means",
+    )
+    add("--refine_epochs", type=int, default=50, help="epochs of it at most (%(default)s)")
+    add("--cluster_weight", type=float, help="weight of the clustering loss (1 for KLD, 0.1 for KM)")
+    add("--reconstruction_weight", type=float, default=1.0, help="weight of the reconstruction loss (%(default)s)")
+    add(
+        "--refine_tol",
+        type=float,
+        default=0.001,
+        help="stop when not more than this share of the points changes its cluster in an epoch (%(default)s)",
+    )
+
+
+def add_manifold(parser):
+    """How the latent space is embedded."""
+    add = parser.add_argument_group("Manifold").add_argument
+    add("--manifold_learner", choices=MANIFOLD_LEARNERS, default="UMAP", help="(%(default)s)")
+    add("--umap_dim", type=int, default=2, help="dimensions of the embedding, of any learner (%(default)s)")
+    add(
+        "--umap_neighbors",
+        type=neighbourhoods,
+        metavar="N[,N...]",
+        help="neighbours of a point, of UMAP, LLE and isomap; of several, with UMAP, the one whose clusters have "
+        f"the greatest modularity is kept ({of_protocol('umap_neighbors')}; without UMAP 10)",
+    )
+    add(
+        "--umap_candidates",
+        type=int,
+        metavar="N",
+        help="N neighbours in the latent space are re-ranked by the distance of the inputs, of images by a "
+        f"deformation-invariant one; 0: neighbours in the latent space ({of_protocol('umap_candidates')})",
+    )
+    add("--umap_min_dist", type=float, default=0.0, help="smallest distance in the embedding, 0 to 1 (%(default)s)")
+    add(
+        "--umap_metric",
+        choices=METRICS,
+        metavar="METRIC",
+        default="euclidean",
+        help="distance in the latent space: %(choices)s (%(default)s)",
+    )
+    add(
+        "--umap_fit_samples",
+        type=int,
+        metavar="N",
+        help="learn manifold and clusters from N random samples, and place the others among them (all)",
+    )
+    add("--umap_jobs", type=int, metavar="N", help="processes that embed and fit mixtures (as many as threads)")
+
+
+def add_clustering(parser):
+    """How the embedding is clustered."""
+    add = parser.add_argument_group("Clustering").add_argument
+    add("--cluster", choices=CLUSTERERS, default="GMM", help="mixture, k-means or spectral (%(default)s)")
+    add(
+        "--n_clusters",
+        type=partial(number_or, auto="auto"),
+        metavar="N|auto",
+        help="number of clusters; auto: the one on which halves of the data agree (the dataset's number of classes)",
+    )
+    add("--gmm_restarts", type=int, help=f"fits of the mixture, of which one is kept ({of_protocol('gmm_restarts')})")
+    add(
+        "--eval_all",
+        action="store_true",
+        help="score every clusterer on raw data and latent space, and on each manifold of the two",
+    )
+
+
+def add_output(parser):
+    """What is written, and where."""
+    add = parser.add_argument_group("Output").add_argument
+    add("--save_dir", type=Path, help="folder of everything that is written (runs/{dataset}-n2d)")
+    add("--save_model", type=Path, metavar="DIR", help="keep the fitted model, for n2d.py predict and N2D.load")
+    add("--visualize", action="store_true", help="draw the embedding, the clusters, and a page to explore them")
+    add("--tensorboard", action="store_true", help="write loss and latent space for TensorBoard, while training")
+    add("--max_points", type=int, default=100_000, help="points drawn at most (%(default)s)")
+
+
+def add_run(parser):
+    """Protocol, stopping and seed."""
+    add = parser.add_argument_group("Run").add_argument
+    add(
+        "--protocol",
+        choices=PROTOCOLS,
+        default="default",
+        help="paper: 1000 epochs, the latent space's 20 neighbours, one mixture, as in the paper's code (%(default)s)",
+    )
+    add(
+        "--resume",
+        choices=("auto", "never"),
+        default="auto",
+        help="auto: the same command goes on with a training that was stopped (%(default)s)",
+    )
+    add(
+        "--seed",
+        type=partial(number_or, none=None),
+        default=0,
+        metavar="N|none",
+        help="the same seed gives the same clusters; none: others each time, and UMAP on all threads (%(default)s)",
+    )
+
+
+def build_predict_parser():
+    """The command line of `n2d.py predict`."""
+    parser = Parser(prog="n2d.py predict", description="Sort points into the clusters of a saved model.")
+    parser.add_argument("model_dir", type=Path, help="folder that --save_model wrote")
+    parser.add_argument("dataset", help="the points: a file or folder, or a dataset, as for n2d.py")
+    parser.add_argument("--out", type=Path, default=Path("clusters.csv"), help="table to write (%(default)s)")
+    parser.add_argument("--data_dir", type=Path, default=DATA_DIR)
+    add_file_arguments(parser)
+    return parser
+
+
+def add_file_arguments(parser):
+    """How to read the user's own files."""
+    add = parser.add_argument
+    add(
+        "--label_column",
+        metavar="NAME|NUMBER",
+        help="a table's column with the true classes, by name or by number from 0; for scores and pictures only",
+    )
+    add("--image_size", type=height_and_width, metavar="N|HxW", help="resize the images of a folder to this")
+    add("--grayscale", action="store_true", help="read the images of a folder without their colours")
+
+
+def height_and_width(text):
+    """The value of --image_size: '28' -> (28, 28), '28x32' -> (28, 32)."""
+    sizes = [int(size) for size in text.split("x")]
+    if len(sizes) > 2 or min(sizes) < 1:
+        raise ValueError(text)
+    return (sizes[0], sizes[-1])
+
+
+def number_or(text, **words):
+    """The value of --n_clusters and --seed: a number, or what a word stands for."""
+    try:
+        return words[text] if text in words else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number or {', '.join(words)}, got {text}") from None
+
+
+def neighbourhoods(text):
+    """The value of --umap_neighbors: '50,100' -> (50, 100)."""
+    return tuple(int(size) for size in text.split(","))
+
+
+def of_protocol(name):
+    """What a flag is under each protocol, for its help."""
+    default, paper = (str(PROTOCOLS[protocol][name]).strip("(),").replace(" ", "") for protocol in PROTOCOLS)
+    return default if paper == default else f"{default}, or {paper} with --protocol paper"
+
+
+def load(parser, args):
+    """The dataset of the command line."""
+    try:
+        return datasets.load(args.dataset, args.data_dir, args.label_column, args.image_size, args.grayscale)
+    except datasets.DatasetError as error:
+        parser.error(str(error))
+
+
+def parse_arguments(parser, argv):
+    """Parse, fill in the defaults that depend on the protocol and the dataset, and check what needs no data."""
+    args = parser.parse_args(argv)
+    if args.manifold_learner != "UMAP" and args.umap_neighbors is None:
+        args.umap_neighbors = (10,)
+    for name, value in PROTOCOLS[args.protocol].items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    if args.n_clusters is None and args.dataset in datasets.REGISTRY:
+        args.n_clusters = datasets.REGISTRY[args.dataset].n_classes
+    args.name = args.dataset if args.dataset in datasets.REGISTRY else Path(args.dataset).resolve().stem
+    if args.save_dir is None:
+        args.save_dir = Path("runs") / f"{args.name}-n2d"
+    check_ranges(parser, args)
+    check_together(parser, args)
+    find_weights(parser, args)
+    return args
+
+
+def check_ranges(parser, args):
+    """Refuse numbers that are too small or too large."""
+    for name, (low, high) in RANGES.items():
+        for value in values(args, name):
+            if value is None or value == "auto":
+                continue
+            if not value >= low:
+                parser.error(f"--{name} must be at least {low}, got {value}")
+            if high is not None and value > high:
+                parser.error(f"--{name} must be at most {high}, got {value}")
+
+
+def check_together(parser, args):
+    """Refuse flags that do not go together."""
+    if args.gpu != "cpu" and not args.gpu.isdecimal():
+        parser.error(f"gpu must be cpu or the index of a CUDA device, got {args.gpu}")
+    if args.manifold_learner == "tSNE" and args.umap_dim > 3:
+        parser.error(f"--umap_dim must be 1, 2 or 3 with --manifold_learner tSNE, got {args.umap_dim}")
+    if args.manifold_learner != "UMAP" and len(values(args, "umap_neighbors")) > 1:
+        parser.error(f"--umap_neighbors must be one number with --manifold_learner {args.manifold_learner}")
+    if args.seed is None and processes()[1] > 1:
+        parser.error("--seed must be a number with torchrun: all processes begin with the same weights")
+    if args.n_clusters == "auto" and args.refine:
+        parser.error("--n_clusters must be a number with --refine: its loss has a centre for each cluster")
+
+
+def find_weights(parser, args):
+    """Turn the names of weights into paths."""
+    if args.ae_weights is not None:
+        if args.save_weights is not None:
+            parser.error("--save_weights keeps trained weights, and --ae_weights trains none: give one of them")
+        names = (args.ae_weights, WEIGHTS / args.ae_weights, WEIGHTS / f"{args.ae_weights}.safetensors")
+        found = [Path(name) for name in names if Path(name).is_file()]
+        if not found:
+            known = ", ".join(sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))) or "nothing"
+            parser.error(f"--ae_weights {args.ae_weights} is neither a file nor a name in {WEIGHTS} (there: {known})")
+        args.ae_weights = found[0]
+    if args.save_weights is not None:
+        args.save_weights = Path(args.save_weights or WEIGHTS / f"{args.name}-{{epochs}}-n2d.safetensors")
+        if args.save_weights.is_dir():
+            parser.error(f"--save_weights must be a file, got the folder {args.save_weights}")
+
+
+def check_data(parser, args, data):
+    """Fill in the number of clusters, and refuse what does not fit to the data."""
+    if args.n_clusters is None:
+        if data.y is None:
+            parser.error(f"--n_clusters must be a number, or auto: {args.dataset} does not say how many classes it has")
+        args.n_clusters = max(2, len(data.label_names))
+    if args.n_clusters == "auto" and len(data.x) < MIN_AUTO:
+        parser.error(f"--n_clusters=auto needs at least {MIN_AUTO} samples, {args.dataset} has {len(data.x)}")
+    if data.y is None and args.eval_all:
+        parser.error(f"--eval_all scores against true classes, and {args.dataset} has none")
+    if args.augment and data.image_shape is None:
+        parser.error(f"--augment shifts and rotates images, and {args.dataset} has none")
+    check_sizes(parser, args, len(data.x))
+    if len(data.x) < MIN_SAMPLES:
+        parser.error(f"{args.dataset} must have at least {MIN_SAMPLES} samples, got {len(data.x)}")
+    n_processes = processes()[1]
+    if n_processes > 1 and args.refine is not None:
+        parser.error(f"--refine is trained by one process, got {n_processes}: start it without torchrun")
+    if n_processes > (args.batch_size or n_processes):
+        parser.error(f"--batch_size must be at least the {n_processes} processes, got {args.batch_size}")
+
+
+def check_sizes(parser, args, n_samples):
+    """Refuse numbers of clusters, neighbours and dimensions that are too large for so many samples."""
+    n_fitted = min(n_samples, args.umap_fit_samples or n_samples)
+    for name in ("n_clusters", "umap_neighbors", "umap_dim"):
+        sizes = [value for value in values(args, name) if value != "auto"]
+        is_default = args.umap_neighbors == PROTOCOLS[args.protocol]["umap_neighbors"]
+        if name == "umap_neighbors" and is_default:  # N2D has as many as there are
+            continue
+        if sizes and max(sizes) >= n_fitted:
+            samples = f"{n_fitted} samples of {args.dataset}" + " that are fitted" * (n_fitted < n_samples)
+            parser.error(f"--{name} must be less than the {samples}, got {max(sizes)}")
+
+
+def values(args, name):
+    """An argument as a sequence: its values if it holds several."""
+    value = getattr(args, name)
+    return value if isinstance(value, tuple) else (value,)

@@ -1,0 +1,85 @@
+"""numba's kernels, compiled once on a machine and not once in every process.
+
+umap-learn does not ask numba to keep what it compiles, and for small data that takes longer than all the rest. The
+kernels lie in the user's cache folder, or in NUMBA_CACHE_DIR; numba finds out by itself when they are out of date, and
+lets several processes write there.
+"""
+
+import atexit
+import importlib
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import warnings
+from functools import partial
+
+import joblib
+import numba
+import numpy as np
+import pooch
+from numba.core import config
+
+PART = 10_000  # pairs that a thread takes at a time
+_importing = threading.Lock()  # numba.njit is another one meanwhile, for the whole process
+
+
+def njit(**options):
+    """numba.njit for a kernel of this project, which is kept for the next process."""
+    choose_folder()
+    return numba.njit(cache=True, **options)
+
+
+def import_compiled(name):
+    """Import umap or pynndescent so that what numba compiles of it is kept for the next process."""
+    with _importing:
+        if name not in sys.modules:
+            choose_folder()
+            njit, numba.njit = numba.njit, partial(_keep, numba.njit, threading.get_ident())
+            try:
+                importlib.import_module(name)
+            finally:
+                numba.njit = njit
+    return sys.modules[name]
+
+
+def by_threads(kernel, x, y, first, second, *settings):
+    """Run a kernel on pairs of rows of x and y, float32 (n_pairs,), on all threads."""
+    out = np.empty(len(first), np.float32)
+    parts = [slice(start, start + PART) for start in range(0, len(first), PART)]
+    parallel = joblib.Parallel(n_jobs=-1, prefer="threads")
+    parallel(joblib.delayed(kernel)(x, y, first[part], second[part], out[part], *settings) for part in parts)
+    return out
+
+
+def choose_folder():
+    """Let numba keep kernels where this user may write: the cache folder, or a temporary one."""
+    if "NUMBA_CACHE_DIR" not in os.environ:
+        folder = pooch.os_cache("n2d") / "numba"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError:  # a home that cannot be written to: numba would refuse to import what wants to be kept
+            folder = tempfile.mkdtemp(prefix="n2d-numba-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]  # numba may have been imported before
+    warnings.filterwarnings("ignore", message="Cannot cache compiled function")  # those few are compiled each time
+
+
+def _keep(njit, thread, *args, **options):
+    """numba.njit that keeps what one thread compiles, what runs in parallel in a folder of its own.
+
+    numba knows a kept kernel by its source alone: of a function that is compiled in both ways, as UMAP's layout is, it
+    would load whichever was compiled first, and a seed would not give the same embedding any more.
+    """
+    if threading.get_ident() != thread:  # somebody else's kernel, which may have no place to be kept
+        return njit(*args, **options)
+    folder = config.CACHE_DIR
+    if options.get("parallel"):
+        config.CACHE_DIR = os.path.join(folder, "parallel")
+    try:
+        return njit(*args, **{"cache": True, **options})
+    finally:
+        config.CACHE_DIR = folder

@@ -1,0 +1,34 @@
+"""Several processes that train together, as torchrun starts them."""
+
+import gc
+
+import torch
+import torch.distributed as dist
+
+
+def processes():
+    """The rank of this process, and the number of processes that train together: (0, 1) without torchrun."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+
+def join(device):
+    """Train together with the other processes that torchrun started: over NCCL on GPUs, Gloo on CPUs."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if torch.device(device).type == "cuda" else "gloo")
+
+
+def part():
+    """Leave the other processes: what comes now is the work of one."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+        gc.collect()  # DistributedDataParallel's cycles hold the group: its threads can abort an interpreter that ends
+
+
+def mean_of_processes(tensor):
+    """The mean of their tensors, in each of them."""
+    if dist.is_initialized():
+        tensor = tensor.clone()
+        dist.all_reduce(tensor)
+        tensor /= dist.get_world_size()
+    return tensor

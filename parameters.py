@@ -1,0 +1,234 @@
+"""The parameters of N2D: what they mean, what they may be, and what of them is right for some samples."""
+
+import math
+import os
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from n2d import clustering, manifold, neighbors, refine
+from n2d.datasets import CHANNELS
+from n2d.scaling import SCALES
+
+LATENT_DIMS = 10  # if the number of clusters is not known
+MIN_SAMPLES = 4
+MIN_AUTO = 10  # samples of which 'auto' can fit mixtures to halves
+NEIGHBORHOODS = (20, 50, 100)
+
+
+class Parameters(BaseEstimator):
+    """What an N2D is asked for."""
+
+    _parameter_constraints = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "scale": [StrOptions(set(SCALES))],
+        "architecture": [str, os.PathLike, None],
+        "n_autoencoders": [Interval(Integral, 1, None, closed="left")],
+        "pretrain_epochs": [Interval(Integral, 0, None, closed="left"), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "image_shape": ["array-like", None],
+        "augment": ["boolean"],
+        "ae_weights": [str, os.PathLike, None],
+        "precision": [StrOptions({"auto", "fp32", "bf16"})],
+        "device": "no_validation",
+        "refine": [StrOptions(set(refine.LOSSES)), None],
+        "refine_epochs": [Interval(Integral, 1, None, closed="left")],
+        "cluster_weight": [Interval(Real, 0, None, closed="left"), None],
+        "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
+        "refine_tol": [Interval(Real, 0, 1, closed="both")],
+        "manifold_learner": [StrOptions(set(manifold.MANIFOLD_LEARNERS))],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_neighbors": [Interval(Integral, 2, None, closed="left"), "array-like"],
+        "n_candidates": [Interval(Integral, 0, None, closed="left"), None],
+        "min_dist": [Interval(Real, 0, 1, closed="both")],
+        "metric": [StrOptions(set(neighbors.METRICS))],
+        "fit_samples": [Interval(Integral, MIN_SAMPLES, None, closed="left"), None],
+        "cluster": [StrOptions(set(clustering.CLUSTERERS))],
+        "gmm_restarts": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "callback": [callable, None],
+        "checkpoint_dir": [str, os.PathLike, None],
+    }
+
+    def __init__(
+        self,
+        n_clusters=10,
+        *,
+        scale="none",
+        architecture=None,
+        n_autoencoders=1,
+        pretrain_epochs=None,
+        batch_size=None,
+        image_shape=None,
+        augment=False,
+        ae_weights=None,
+        precision="auto",
+        device="cpu",
+        refine=None,
+        refine_epochs=50,
+        cluster_weight=None,
+        reconstruction_weight=1.0,
+        refine_tol=0.001,
+        manifold_learner="UMAP",
+        n_components=2,
+        n_neighbors=NEIGHBORHOODS,
+        n_candidates=100,
+        min_dist=0.0,
+        metric="euclidean",
+        fit_samples=None,
+        cluster="GMM",
+        gmm_restarts=100,
+        n_jobs=None,
+        random_state=None,
+        verbose=False,
+        callback=None,
+        checkpoint_dir=None,
+    ):
+        """Keep the parameters as they are: `fit` checks them.
+
+        Parameters
+        ----------
+        n_clusters : int or 'auto'
+            Number of clusters, and of latent dimensions of the paper's autoencoder. 'auto': 10 latent dimensions, and
+            the number between 2 and 20 for which mixtures of the embedding's halves agree, see `clustering.scan`.
+        scale : {'none', 'minmax', 'standard', '255'}
+            What is done to the features first: nothing; each to [0, 1], or to mean 0 and variance 1; all divided by
+            255.
+        architecture : str or None
+            FILE, FILE:INDEX or FILE:NAME of an autoencoder described in JSON, see `models.read_architecture`; None is
+            the paper's.
+        n_autoencoders : int
+            Autoencoders, trained from different random starts, whose latent spaces are joined.
+        pretrain_epochs : int or None
+            Training of each autoencoder. None is `training.default_epochs`.
+        batch_size : int or None
+            Of training; None is what the architecture says, and 256 for the paper's.
+        image_shape : tuple of int or None
+            (height, width) or (channels, height, width), if the features are the pixels of images.
+        augment : bool
+            Train on copies of the images shifted and rotated anew in every epoch, see `training.distort`.
+        ae_weights : path-like or None
+            A safetensors file of autoencoder weights to use instead of training.
+        precision : {'auto', 'fp32', 'bf16'}
+            Of the autoencoder's training; 'auto' takes bf16 where the processor has instructions for it.
+        device : str
+            Where the autoencoder lives: 'cpu', 'cuda:0', ...
+        refine : {'KLD', 'KM'} or None
+            Clustering loss of the refinement, see `refine.refine`; None leaves it out.
+        refine_epochs : int
+        cluster_weight, reconstruction_weight : float
+            Of the two losses of the refinement; None is the clustering loss's own.
+        refine_tol : float
+            The refinement stops when not more than this share of the points changes its cluster in an epoch.
+        manifold_learner : {'UMAP', 'LLE', 'tSNE', 'isomap', 'none'}
+        n_components, min_dist, metric
+            Of the manifold learner, see `manifold.manifold_learner`.
+        n_neighbors : int or sequence of int
+            Size of the neighbourhoods, at most n_samples - 1. Of several (UMAP alone), the one whose clusters have the
+            greatest modularity is kept.
+        n_candidates : int or None
+            UMAP alone: so many neighbours in the latent space are re-ranked by the distance of the inputs, of images by
+            the deformation-invariant one, see `neighbors.closest`. None or 0: the neighbours in the latent space, as in
+            the paper.
+        cluster : {'GMM', 'KM', 'SC'}
+        fit_samples : int or None
+            Learn the manifold and its clusters from so many random samples, and give the others the place and the
+            cluster of their neighbours among these, as new points. None takes all.
+        gmm_restarts : int
+            Fits of the clusterer, of which the best is kept, see `clustering.best`.
+        n_jobs : int or None
+            Processes that embed the several neighbourhoods and fit the mixtures of 10,000 samples or more; None is one.
+        random_state : int, RandomState or None
+            An int makes every stage deterministic. None lets UMAP run on all threads.
+        verbose : bool
+            Show progress, and the time of each stage.
+        callback : callable or None
+            Called after every epoch of the training with the autoencoder's number from 1, the epoch, its loss and its
+            learning rate.
+        checkpoint_dir : path-like or None
+            Folder where the training writes every two minutes where it stands, to go on there if the same fit is called
+            again. The files are removed when the fit is done.
+        """
+        self.n_clusters = n_clusters
+        self.scale = scale
+        self.architecture = architecture
+        self.n_autoencoders = n_autoencoders
+        self.pretrain_epochs = pretrain_epochs
+        self.batch_size = batch_size
+        self.image_shape = image_shape
+        self.augment = augment
+        self.ae_weights = ae_weights
+        self.precision = precision
+        self.device = device
+        self.refine = refine
+        self.refine_epochs = refine_epochs
+        self.cluster_weight = cluster_weight
+        self.reconstruction_weight = reconstruction_weight
+        self.refine_tol = refine_tol
+        self.manifold_learner = manifold_learner
+        self.n_components = n_components
+        self.n_neighbors = n_neighbors
+        self.n_candidates = n_candidates
+        self.min_dist = min_dist
+        self.metric = metric
+        self.fit_samples = fit_samples
+        self.cluster = cluster
+        self.gmm_restarts = gmm_restarts
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callback = callback
+        self.checkpoint_dir = checkpoint_dir
+
+    def validate(self, x):
+        """Refuse parameters that are wrong, or wrong for x, before anything is trained."""
+        self._validate_params()  # scikit-learn's, by _parameter_constraints
+        n_samples, n_features = x.shape
+        sizes = np.ravel(self.n_neighbors)
+        if not len(sizes) or sizes.dtype.kind not in "iu" or sizes.min() < 2:
+            raise ValueError(f"n_neighbors must be one or more whole numbers of at least 2, got {self.n_neighbors!r}")
+        if len(sizes) > 1 and self.manifold_learner != "UMAP" and not np.array_equal(sizes, NEIGHBORHOODS):
+            raise ValueError(f"n_neighbors must be one number with {self.manifold_learner}, got {self.n_neighbors}")
+        if self.manifold_learner == "tSNE" and self.n_components > 3:
+            raise ValueError(f"n_components must be 1, 2 or 3 with tSNE, got {self.n_components}")
+        if self.n_clusters == "auto" and n_samples < MIN_AUTO:
+            raise ValueError(f"n_clusters='auto' needs at least {MIN_AUTO} samples, got {n_samples}")
+        if self.n_clusters == "auto" and self.refine is not None:
+            raise ValueError("n_clusters must be a number with refine: its loss has a centre for each cluster")
+        if self.n_latent > n_samples:
+            raise ValueError(f"n_clusters must be at most {n_samples}, the number of samples, got {self.n_clusters}")
+        n_fitted = min(self.fit_samples or n_samples, n_samples)
+        if self.manifold_learner != "none" and self.n_components >= n_fitted:
+            raise ValueError(f"n_components must be less than the {n_fitted} samples, got {self.n_components}")
+        if self.fit_samples is not None and self.fit_samples <= self.n_latent:
+            raise ValueError(f"fit_samples must be more than the {self.n_latent} clusters, got {self.fit_samples}")
+        self._validate_image_shape(n_features)
+
+    def _validate_image_shape(self, n_features):
+        if self.image_shape is None:
+            if self.augment:
+                raise ValueError("augment shifts and rotates images: image_shape must be given with it")
+            return
+        shape = tuple(self.image_shape)
+        if len(shape) not in (2, 3) or len(shape) == 3 and shape[0] not in CHANNELS:
+            raise ValueError(
+                "image_shape must be (height, width), or (channels, height, width) with 1, 3 or 4 channels, got "
+                f"{self.image_shape}"
+            )
+        if math.prod(shape) != n_features:
+            raise ValueError(f"image_shape must be that of images of {n_features} pixels, got {self.image_shape}")
+
+    @property
+    def n_latent(self):
+        """Dimensions of one paper's autoencoder: as many as there are clusters."""
+        return LATENT_DIMS if self.n_clusters == "auto" else self.n_clusters
+
+    def sizes(self, n_samples):
+        """The sizes of the neighbourhoods of so many samples, in ascending order."""
+        if self.manifold_learner != "UMAP" and np.array_equal(self.n_neighbors, NEIGHBORHOODS):
+            return [min(10, n_samples - 1)]
+        return np.unique(np.minimum(self.n_neighbors, n_samples - 1)).tolist()

@@ -1,0 +1,128 @@
+"""A fitted model on disk, and back: JSON and safetensors, no code, no pickles."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from sklearn.utils.validation import check_is_fitted
+
+from n2d import clustering, models
+from n2d.neighbors import Neighbourhood
+from n2d.scaling import Scaling
+
+FORMAT = 2
+FIT_ALONE = ("ae_weights", "architecture", "callback", "checkpoint_dir", "device")  # what a saved model forgets
+STATE = ("latent", "embedding", "labels")  # arrays of the samples of the fit, with a trailing underscore
+
+
+class ModelError(ValueError):
+    """A folder that holds no saved model, or a damaged one; or a model that lacks what is asked of it."""
+
+
+def save(model, folder):
+    """Write a fitted N2D to a folder.
+
+    `model.json` holds the parameters, `autoencoder.safetensors` the network and `state.safetensors` the latent space,
+    embedding and labels of the samples that manifold and clusters were learnt from, their inputs if neighbours are
+    ranked by them (in bytes, if nothing is lost by it), and the clusters. What only the fit needed stays behind:
+    `graph_`, `manifold_`, and the records of the refinement.
+
+    Parameters
+    ----------
+    model : pipeline.N2D
+    folder : path-like
+    """
+    check_is_fitted(model)
+    folder = Path(folder)
+    inputs, divisor = model.neighbourhood_.inputs, None
+    if inputs is not None:
+        inputs, divisor = _as_bytes(inputs)
+    network = model.network_
+    parameters = {name: value for name, value in model.get_params().items() if name not in FIT_ALONE}
+    if isinstance(model.random_state, np.random.RandomState):
+        parameters["random_state"] = model.seed_
+    record = {
+        "format": FORMAT,
+        "parameters": parameters,
+        "network": network.model_dump(mode="json") if isinstance(network, models.Architecture) else network,
+        "feature_names": getattr(model, "feature_names_in_", np.array([])).tolist(),
+        "inputs_divisor": divisor,
+        "n_clusters": model.n_clusters_,
+        "modularity": model.modularity_,
+        "n_iter": model.n_iter_,
+        "batch_size": model.batch_size_,
+    }
+    text = json.dumps(record, indent=2, default=lambda number: number.item())  # NumPy's
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.json").unlink(missing_ok=True)  # it comes last, and only with it is a model whole
+    models.save_weights(model.autoencoder_, folder / "autoencoder.safetensors")
+    state = {"offset_": model.scaling_.offset, "factor_": model.scaling_.factor}
+    state |= {f"{name}_": getattr(model, f"{name}_")[model.sample_] for name in STATE}
+    if inputs is not None:
+        state["inputs_"] = inputs
+    state |= {f"clusterer_.{name}": getattr(model.clusterer_, name) for name in clustering.STATE[model.cluster]}
+    state = {name: np.ascontiguousarray(array) for name, array in state.items()}
+    with models.ordinary_mode(folder / "state.safetensors"):
+        safetensors.numpy.save_file(state, folder / "state.safetensors")
+    partial = folder / "model.json.part"
+    partial.write_text(text + "\n")
+    os.replace(partial, folder / "model.json")
+
+
+def load(cls, folder, device="cpu"):
+    """The model of a class, N2D, that `save` wrote to a folder, ready to predict.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no model, or a damaged one.
+    """
+    folder = Path(folder)
+    try:
+        record = json.loads((folder / "model.json").read_text())
+        if record["format"] != FORMAT:
+            raise ValueError(f"its format is {record['format']}, not {FORMAT}: fit and save it anew")
+        state = safetensors.numpy.load_file(folder / "state.safetensors")
+        return _restore(cls, folder, record, state, device)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a stranger's files lead to
+        raise ModelError(f"{folder} does not hold a saved model ({error})") from error
+
+
+def _restore(cls, folder, record, state, device):
+    parameters = {name: value for name, value in record["parameters"].items() if name not in FIT_ALONE}
+    model = cls(**parameters, device=device)
+    network = record["network"]
+    model.network_ = models.Architecture.model_validate(network) if isinstance(network, dict) else network
+    model.autoencoder_, _ = models.load_weights(folder / "autoencoder.safetensors", model.network_)
+    model.autoencoder_.to(device)
+    model.n_features_in_ = model.autoencoder_[0].n_features
+    model.scaling_ = Scaling(model.scale, state.pop("offset_"), state.pop("factor_"))
+    for name in STATE:
+        setattr(model, f"{name}_", state.pop(f"{name}_"))
+    model.sample_ = slice(None)
+    inputs = state.pop("inputs_", None)
+    if record["inputs_divisor"]:
+        inputs = inputs.astype(np.float32) / np.float32(record["inputs_divisor"])
+    model.neighbourhood_ = Neighbourhood(model.latent_, None, **model._neighbourhood_settings())
+    model.neighbourhood_.inputs = inputs  # they were scaled before they were saved
+    arrays = {name.removeprefix("clusterer_."): array for name, array in state.items()}
+    model.clusterer_ = clustering.restore(model.cluster, arrays)
+    if record["feature_names"]:
+        model.feature_names_in_ = np.array(record["feature_names"], dtype=object)
+    model.modularity_, model.n_iter_ = record["modularity"], record["n_iter"]
+    model.n_clusters_, model.batch_size_ = record["n_clusters"], record["batch_size"]
+    model.history_ = []
+    return model
+
+
+def _as_bytes(x):
+    """x, float32 or uint8, and None; or whole numbers up to 255, or these over 255, in bytes, and their divisor."""
+    for divisor in (1, 255) if x.dtype == np.float32 and x.min() >= 0 and x.max() <= 255 else ():
+        whole = np.rint(x * divisor)
+        if whole.max() <= 255 and np.array_equal(whole / np.float32(divisor), x):
+            return whole.astype(np.uint8), divisor
+    return x, None

@@ -1,0 +1,303 @@
+"""What a run prints, writes and draws."""
+
+import copy
+import json
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from n2d import datasets, evaluation, manifold, metrics, models, training, visualize
+from n2d.arguments import processes
+from n2d.folders import delivery
+
+LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
+N_TSNE = 5000  # points in the pictures of the stages, as in Aljalbout et al.'s code
+UNFINISHED = ".eval_all"  # folder in the save folder, while --eval_all goes on
+
+
+def open_board(parser, folder):
+    """A TensorBoard writer."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        parser.error("--tensorboard needs the package tensorboard: pip install tensorboard")
+    return SummaryWriter(folder)
+
+
+def log_epoch(board, autoencoder, epoch, loss, learning_rate):
+    """What TensorBoard shows while the autoencoders are trained."""
+    board.add_scalar(f"loss/autoencoder {autoencoder}", loss, epoch)
+    board.add_scalar(f"learning rate/autoencoder {autoencoder}", learning_rate, epoch)
+    board.flush()
+
+
+def log_projection(board, model, data):
+    """The latent space of some points, with clusters and classes, for TensorBoard's projector."""
+
+    some = np.random.default_rng(model.random_state).permutation(len(data.x))[:N_TSNE]
+    columns = clusters_table(data, model.labels_, None).iloc[some].reset_index().astype(str)
+    board.add_embedding(
+        model.latent_[some], columns.to_numpy().tolist(), metadata_header=list(columns), tag="latent space"
+    )
+    board.close()
+
+
+def announce(args, data):
+    """Say what is clustered, and settle what depends on the number of samples."""
+    classes = "" if data.y is None else f", {len(data.label_names)} classes"
+    print(f"{args.name}: {len(data.x):,} samples, {data.x.shape[1]} features{classes}")
+    if args.dataset not in datasets.REGISTRY:
+        print(f"scale: {args.scale or data.scale}{'' if args.scale else ' (--scale is there to change it)'}")
+    if args.pretrain_epochs is None:
+        args.pretrain_epochs = training.default_epochs(len(data.x))
+    if args.save_weights is not None:
+        args.save_weights = Path(str(args.save_weights).replace("{epochs}", str(args.pretrain_epochs)))
+
+
+def keep_weights(model, args):
+    """Write the trained autoencoders before the next stage starts, so that nothing can lose them."""
+    if args.ae_weights is None:
+        _write_weights(model, args, args.save_dir / "weights.safetensors")
+
+
+def keep_refined_weights(model, args):
+    """Write them once more after a refinement."""
+    if args.refine is not None:
+        _write_weights(model, args, args.save_dir / "refined.safetensors", refine=args.refine)
+
+
+def _write_weights(model, args, path, refine=None):
+    provenance = {
+        "dataset": args.name,
+        "epochs": args.pretrain_epochs,
+        "architecture": args.architecture,
+        "augment": args.augment,
+        "batch_size": model.batch_size_,
+        "seed": args.seed,
+        "refine": refine,
+        "loss": sum(losses[-1] for losses in model.history_) / args.autoencoders if any(model.history_) else None,
+        "versions": versions(),
+    }
+    models.save_weights(model.autoencoder_, path, **provenance)
+    if args.save_weights is not None:
+        models.save_weights(model.autoencoder_, args.save_weights, compact=True, **provenance)
+
+
+def keep_model(model, data, args):
+    """Save the fitted model, if that was asked for."""
+    if args.save_model is None:
+        return
+    saved = copy.copy(model)
+    if data.feature_names is not None:  # it was fitted to an array, and will be asked about tables
+        saved.feature_names_in_ = np.array(data.feature_names, dtype=object)
+    saved.save(args.save_model)
+
+
+def forget_comparison(args):
+    """Remove what --eval_all keeps to go on from if it is stopped."""
+    shutil.rmtree(args.save_dir / UNFINISHED, ignore_errors=True)
+
+
+def deliver(model, data, args):
+    """Scores first, then comparisons, then pictures: what goes wrong with one loses nothing of those before."""
+    with delivery(args.save_dir) as folder:
+        scores = report(model, data, args, folder)
+    with delivery(args.save_dir) as folder:
+        maps = compare_stages(model, data, args, folder)
+    if args.eval_all:  # a run without it leaves what a stopped comparison has kept
+        forget_comparison(args)
+    if args.visualize:
+        with delivery(args.save_dir) as folder:
+            draw(model, data, args, folder, scores, maps)
+
+
+def versions():
+    """What results depend on, for the records."""
+    return {library: version(library) for library in LIBRARIES}
+
+
+def machine(model):
+    """What else the last bits of the results depend on."""
+
+    return {
+        "device": str(next(model.autoencoder_.parameters()).device),
+        "precision": training.choose_precision(model.precision, model.device),
+        "threads": torch.get_num_threads(),
+        "processes": processes()[1],
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+def clusters_table(data, labels, confidence):
+    """A row a sample: its cluster, and what else is known of it."""
+
+    columns = {"cluster": labels, "confidence": confidence}
+    if data.y is not None:
+        columns["label"] = np.array(data.label_names)[data.y]
+    if data.sample_names is not None:
+        columns["name"] = data.sample_names
+    return pd.DataFrame({name: column for name, column in columns.items() if column is not None})
+
+
+def report(model, data, args, folder):
+    """Scores on screen, and returned; scores, clusters and arrays in a folder."""
+
+    clusters = clusters_table(data, model.labels_, model.confidence_)
+    clusters.to_csv(folder / "clusters.csv", index_label="index", float_format="%.4f")
+    losses = [(i, e, loss) for i, run in enumerate(model.history_) for e, loss in enumerate(run, start=1)]
+    pd.DataFrame(losses, columns=["autoencoder", "epoch", "loss"]).to_csv(folder / "history.csv", index=False)
+    np.save(folder / "latent.npy", model.latent_)
+    np.save(folder / "embedding.npy", model.embedding_)
+    if args.n_clusters == "auto":
+        pd.DataFrame(model.scan_).to_csv(folder / "n_clusters.csv", index=False)
+        print(f"{model.n_clusters_} clusters: the halves of the data agree on them best")
+    if data.y is None:
+        scores = evaluation.unlabelled(model)
+        print_unlabelled(scores)
+    else:
+        scores = metrics.scores(data.y, model.labels_)
+        print(f"\n{'':<34}    ACC    NMI    ARI")
+        print(score_line(f"N2D: autoencoder, {args.manifold_learner}, {args.cluster}", scores))
+    record = {
+        **scores,
+        "modularity": model.modularity_,
+        "seconds": model.seconds_,
+        "resumed_seconds": model.resumed_seconds_,
+        "arguments": vars(args),
+        "machine": machine(model),
+        "versions": versions(),
+    }
+    (folder / "metrics.json").write_text(json.dumps(record, indent=2, default=str) + "\n")
+    if args.refine is not None:
+        history = pd.DataFrame(model.refine_history_, index=range(1, len(model.refine_history_) + 1))
+        history.to_csv(folder / "refinement.csv", index_label="epoch")
+    return scores
+
+
+def compare_stages(model, data, args, folder):
+    """What the stages are worth, on screen and in a folder; and the manifolds of --eval_all, for its picture."""
+
+    rows, maps = [], {}
+    if is_staged(args) and data.y is not None:
+        for row in evaluation.stages(model, data.x, data.y):
+            rows.append(row)
+            print(score_line(f"{row['space']}, {row['method']}", row))
+        pd.DataFrame(rows).to_csv(folder / "stages.csv", index=False)
+    if args.eval_all:
+        rows = []
+        unfinished = args.save_dir / UNFINISHED
+        unfinished.mkdir(exist_ok=True)
+        for row, embedding in evaluation.compare(model, data.x, data.y, unfinished):
+            rows.append(row)
+            maps[f"{row['input']}, {row['manifold']}"] = embedding
+            print(score_line(f"{row['input']}, {row['manifold']}, {row['cluster']}", row), flush=True)
+        pd.DataFrame(rows).to_csv(folder / "eval_all.csv", index=False)
+    return maps
+
+
+def is_staged(args):
+    """Whether the autoencoder's stages are shown: of the second system."""
+    return args.architecture is not None or args.refine is not None
+
+
+def score_line(name, scores):
+    """One row of the table on screen."""
+    return f"{name:<34} {scores['acc']:6.3f} {scores['nmi']:6.3f} {scores['ari']:6.3f}"
+
+
+def print_unlabelled(figures):
+    """What is known without classes, on screen."""
+    print()
+    for name, meaning in (
+        ("agreement", "adjusted Rand index with the clusters of another map and mixture of the same neighbours"),
+        ("modularity", "how well the neighbour graph supports the clusters"),
+        ("silhouette", "of the clusters in the embedding, on at most 5,000 points"),
+        ("log_likelihood", "of the mixture, mean over the points"),
+    ):
+        if figures[name] is not None:
+            print(f"{name.replace('_', '-'):<15} {figures[name]:7.3f}   {meaning}")
+    print(f"{'sizes':<15} {' '.join(map(str, figures['sizes']))}")
+
+
+def draw(model, data, args, folder, scores, maps):
+    """The same map twice, coloured by class and by cluster; the clusters' members; a page; what else was asked for."""
+
+    what = f"{args.manifold_learner} of the autoencoder's latent space"
+    if model.neighbourhood_.inputs is not None:
+        what = "UMAP of the latent space's neighbours, re-ranked by the distance of the inputs"
+    clusters, cluster_names = model.labels_, [f"cluster {i}" for i in range(model.n_clusters_)]
+    pictures = {f"{args.name}-n2d.png": ("clusters", clusters, cluster_names)}
+    if data.y is not None:
+        what += f"\nACC {scores['acc']:.3f}   NMI {scores['nmi']:.3f}   ARI {scores['ari']:.3f}"
+        match, _ = metrics.match_labels(data.y, model.labels_)
+        clusters, cluster_names = visualize.matched_names(model.labels_, match, data.label_names)
+        pictures = {
+            f"{args.name}-n2d.png": ("true classes", data.y, data.label_names),
+            f"{args.name}-n2d-predicted.png": ("clusters, named after the matched class", clusters, cluster_names),
+        }
+        visualize.confusion(
+            data.y, clusters, data.label_names, cluster_names, folder / "confusion.png", title=args.name
+        )
+    for file, (colouring, groups, names) in pictures.items():
+        visualize.scatter(
+            model.embedding_,
+            groups,
+            names,
+            folder / file,
+            title=f"{args.name}: {colouring}",
+            subtitle=what,
+            max_points=args.max_points,
+            seed=args.seed,
+        )
+    if any(model.history_):
+        visualize.losses(model.history_, folder / "history.png", title=f"{args.name}: reconstruction loss")
+    if args.n_clusters == "auto":
+        visualize.scan(model.scan_, model.n_clusters_, folder / "n_clusters.png", title=args.name)
+    shown = {"names": cluster_names, "confidence": model.confidence_, "title": args.name}
+    visualize.members(data, model.embedding_, clusters, folder / "clusters.png", **shown)
+    visualize.explore(data, model.embedding_, clusters, folder / "explore.html", seed=args.seed, **shown)
+    if maps:
+        visualize.grid(maps, data.y, data.label_names, folder / "eval_all.png", title=args.name)
+    if is_staged(args):
+        draw_stages(model, data, args, folder)
+
+
+def draw_stages(model, data, args, folder):
+    """What the stages of the autoencoder's training made of the data."""
+
+    rng = np.random.default_rng(args.seed)
+    some = rng.choice(len(data.x), min(N_TSNE, len(data.x)), replace=False)
+    groups, names, colouring = data.y, data.label_names, "class"
+    if data.y is None:
+        groups, names, colouring = model.labels_, [f"cluster {i}" for i in range(model.n_clusters_)], "cluster"
+    spaces = {"raw": ("as published", data.x), "autoencoder": ("latent space of the autoencoder", model.latent_)}
+    if args.refine is not None:
+        spaces["autoencoder"] = spaces["autoencoder"][0], model.pretrained_latent_
+        spaces[f"clustered_{args.refine.lower()}"] = f"latent space after {args.refine} refinement", model.latent_
+    for name, (what, space) in spaces.items():
+        learner = manifold.manifold_learner("tSNE", random_state=args.seed)
+        visualize.scatter(
+            learner.fit_transform(space[some]),
+            groups[some],
+            names,
+            folder / f"{name}.png",
+            title=f"{args.name}: {what}",
+            subtitle=f"t-SNE of {len(some):,} points, {space.shape[1]} dimensions, coloured by {colouring}",
+            seed=args.seed,
+        )
+    if data.image_shape is not None and model.autoencoder_.decodes:
+        images = model.scaled(data.x[some[:12]])
+        decoded = training.reconstruct(model.autoencoder_, images)[0]
+        visualize.reconstructions(images, decoded, data.image_shape, folder / "reconstructions.png")
+    if args.refine is not None:
+        visualize.evolution(
+            model.evolution_,
+            groups[model.tracked_],
+            names,
+            folder / "evolution.gif",
+            title=f"{args.name}: latent space, {args.refine} refinement, coloured by {colouring}",
+        )

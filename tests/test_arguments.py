@@ -1,0 +1,71 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import n2d
+from n2d import arguments, clustering, manifold, neighbors, parameters, refine, scaling
+
+ROOT = Path(n2d.__file__).parent
+
+
+def run(*arguments, cwd=ROOT, **environment):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "n2d.py"), *arguments],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_default_place_and_names_of_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(arguments, "WEIGHTS", tmp_path)
+    parser = arguments.build_parser()
+    args = arguments.parse_arguments(parser, ["har", "cpu", "--save_weights", "--pretrain_epochs=7"])
+    assert args.save_weights == tmp_path / "har-{epochs}-n2d.safetensors"  # the epochs are known with the data
+    assert args.save_dir == Path("runs/har-n2d")
+    assert args.n_clusters == 6
+    (tmp_path / "har-7-n2d.safetensors").touch()
+    for name in ("har-7-n2d", "har-7-n2d.safetensors", str(tmp_path / "har-7-n2d.safetensors")):
+        assert (
+            arguments.parse_arguments(parser, ["har", "cpu", "--ae_weights", name]).ae_weights
+            == tmp_path / "har-7-n2d.safetensors"
+        )
+
+
+def test_help_needs_no_heavy_import():
+    code = "import sys; from n2d import arguments; arguments.build_parser().format_help(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    modules = set(done.stdout.split())
+    assert "n2d" in modules
+    assert not modules & {"torch", "umap", "sklearn", "scipy", "pandas", "matplotlib", "torchvision"}
+
+
+def test_help_names_every_flag_of_the_papers_code():
+    done = run("--help")
+    assert done.returncode == 0
+    for flag in (
+        "dataset gpu --n_clusters --batch_size --pretrain_epochs --ae_weights --save_dir --umap_dim --umap_neighbors "
+        "--umap_min_dist --umap_metric --cluster --eval_all --manifold_learner --visualize"
+    ).split():
+        assert flag in done.stdout
+    for group in ("Data", "Autoencoder", "Manifold", "Clustering", "Output", "Run"):
+        assert f"\n{group}:\n" in done.stdout
+
+
+def test_names_on_the_command_line_are_those_of_the_stages():
+    assert arguments.MANIFOLD_LEARNERS == manifold.MANIFOLD_LEARNERS
+    assert arguments.METRICS == neighbors.METRICS
+    assert arguments.CLUSTERERS == clustering.CLUSTERERS
+    assert arguments.SCALES == scaling.SCALES
+    assert (arguments.MIN_AUTO, arguments.MIN_SAMPLES) == (parameters.MIN_AUTO, parameters.MIN_SAMPLES)
+    assert arguments.LOSSES == tuple(refine.LOSSES)
+
+
+def test_the_readme_has_every_flag():
+    readme = (ROOT / "README.md").read_text()
+    flags = [
+        flag for action in arguments.build_parser()._actions for flag in action.option_strings if flag.startswith("--")
+    ]
+    assert [flag for flag in flags if f"| `{flag}` |" not in readme] == ["--help"]

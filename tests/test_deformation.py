@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from n2d import deformation
+
+BOTH_WAYS = np.array([[0, 1], [1, 0]])
+
+
+def stroke(shift=0, side=28):
+    """An image with a short bright stroke, far from the border."""
+    image = np.zeros((side, side), np.float32)
+    image[8:20, 12 + shift : 15 + shift] = 1
+    return image.ravel()
+
+
+def distance(a, b, shape):
+    both = np.stack([a, b])
+    return deformation.bent(both, both, *BOTH_WAYS, shape)
+
+
+def slowly(a, b, warp):
+    """The distance from a to b, (channels, height, width), pixel by pixel as in the paper."""
+    _, height, width = a.shape
+    border = warp + 2
+
+    def gradients(image):
+        padded = np.pad(image, ((0, 0), (1, 1), (1, 1))).astype(float)
+        rows = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
+        columns = padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]
+        both = np.concatenate([rows[:, :, 2:] - rows[:, :, :-2], columns[:, 2:] - columns[:, :-2]])
+        return np.pad(both, ((0, 0), (border, border), (border, border)))
+
+    a, b = gradients(a), gradients(b)
+    moves = range(-warp, warp + 1)
+    total = 0
+    for row in range(border - 1, height + border + 1):
+        for column in range(border - 1, width + border + 1):
+            here = a[:, row - 1 : row + 2, column - 1 : column + 2]
+            total += min(
+                ((here - b[:, row + r - 1 : row + r + 2, column + c - 1 : column + c + 2]) ** 2).sum()
+                for r in moves
+                for c in moves
+            )
+    return total**0.5
+
+
+@pytest.mark.parametrize("shape, warp", [((9, 10), 1), ((16, 17), 2), ((3, 16, 18), 2)])
+def test_the_distance_is_the_papers(shape, warp):
+    a, b = np.random.default_rng(0).random((2, *(1,) * (3 - len(shape)), *shape), np.float32)
+    expected = max(slowly(a, b, warp), slowly(b, a, warp))
+    np.testing.assert_allclose(distance(a.ravel(), b.ravel(), shape), expected, rtol=1e-4)
+
+
+def test_an_image_that_is_moved_a_little_is_the_same_image():
+    assert distance(stroke(), stroke(), (28, 28)).max() == 0
+    assert distance(stroke(), stroke(shift=2), (28, 28)).max() < 1e-3
+    assert distance(stroke(), stroke(shift=5), (28, 28)).min() > 1
+
+
+def test_bytes_are_compared_like_floats():
+    images = np.stack([stroke(), stroke(shift=5)])
+    in_bytes = (images * 255).astype(np.uint8)
+    of_floats = deformation.bent(images, images, *BOTH_WAYS, (28, 28))
+    np.testing.assert_allclose(deformation.bent(in_bytes, in_bytes, *BOTH_WAYS, (28, 28)), 255 * of_floats, rtol=1e-5)
+
+
+def test_large_images_are_averaged_before():
+    large = [np.kron(stroke(shift=s).reshape(28, 28), np.ones((4, 4), np.float32)).ravel() for s in (0, 5)]
+    np.testing.assert_allclose(distance(*large, (112, 112)), distance(stroke(), stroke(shift=5), (28, 28)), rtol=1e-5)
+
+
+def test_a_long_and_narrow_image_keeps_its_short_side():
+    a, b = np.random.default_rng(0).random((2, 100 * 3), np.float32)
+    assert distance(a, b, (100, 3)).min() > 0 and distance(a, b, (3, 100)).min() > 0

@@ -1,0 +1,97 @@
+import re
+
+import numpy as np
+import pytest
+
+from n2d import training
+from n2d.pipeline import N2D
+
+X = np.random.default_rng(0).normal(size=(400, 12)).astype(np.float32)
+WRONG = {
+    "n_clusters 3": ({"n_clusters": "3"}, "The 'n_clusters' parameter of N2D must be"),
+    "more clusters than samples": (
+        {"n_clusters": 401},
+        "n_clusters must be at most 400, the number of samples, got 401",
+    ),
+    "scale": ({"scale": "max"}, "The 'scale' parameter of N2D must be a str among"),
+    "cluster": ({"cluster": "kmeans"}, "The 'cluster' parameter of N2D must be a str among"),
+    "refine": ({"refine": "kld"}, "The 'refine' parameter of N2D must be"),
+    "precision": ({"precision": "bfloat16"}, "The 'precision' parameter of N2D must be a str among"),
+    "learner": ({"manifold_learner": "umap"}, "The 'manifold_learner' parameter of N2D must be a str among"),
+    "one neighbour": ({"n_neighbors": 1}, "The 'n_neighbors' parameter of N2D must be an int in the range [2, inf)"),
+    "no neighbours": ({"n_neighbors": ()}, "n_neighbors must be one or more whole numbers of at least 2, got ()"),
+    "one of several": (
+        {"n_neighbors": (20, 1)},
+        "n_neighbors must be one or more whole numbers of at least 2, got (20, 1)",
+    ),
+    "halves": ({"n_neighbors": [2.5]}, "n_neighbors must be one or more whole numbers of at least 2, got [2.5]"),
+    "several without UMAP": (
+        {"manifold_learner": "LLE", "n_neighbors": (5, 9)},
+        "n_neighbors must be one number with LLE, got (5, 9)",
+    ),
+    "restarts": ({"gmm_restarts": 0}, "The 'gmm_restarts' parameter of N2D must be an int in the range [1, inf)"),
+    "no dimension": ({"n_components": 0}, "The 'n_components' parameter of N2D must be an int in the range [1, inf)"),
+    "dimensions": ({"n_components": 500}, "n_components must be less than the 400 samples, got 500"),
+    "dimensions of some": (
+        {"n_components": 50, "fit_samples": 50, "n_clusters": 3},
+        "n_components must be less than the 50 samples, got 50",
+    ),
+    "dimensions of t-SNE": (
+        {"n_components": 4, "manifold_learner": "tSNE"},
+        "n_components must be 1, 2 or 3 with tSNE, got 4",
+    ),
+    "metric": ({"metric": "cosin"}, "The 'metric' parameter of N2D must be a str among"),
+    "distance": ({"min_dist": 3}, "The 'min_dist' parameter of N2D must be a float in the range [0.0, 1.0]"),
+    "candidates": ({"n_candidates": -5}, "The 'n_candidates' parameter of N2D must be an int in the range [0, inf)"),
+    "epochs": ({"pretrain_epochs": -1}, "The 'pretrain_epochs' parameter of N2D must be an int in the range [0, inf)"),
+    "batches": ({"batch_size": 0}, "The 'batch_size' parameter of N2D must be an int in the range [1, inf)"),
+    "weight": ({"cluster_weight": -1}, "The 'cluster_weight' parameter of N2D must be a float in the range [0.0, inf)"),
+    "samples": ({"fit_samples": 10}, "fit_samples must be more than the 10 clusters, got 10"),
+    "channels last": (
+        {"image_shape": (2, 2, 3)},
+        "image_shape must be (height, width), or (channels, height, width) with 1, 3 or 4 channels, got (2, 2, 3)",
+    ),
+    "other pixels": ({"image_shape": (3, 5)}, "image_shape must be that of images of 12 pixels, got (3, 5)"),
+    "no image": ({"augment": True}, "augment shifts and rotates images: image_shape must be given with it"),
+    "a loss without centres": (
+        {"n_clusters": "auto", "refine": "KM"},
+        "n_clusters must be a number with refine: its loss has a centre for each cluster",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_parameter_is_named_before_anything_is_trained(wrong, monkeypatch):
+    def pretrain(*_, **__):
+        raise AssertionError("the training has begun")
+
+    monkeypatch.setattr(training, "pretrain", pretrain)
+    parameters, message = WRONG[wrong]
+    model = N2D(**parameters)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model.fit(X)
+    assert not hasattr(model, "autoencoder_")
+
+
+def test_seven_samples_are_too_few_for_auto():
+    with pytest.raises(ValueError, match="n_clusters='auto' needs at least 10 samples, got 7"):
+        N2D("auto").fit(X[:7])
+
+
+def test_without_umap_there_is_one_neighbourhood():
+    default = N2D().n_neighbors
+    assert N2D(n_neighbors=10).sizes(400) == [10]
+    assert N2D(manifold_learner="isomap", n_neighbors=default).sizes(400) == [10]
+
+
+def test_neighbourhoods_are_cut_to_the_samples_that_there_are():
+    assert N2D().sizes(400) == [20, 50, 100]
+    assert N2D().sizes(31) == [20, 30]
+
+
+def test_four_samples_are_enough_and_three_are_refused():
+    x = np.array([[0, 0], [0, 1], [9, 9], [9, 8]], dtype=np.float32)
+    settings = {"n_clusters": 2, "pretrain_epochs": 5, "gmm_restarts": 2, "random_state": 0}
+    assert len(N2D(**settings).fit(x).labels_) == 4
+    with pytest.raises(ValueError, match="minimum of 4 is required"):
+        N2D(**settings).fit(x[:3])

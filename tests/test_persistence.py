@@ -1,0 +1,135 @@
+import json
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.numpy
+import torch
+from sklearn.base import clone
+from sklearn.datasets import make_blobs
+from sklearn.exceptions import NotFittedError
+
+from n2d import models, pipeline
+
+QUICK = {
+    "n_clusters": 4,
+    "n_autoencoders": 2,
+    "pretrain_epochs": 5,
+    "n_neighbors": 10,
+    "gmm_restarts": 3,
+    "random_state": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    x, y = make_blobs(400, n_features=12, centers=4, cluster_std=0.3, random_state=0)
+    return x.astype(np.float32), y
+
+
+@pytest.fixture(scope="module")
+def fitted(blobs):
+    return pipeline.N2D(**QUICK).fit(blobs[0])
+
+
+@pytest.mark.parametrize("parameters", [{}, {"cluster": "KM", "scale": "minmax"}, {"cluster": "SC"}])
+def test_a_saved_model_predicts_the_same(blobs, tmp_path, parameters):
+    frame = pd.DataFrame(blobs[0], columns=[f"c{i}" for i in range(12)])
+    model = pipeline.N2D(**QUICK, **parameters).fit(frame)
+    model.save(tmp_path / "model")
+    files = {path.name for path in (tmp_path / "model").iterdir()}
+    assert files == {"model.json", "autoencoder.safetensors", "state.safetensors"}
+    assert len({file.stat().st_mode for file in (tmp_path / "model").iterdir()}) == 1  # no file is its owner's alone
+    loaded = pipeline.N2D.load(tmp_path / "model")
+    assert np.array_equal(loaded.predict(frame), model.predict(frame))
+    np.testing.assert_allclose(loaded.inverse_transform(model.embedding_), model.inverse_transform(model.embedding_))
+    assert np.array_equal(loaded.labels_, model.labels_)
+    assert loaded.get_params() == model.get_params()
+    between = (frame + frame[::-1].to_numpy()) / 2
+    assert np.array_equal(loaded.predict(between), model.predict(between))
+    if model.cluster == "GMM":
+        np.testing.assert_allclose(loaded.predict_proba(between), model.predict_proba(between))
+    with pytest.raises(ValueError, match="feature names"):
+        loaded.predict(frame.rename(columns={"c0": "other"}))
+
+
+@pytest.mark.parametrize("divisor", [1, 255, None])
+def test_images_of_a_saved_model_are_kept_in_bytes_if_nothing_is_lost(fitted, tmp_path, divisor):
+    x = np.random.default_rng(0).integers(0, 256, size=(100, 12)).astype(np.float32)
+    x = x / np.float32(divisor or 250)
+    model = clone(fitted).set_params(image_shape=(3, 4), pretrain_epochs=1, scale="minmax").fit(x)
+    model.save(tmp_path)
+    kept = safetensors.numpy.load_file(tmp_path / "state.safetensors")["inputs_"]
+    assert kept.dtype == (np.uint8 if divisor else np.float32)
+    loaded = pipeline.N2D.load(tmp_path)
+    assert loaded.neighbourhood_.inputs.dtype == np.float32
+    assert np.array_equal(loaded.neighbourhood_.inputs, x)
+
+
+def test_what_is_not_a_saved_model_is_refused(fitted, tmp_path):
+    with pytest.raises(NotFittedError):
+        pipeline.N2D().save(tmp_path / "unfitted")
+    with pytest.raises(pipeline.ModelError, match="nothing does not hold a saved model"):
+        pipeline.N2D.load(tmp_path / "nothing")
+    fitted.save(tmp_path)
+    record = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps({"format": record["format"], "parameters": {"n_clusters": 4}}))
+    with pytest.raises(pipeline.ModelError, match="does not hold a saved model"):
+        pipeline.N2D.load(tmp_path)
+    (tmp_path / "model.json").write_text(json.dumps(record | {"format": 1}))
+    with pytest.raises(pipeline.ModelError, match="its format is 1, not 2"):
+        pipeline.N2D.load(tmp_path)
+    fitted.save(tmp_path)
+    (tmp_path / "state.safetensors").write_bytes(b"cut")
+    with pytest.raises(pipeline.ModelError, match="does not hold a saved model"):
+        pipeline.N2D.load(tmp_path)
+
+
+def test_numbers_of_numpy_and_a_random_state_can_be_saved(blobs, tmp_path):
+    state, device = np.random.RandomState(0), torch.device("cpu")
+    settings = QUICK | {"n_clusters": np.int64(4), "random_state": state, "device": device}
+    model = pipeline.N2D(**settings).fit(blobs[0])
+    model.save(tmp_path)
+    loaded = pipeline.N2D.load(tmp_path)
+    assert (loaded.n_clusters, loaded.random_state) == (4, model.seed_)
+    assert np.array_equal(loaded.predict(blobs[0]), model.labels_)
+
+
+def test_a_model_that_cannot_be_saved_leaves_the_former_one(blobs, fitted, tmp_path):
+    fitted.save(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    other = pickle.loads(pickle.dumps(fitted)).set_params(metric=object())
+    with pytest.raises(AttributeError):  # JSON has no word for it
+        other.save(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_saved_model_cannot_bring_folders_along(fitted, tmp_path):
+    fitted.save(tmp_path)
+    record = json.loads((tmp_path / "model.json").read_text())
+    record["parameters"]["checkpoint_dir"] = "/somewhere"
+    (tmp_path / "model.json").write_text(json.dumps(record))
+    assert pipeline.N2D.load(tmp_path).checkpoint_dir is None
+
+
+@pytest.mark.parametrize("damage", [{"network": []}, {"network": [12, 2**40, 4]}, {"inputs_divisor": 255}])
+def test_a_damaged_model_is_one_error(fitted, tmp_path, damage):
+    clone(fitted).set_params(n_candidates=None, n_autoencoders=1).fit(np.eye(12, dtype=np.float32)).save(tmp_path)
+    record = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(record | damage))
+    with pytest.raises(pipeline.ModelError, match="does not hold a saved model"):
+        pipeline.N2D.load(tmp_path)
+
+
+def test_a_small_copy_of_weights_stays_one(blobs, fitted, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    models.save_weights(fitted.autoencoder_, path, compact=True)
+    model = clone(fitted).set_params(ae_weights=path)
+    with pytest.raises(models.WeightsError, match="small copy without a decoder"):
+        clone(model).set_params(refine="KLD").fit(blobs[0])
+    model.fit(blobs[0]).save(tmp_path / "model")
+    loaded = pipeline.N2D.load(tmp_path / "model")
+    assert np.array_equal(loaded.predict(blobs[0]), model.labels_)
+    with pytest.raises(pipeline.ModelError, match="without a decoder"):
+        loaded.inverse_transform(model.embedding_)
