@@ -479,13 +479,13 @@ def build_model(parser, args, data):
 
 def help_along(parser, args, data):
     """What all but the first of torchrun's processes do: their part of the training and of the encoding, in silence."""
-    from n2d import models, training
+    from n2d import models, training, weights
 
     sys.stdout = Path(os.devnull).open("w")
     model = build_model(parser, args, data).set_params(verbose=False)
     try:
         model.fit_autoencoder(data.x)
-    except (models.ArchitectureError, models.WeightsError, training.DivergenceError):
+    except (models.ArchitectureError, weights.WeightsError, training.DivergenceError):
         sys.exit(2)  # the first process says why
     model.fit_latent(data.x)
     training.part()
@@ -495,7 +495,7 @@ def run(parser, args, data):
     """One experiment, in a save folder of its own."""
     import numpy as np  # the heavy imports wait until the input is known to be good
 
-    from n2d import models, training
+    from n2d import models, training, weights
 
     classes = "" if data.y is None else f", {len(data.label_names)} classes"
     print(f"{args.name}: {len(data.x):,} samples, {data.x.shape[1]} features{classes}")
@@ -518,7 +518,7 @@ def run(parser, args, data):
         if args.ae_weights is None:
             keep_weights(model, args)
         model.fit_refinement(data.x)
-    except (models.ArchitectureError, models.WeightsError, training.DivergenceError) as error:
+    except (models.ArchitectureError, weights.WeightsError, training.DivergenceError) as error:
         parser.error(str(error))
     if args.refine is not None:
         keep_weights(model, args, "refined.safetensors")
@@ -639,7 +639,7 @@ def predict(argv):
 
 def keep_weights(model, args, name="weights.safetensors"):
     """Write the trained autoencoders before the next stage starts, so that nothing can lose them."""
-    from n2d.models import save_weights
+    from n2d.weights import save_weights
 
     provenance = {
         "dataset": args.name,

@@ -22,7 +22,7 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from n2d import clustering, manifold, metrics, models, refine, training
+from n2d import clustering, manifold, metrics, models, refine, training, weights
 
 N_ALIKE = 10  # samples whose place and clusters become a new point's
 CHUNK = 20_000  # new points that are looked at together
@@ -378,7 +378,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             self.batch_size_ = self.batch_size or self.network_.batch_size
         self.history_, self.n_iter_ = [], 0
         if self.ae_weights is not None:
-            ensemble, _ = models.load_weights(self.ae_weights, self.network_)
+            ensemble, _ = weights.load_weights(self.ae_weights, self.network_)
         else:
             ensemble = models.Ensemble(self.network_, self.n_autoencoders, seed=self._seed)
         self.autoencoder_ = ensemble.to(self.device)
@@ -421,7 +421,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         if self.n_clusters == "auto":
             raise ValueError("n_clusters must be a number with refine: its loss has a centre for each cluster")
         if self.reconstruction_weight and not self.autoencoder_.decodes:
-            raise models.WeightsError(
+            raise weights.WeightsError(
                 f"{self.ae_weights} is a small copy without a decoder, and the reconstruction loss beside "
                 f"{self.refine} needs one: give the whole weights, or a reconstruction weight of 0"
             )
@@ -620,14 +620,14 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         text = json.dumps(record, indent=2, default=lambda number: number.item())  # NumPy's
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "model.json").unlink(missing_ok=True)  # it comes last, and only with it is a model whole
-        models.save_weights(self.autoencoder_, folder / "autoencoder.safetensors")
+        weights.save_weights(self.autoencoder_, folder / "autoencoder.safetensors")
         state = {f"{name}_": np.asarray(getattr(self, f"{name}_")) for name in STATE}
         state |= {f"{name}_": state[f"{name}_"][self.sample_] for name in ("latent", "embedding", "labels")}
         if inputs is not None:
             state["inputs_"] = inputs
         state |= {f"clusterer_.{name}": getattr(self.clusterer_, name) for name in clustering.STATE[self.cluster]}
         state = {name: np.ascontiguousarray(array) for name, array in state.items()}
-        with models.ordinary_mode(folder / "state.safetensors"):
+        with weights.ordinary_mode(folder / "state.safetensors"):
             safetensors.numpy.save_file(state, folder / "state.safetensors")
         partial = folder / "model.json.part"
         partial.write_text(text + "\n")
@@ -658,7 +658,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             model = cls(**parameters, device=device)
             network = record["network"]
             model.network_ = models.Architecture.model_validate(network) if isinstance(network, dict) else network
-            model.autoencoder_, _ = models.load_weights(folder / "autoencoder.safetensors", model.network_)
+            model.autoencoder_, _ = weights.load_weights(folder / "autoencoder.safetensors", model.network_)
             for name in STATE:
                 setattr(model, f"{name}_", state.pop(f"{name}_"))
             model.sample_ = slice(None)

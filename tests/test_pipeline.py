@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from n2d import datasets, manifold, models, pipeline, training
+from n2d import datasets, manifold, pipeline, training, weights
 
 QUICK = {
     "n_clusters": 4,
@@ -84,7 +84,7 @@ def test_modularity_is_that_of_the_labels_in_umaps_graph(fitted):
 
 def test_weights_replace_training(blobs, fitted, tmp_path):
     path = tmp_path / "weights.safetensors"
-    models.save_weights(fitted.autoencoder_, path)
+    weights.save_weights(fitted.autoencoder_, path)
     loaded = clone(fitted).set_params(ae_weights=path).fit(blobs[0])
     assert loaded.history_ == []
     assert "pretrain" not in loaded.seconds_
@@ -93,7 +93,7 @@ def test_weights_replace_training(blobs, fitted, tmp_path):
 
 def test_compact_weights_hold_the_same_clusters(blobs, fitted, tmp_path):
     path = tmp_path / "weights.safetensors"
-    models.save_weights(fitted.autoencoder_, path, compact=True)
+    weights.save_weights(fitted.autoencoder_, path, compact=True)
     loaded = clone(fitted).set_params(ae_weights=path, n_autoencoders=7).fit(blobs[0])
     assert len(loaded.autoencoder_) == 2  # as many as there are in the file
     assert adjusted_rand_score(loaded.labels_, fitted.labels_) == 1
@@ -340,7 +340,7 @@ def test_what_is_not_a_saved_model_is_refused(fitted, tmp_path):
 
 
 def test_a_small_copy_of_the_weights_cannot_decode(blobs, fitted, tmp_path):
-    models.save_weights(fitted.autoencoder_, tmp_path / "small.safetensors", compact=True)
+    weights.save_weights(fitted.autoencoder_, tmp_path / "small.safetensors", compact=True)
     loaded = clone(fitted).set_params(ae_weights=tmp_path / "small.safetensors").fit(blobs[0])
     with pytest.raises(pipeline.ModelError, match="small copy without a decoder"):
         loaded.inverse_transform(loaded.embedding_)
@@ -511,9 +511,9 @@ def test_a_damaged_model_is_one_error(fitted, tmp_path, damage):
 
 def test_a_small_copy_of_weights_stays_one(blobs, fitted, tmp_path):
     path = tmp_path / "weights.safetensors"
-    models.save_weights(fitted.autoencoder_, path, compact=True)
+    weights.save_weights(fitted.autoencoder_, path, compact=True)
     model = clone(fitted).set_params(ae_weights=path)
-    with pytest.raises(models.WeightsError, match="small copy without a decoder"):
+    with pytest.raises(weights.WeightsError, match="small copy without a decoder"):
         clone(model).set_params(refine="KLD").fit(blobs[0])
     model.fit(blobs[0]).save(tmp_path / "model")
     loaded = pipeline.N2D.load(tmp_path / "model")
