@@ -249,7 +249,7 @@ def members(data, embedding, groups, path, *, names, confidence, title, n_member
 
     Parameters
     ----------
-    data : datasets.Dataset
+    data : samples.Dataset
     embedding : ndarray, shape (n_samples, n_components)
     groups : ndarray of int, shape (n_samples,)
         Index into `names`.

@@ -20,18 +20,8 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-READERS = [
-    "n2d.datasets",
-    "n2d.models",
-    "n2d.weights",
-    "n2d.keras_weights",
-    "csv",
-    "json",
-    "zipfile",
-    "gzip",
-    "numpy.lib",
-]
-INSTRUMENTED = [*READERS, "torch._weights_only_unpickler"]
+READERS = [f"n2d.{name}" for name in ("datasets", "files", "samples", "models", "weights", "keras_weights")]
+INSTRUMENTED = [*READERS, "csv", "json", "zipfile", "gzip", "numpy.lib", "torch._weights_only_unpickler"]
 with atheris.instrument_imports(include=INSTRUMENTED):
     import torch._weights_only_unpickler
 
