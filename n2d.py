@@ -779,7 +779,7 @@ def print_unlabelled(figures):
 
 def draw(model, data, args, folder, scores, maps):
     """The same map twice, coloured by class and by cluster; the clusters' members; a page; what else was asked for."""
-    from n2d import metrics, visualize
+    from n2d import explorer, metrics, visualize
 
     what = f"{args.manifold_learner} of the autoencoder's latent space"
     if model.inputs_ is not None:
@@ -814,7 +814,7 @@ def draw(model, data, args, folder, scores, maps):
         visualize.scan(model.scan_, model.n_clusters_, folder / "n_clusters.png", title=args.name)
     shown = {"names": cluster_names, "confidence": model.confidence_, "title": args.name}
     visualize.members(data, model.embedding_, clusters, folder / "clusters.png", **shown)
-    visualize.explore(data, model.embedding_, clusters, folder / "explore.html", seed=args.seed, **shown)
+    explorer.explore(data, model.embedding_, clusters, folder / "explore.html", seed=args.seed, **shown)
     if maps:
         visualize.grid(maps, data.y, data.label_names, folder / "eval_all.png", title=args.name)
     if is_staged(args):
