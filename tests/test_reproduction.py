@@ -5,7 +5,7 @@ import json
 import pytest
 
 import n2d
-from n2d.tables import PAPER
+from n2d.render import PAPER
 
 pytestmark = pytest.mark.slow
 
