@@ -32,7 +32,7 @@ def read(path):
     ValueError
         If the file cannot be read within 60 s and 4 GiB, or holds no such layers.
     """
-    command = [sys.executable, __file__, os.fspath(path)]
+    command = [sys.executable, "-P", __file__, os.fspath(path)]  # -P: no module is imported from this folder
     threads = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each would count as address space
     try:
         done = subprocess.run(command, env=os.environ | threads, capture_output=True, timeout=MAX_SECONDS)

@@ -85,11 +85,11 @@ def help_along(parser, args, data):
 @contextmanager
 def mistakes(parser):
     """One line for what only the training finds to be wrong: an architecture, a weights file, a loss that diverges."""
-    from n2d import models, training
+    from n2d import models, training, weights
 
     try:
         yield
-    except (models.ArchitectureError, models.WeightsError, training.DivergenceError) as error:
+    except (models.ArchitectureError, weights.WeightsError, training.DivergenceError) as error:
         parser.error(str(error))
 
 

@@ -1,4 +1,4 @@
-"""The paper's dense autoencoder, autoencoders described in JSON, ensembles of either, and their weights on disk.
+"""The networks: the paper's dense autoencoder, autoencoders described in JSON, and ensembles of either.
 
 References: McConville, Santos-Rodriguez, Piechocki, Craddock, "N2D: (Not Too) Deep Clustering via Clustering the Local
 Manifold of an Autoencoded Embedding", ICPR 2020, arXiv:1908.05968, section IV; Aljalbout, Golkov, Siddiqui, Cremers,
@@ -7,8 +7,6 @@ Manifold of an Autoencoded Embedding", ICPR 2020, arXiv:1908.05968, section IV; 
 
 import json
 import math
-import os
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,18 +14,10 @@ import numpy as np
 import pydantic
 import torch
 from pydantic import PositiveInt
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import nn
-
-from n2d import keras_weights
 
 HIDDEN_DIMS = (500, 500, 2000)
 NON_LINEARITIES = {"rectify": nn.ReLU, "linear": nn.Identity, "elu": nn.ELU}
-
-
-class WeightsError(ValueError):
-    """A weights file that is missing, damaged, or made for another network."""
 
 
 class DenseAutoencoder(nn.Module):
@@ -291,35 +281,49 @@ class JSONAutoencoder(nn.Module):
 def _stages(layer, shape, batch_norm, output):
     """What a layer does to samples of a shape, what undoes it, and the shape in between.
 
-    `output` is the non-linearity of the decoder's last layer, None elsewhere.
+    The first two are pairs (name, module). `output` is the non-linearity of the decoder's last layer, None elsewhere.
     """
-    size = math.prod(shape)
     if isinstance(layer, Input):
         raise ArchitectureError("only the first layer can be of type Input")
     if isinstance(layer, Reshape):
-        if math.prod(layer.output_shape) != size:
-            raise ArchitectureError(f"output_shape {_by(layer.output_shape)} has not the size of {_by(shape)}")
-        there, back = (nn.Sequential(nn.Flatten(), nn.Unflatten(1, to)) for to in (layer.output_shape, shape))
-        return ("rsh", there), ("rsh", back), layer.output_shape
+        return _reshape_stages(layer, shape)
     if isinstance(layer, Dense):
-        n = layer.num_units
-        there = nn.Sequential(nn.Flatten(), nn.Linear(size, n), NON_LINEARITIES[layer.non_linearity]())
-        back = [nn.Linear(n, size), NON_LINEARITIES[output or layer.non_linearity](), nn.Unflatten(1, shape)]
-        return (f"fc[{n}]", there), (f"fc[{size}]", nn.Sequential(*back)), (n,)
+        return _dense_stages(layer, shape, output)
     if len(shape) != 3:
         raise ArchitectureError(f"its input must be an image (channels, height, width), got {_by(shape)}")
-    channels, *sides = shape
-    filter_size = layer.filter_size
-    label = f"[{_by(filter_size)}]"
     if isinstance(layer, Pooling):
-        if any(side % width for side, width in zip(sides, filter_size)):
-            raise ArchitectureError(f"filter_size {_by(filter_size)} does not divide its input {_by(sides)}")
-        shape = (channels, *(side // width for side, width in zip(sides, filter_size)))
-        if layer.type == "MaxPool2D":
-            stages = nn.MaxPool2d(filter_size), nn.Upsample(scale_factor=filter_size)
-            return (f"max{label}", stages[0]), (f"ups{label}", stages[1]), shape
-        stages = nn.MaxPool2d(filter_size, return_indices=True), nn.MaxUnpool2d(filter_size)
-        return (f"max*{label}", stages[0]), (f"ups*{label}", stages[1]), shape
+        return _pooling_stages(layer, shape)
+    return _convolution_stages(layer, shape, batch_norm, output)
+
+
+def _reshape_stages(layer, shape):
+    if math.prod(layer.output_shape) != math.prod(shape):
+        raise ArchitectureError(f"output_shape {_by(layer.output_shape)} has not the size of {_by(shape)}")
+    there, back = (nn.Sequential(nn.Flatten(), nn.Unflatten(1, to)) for to in (layer.output_shape, shape))
+    return ("rsh", there), ("rsh", back), layer.output_shape
+
+
+def _dense_stages(layer, shape, output):
+    size, n = math.prod(shape), layer.num_units
+    there = nn.Sequential(nn.Flatten(), nn.Linear(size, n), NON_LINEARITIES[layer.non_linearity]())
+    back = [nn.Linear(n, size), NON_LINEARITIES[output or layer.non_linearity](), nn.Unflatten(1, shape)]
+    return (f"fc[{n}]", there), (f"fc[{size}]", nn.Sequential(*back)), (n,)
+
+
+def _pooling_stages(layer, shape):
+    (channels, *sides), filter_size = shape, layer.filter_size
+    if any(side % width for side, width in zip(sides, filter_size)):
+        raise ArchitectureError(f"filter_size {_by(filter_size)} does not divide its input {_by(sides)}")
+    between = (channels, *(side // width for side, width in zip(sides, filter_size)))
+    if layer.type == "MaxPool2D":
+        star, there, back = "", nn.MaxPool2d(filter_size), nn.Upsample(scale_factor=filter_size)
+    else:
+        star, there, back = "*", nn.MaxPool2d(filter_size, return_indices=True), nn.MaxUnpool2d(filter_size)
+    return (f"max{star}[{_by(filter_size)}]", there), (f"ups{star}[{_by(filter_size)}]", back), between
+
+
+def _convolution_stages(layer, shape, batch_norm, output):
+    (channels, *sides), filter_size, n = shape, layer.filter_size, layer.num_filters
     same = layer.conv_mode == "same"
     if same and not all(width % 2 for width in filter_size):
         raise ArchitectureError(f"filter_size must be odd with conv_mode same, got {_by(filter_size)}")
@@ -329,13 +333,12 @@ def _stages(layer, shape, batch_norm, output):
         kinds, change = kinds[::-1], [-less for less in change]
     elif any(width > side for width, side in zip(filter_size, sides)):
         raise ArchitectureError(f"filter_size {_by(filter_size)} is larger than its input {_by(sides)}")
-    n = layer.num_filters
     padding = [width // 2 if same else 0 for width in filter_size]
 
     def stage(kind, n_in, n_out, non_linearity, normalize):
         modules = [kind(n_in, n_out, filter_size, padding=padding, bias=not normalize)]
         modules += [nn.BatchNorm2d(n_out)] if normalize else []
-        name = f"{n_out}{label}{'_bn' if normalize else ''}"
+        name = f"{n_out}[{_by(filter_size)}]{'_bn' if normalize else ''}"
         return name, nn.Sequential(*modules, NON_LINEARITIES[non_linearity]())
 
     there = stage(kinds[0], channels, n, layer.non_linearity, batch_norm)
@@ -391,138 +394,3 @@ class Ensemble(nn.ModuleList):
         """The members' reconstructions, (len(self), n_samples, n_features), of points of the joint latent space."""
         parts = latent.split([member.n_latent for member in self], dim=1)
         return torch.stack([member.decode(part) for member, part in zip(self, parts)])
-
-
-def save_weights(ensemble, path, compact=False, **provenance):
-    """Write an ensemble's weights to a safetensors file, whole or not at all.
-
-    Parameters
-    ----------
-    ensemble : Ensemble
-    path : path-like
-        Its folder is made if it is missing.
-    compact : bool
-        Keep the encoders alone, their matrices as 8-bit integers with one scale a row: an eighth of the size.
-    **provenance
-        What produced the weights (dataset, epochs, seed, ...): kept in the file's metadata as JSON values.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {key: tensor.contiguous() for key, tensor in ensemble.state_dict().items()}
-    if compact or not ensemble.decodes:
-        tensors = {key: tensor for key, tensor in tensors.items() if ".encoder." in key}
-    if compact:
-        tensors = _quantize(tensors)
-    metadata = {key: json.dumps(value) for key, value in {"network": ensemble[0].line, **provenance}.items()}
-    partial = path.with_name(path.name + ".part")
-    with ordinary_mode(partial):
-        save_file(tensors, partial, metadata)
-    os.replace(partial, path)
-
-
-@contextmanager
-def ordinary_mode(path):
-    """Write a safetensors file within, and it can be read as any other file: safetensors 0.8 lets its owner alone."""
-    path.touch()
-    mode = path.stat().st_mode
-    yield
-    path.chmod(mode)
-
-
-def load_weights(path, network):
-    """The ensemble in a weights file, as large as it was saved; no code in the file is ever run.
-
-    Parameters
-    ----------
-    path : path-like
-        Written by `save_weights`; the decoders of a compact file are left as they start. Or weights of one dense
-        autoencoder from another implementation: .h5 by Keras, whose layers are called encoder_0 to encoder_3 and
-        decoder_3 to decoder_0, or .pt by PyTorch, whose keys are layers.0.weight to layers.7.bias.
-    network : sequence of int, or Architecture
-        The autoencoder that is needed.
-
-    Returns
-    -------
-    ensemble : Ensemble
-    provenance : dict
-        The metadata given to `save_weights`, and 'network': the autoencoder's layers.
-
-    Raises
-    ------
-    WeightsError
-        If the file cannot be read, or holds a network of another shape; the message gives both shapes.
-    """
-    suffix = Path(path).suffix if Path(path).suffix in (".h5", ".pt") else ".safetensors"
-    read = {".h5": _read_keras, ".pt": _read_torch, ".safetensors": _read_safetensors}[suffix]
-    try:
-        tensors, provenance = read(path)
-    except Exception as error:  # whatever a parser makes of a stranger's bytes
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise WeightsError(f"{path} is not a readable {suffix[1:]} file ({reason})") from error
-    found = {key: tensor.shape for key, tensor in tensors.items()}
-    n_autoencoders = len({key.split(".")[0] for key in found})
-    member = autoencoder(network)
-    whole = {f"{i}.{key}": tensor.shape for i in range(n_autoencoders) for key, tensor in member.state_dict().items()}
-    encoders = {key: shape for key, shape in whole.items() if ".encoder." in key}
-    if not found or found not in (whole, encoders):
-        held = provenance.get("network", "another one")
-        raise WeightsError(f"{path} holds the autoencoder {held}, but this run needs {member.line}")
-    ensemble = Ensemble(network, n_autoencoders)
-    ensemble.load_state_dict(tensors, strict=False)
-    ensemble.decodes = found == whole
-    return ensemble.eval(), provenance
-
-
-def _read_safetensors(path):
-    with safe_open(path, framework="pt") as file:
-        provenance = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
-    return _dequantize(load_file(path)), provenance
-
-
-def _read_torch(path):
-    """A state dict of linear layers 0 to 7; half of them are the encoder."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    return _dense({(int(key.split(".")[1]), key.split(".")[2]): tensor for key, tensor in state.items()})
-
-
-def _read_keras(path):
-    """Layers 0 to 7 of Keras' arrays; half of them are the encoder."""
-    arrays = keras_weights.read(path)
-    return _dense({(int(key.split(".")[0]), key.split(".")[1]): torch.from_numpy(arrays[key]) for key in arrays})
-
-
-def _dense(layers):
-    """Tensors of an ensemble of one dense autoencoder, by (layer, 'weight' or 'bias'); and what is known of it."""
-    half = (max(i for i, _ in layers) + 1) // 2
-    tensors = {
-        f"0.{'encoder' if i < half else 'decoder'}.{2 * (i % half)}.{part}": tensor.float().contiguous()
-        for (i, part), tensor in sorted(layers.items())
-    }
-    widths = [layers[i, "weight"].shape for i in range(half)]
-    return tensors, {"network": "-".join(map(str, (widths[0][1], *(width[0] for width in widths))))}
-
-
-def _quantize(tensors):
-    """Matrices and filters as int8 with a scale for each row; the rest as it is."""
-    small = {}
-    for key, tensor in tensors.items():
-        if tensor.ndim > 1:
-            scale = tensor.abs().flatten(1).amax(dim=1) / 127
-            tensor = (tensor / _column(scale.clamp(min=1e-30), tensor)).round().to(torch.int8)
-            small[f"{key}.scale"] = scale
-        small[key] = tensor
-    return small
-
-
-def _dequantize(small):
-    """Undo `_quantize`, up to rounding; leaves other tensors alone."""
-    tensors = {key: tensor for key, tensor in small.items() if not key.endswith(".scale")}
-    for key in small.keys() - tensors.keys():
-        matrix = key.removesuffix(".scale")
-        tensors[matrix] = tensors[matrix].float() * _column(small[key], tensors[matrix])
-    return tensors
-
-
-def _column(scale, tensor):
-    """One number a row, ready to multiply a tensor of any number of dimensions."""
-    return scale.view(-1, *[1] * (tensor.ndim - 1))

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from n2d import clustering, manifold, neighbors, refine
-from n2d.datasets import CHANNELS
+from n2d.samples import CHANNELS
 from n2d.scaling import SCALES
 
 LATENT_DIMS = 10  # if the number of clusters is not known

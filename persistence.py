@@ -8,7 +8,7 @@ import numpy as np
 import safetensors.numpy
 from sklearn.utils.validation import check_is_fitted
 
-from n2d import clustering, models
+from n2d import clustering, models, weights
 from n2d.neighbors import Neighbourhood
 from n2d.scaling import Scaling
 
@@ -57,14 +57,14 @@ def save(model, folder):
     text = json.dumps(record, indent=2, default=lambda number: number.item())  # NumPy's
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.json").unlink(missing_ok=True)  # it comes last, and only with it is a model whole
-    models.save_weights(model.autoencoder_, folder / "autoencoder.safetensors")
+    weights.save_weights(model.autoencoder_, folder / "autoencoder.safetensors")
     state = {"offset_": model.scaling_.offset, "factor_": model.scaling_.factor}
     state |= {f"{name}_": getattr(model, f"{name}_")[model.sample_] for name in STATE}
     if inputs is not None:
         state["inputs_"] = inputs
     state |= {f"clusterer_.{name}": getattr(model.clusterer_, name) for name in clustering.STATE[model.cluster]}
     state = {name: np.ascontiguousarray(array) for name, array in state.items()}
-    with models.ordinary_mode(folder / "state.safetensors"):
+    with weights.ordinary_mode(folder / "state.safetensors"):
         safetensors.numpy.save_file(state, folder / "state.safetensors")
     partial = folder / "model.json.part"
     partial.write_text(text + "\n")
@@ -97,7 +97,7 @@ def _restore(cls, folder, record, state, device):
     model = cls(**parameters, device=device)
     network = record["network"]
     model.network_ = models.Architecture.model_validate(network) if isinstance(network, dict) else network
-    model.autoencoder_, _ = models.load_weights(folder / "autoencoder.safetensors", model.network_)
+    model.autoencoder_, _ = weights.load_weights(folder / "autoencoder.safetensors", model.network_)
     model.autoencoder_.to(device)
     model.n_features_in_ = model.autoencoder_[0].n_features
     model.scaling_ = Scaling(model.scale, state.pop("offset_"), state.pop("factor_"))

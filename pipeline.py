@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from n2d import clustering, manifold, models, neighbors, persistence, refine, training
+from n2d import clustering, manifold, models, neighbors, persistence, refine, training, weights
 from n2d.checkpoint import Checkpoint
 from n2d.neighbors import Neighbourhood
 from n2d.parameters import MIN_SAMPLES, Parameters
@@ -189,7 +189,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
             self.network_ = models.read_architecture(self.architecture)
             self.batch_size_ = self.batch_size or self.network_.batch_size
         if self.ae_weights is not None:
-            ensemble, _ = models.load_weights(self.ae_weights, self.network_)
+            ensemble, _ = weights.load_weights(self.ae_weights, self.network_)
         else:
             ensemble = models.Ensemble(self.network_, self.n_autoencoders, seed=self.seed_)
         if ensemble[0].n_features != x.shape[1]:
@@ -227,7 +227,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         if self.refine is None:
             return self
         if self.reconstruction_weight and not self.autoencoder_.decodes:
-            raise models.WeightsError(
+            raise weights.WeightsError(
                 f"{self.ae_weights} is a small copy without a decoder, and the reconstruction loss beside "
                 f"{self.refine} needs one: give the whole weights, or a reconstruction weight of 0"
             )

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from n2d import datasets, evaluation, manifold, metrics, models, training, visualize
+from n2d import datasets, evaluation, explorer, manifold, metrics, training, visualize, weights
 from n2d.arguments import processes
 from n2d.folders import delivery
 
@@ -82,9 +82,9 @@ def _write_weights(model, args, path, refine=None):
         "loss": sum(losses[-1] for losses in model.history_) / args.autoencoders if any(model.history_) else None,
         "versions": versions(),
     }
-    models.save_weights(model.autoencoder_, path, **provenance)
+    weights.save_weights(model.autoencoder_, path, **provenance)
     if args.save_weights is not None:
-        models.save_weights(model.autoencoder_, args.save_weights, compact=True, **provenance)
+        weights.save_weights(model.autoencoder_, args.save_weights, compact=True, **provenance)
 
 
 def keep_model(model, data, args):
@@ -259,7 +259,7 @@ def draw(model, data, args, folder, scores, maps):
         visualize.scan(model.scan_, model.n_clusters_, folder / "n_clusters.png", title=args.name)
     shown = {"names": cluster_names, "confidence": model.confidence_, "title": args.name}
     visualize.members(data, model.embedding_, clusters, folder / "clusters.png", **shown)
-    visualize.explore(data, model.embedding_, clusters, folder / "explore.html", seed=args.seed, **shown)
+    explorer.explore(data, model.embedding_, clusters, folder / "explore.html", seed=args.seed, **shown)
     if maps:
         visualize.grid(maps, data.y, data.label_names, folder / "eval_all.png", title=args.name)
     if is_staged(args):

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -21,46 +22,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from n2d import arguments as command_line
+from n2d import render
 
 ROOT = Path(__file__).resolve().parent
-PAPER = {  # McConville et al., Table 1: ACC, NMI
-    "mnist": (0.979, 0.942),
-    "mnist-test": (0.948, 0.882),
-    "usps": (0.958, 0.901),
-    "fashion": (0.672, 0.684),
-    "pendigits": (0.885, 0.863),
-    "har": (0.801, 0.683),
-}
-BEST_OTHER = {  # the best in the same table beside N2D: ACC, NMI, and whose they are
-    "mnist": (0.988, 0.966, "ASPC-DA"),
-    "mnist-test": (0.973, 0.936, "ASPC-DA"),
-    "usps": (0.982, 0.951, "ASPC-DA"),
-    "fashion": (0.630, 0.654, "ClusterGAN, ASPC-DA"),
-    "pendigits": (0.784, 0.784, "IDEC, SC"),
-    "har": (0.642, 0.741, "IDEC, SC"),
-}
-SHALLOW_PAPER = {  # the same table's shallow clusterers on the raw data: ACC, NMI
-    "mnist": {"KM": (0.532, 0.450), "SC": (0.680, 0.759), "GMM": (0.389, 0.333)},
-    "mnist-test": {"KM": (0.546, 0.501), "SC": (0.667, 0.712), "GMM": (0.464, 0.465)},
-    "usps": {"KM": (0.668, 0.626), "SC": (0.656, 0.796), "GMM": (0.562, 0.540)},
-    "fashion": {"KM": (0.474, 0.512), "SC": (0.551, 0.630), "GMM": (0.463, 0.514)},
-    "pendigits": {"KM": (0.666, 0.681), "SC": (0.724, 0.784), "GMM": (0.673, 0.682)},
-    "har": {"KM": (0.599, 0.588), "SC": (0.538, 0.741), "GMM": (0.585, 0.648)},
-}
-LOSSES_PAPER = {  # Aljalbout et al.'s README: k-means in each space, ACC, NMI
-    "mnist": {
-        "pixels": (0.542, 0.480),
-        "autoencoder": (0.760, 0.667),
-        "kmeans-loss": (0.781, 0.796),
-        "kl-loss": (0.859, 0.825),
-    },
-    "coil20": {
-        "pixels": (0.689, 0.793),
-        "autoencoder": (0.739, 0.828),
-        "kmeans-loss": (0.745, 0.846),
-        "kl-loss": (0.762, 0.848),
-    },
-}
 LOSSES_ARGUMENTS = {
     "mnist": ["--autoencoders=1", "--umap_neighbors=20", "--augment"],
     "coil20": ["--architecture=architectures/coil20.json", "--autoencoders=1", "--umap_neighbors=5"],
@@ -73,7 +37,10 @@ LOSSES_SETTINGS = [
     "--umap_dim=10",
     "--gmm_restarts=1",
 ]
-
+LOSSES_COMMANDS = [
+    f"python n2d.py {dataset} 0 {' '.join(arguments + LOSSES_SETTINGS)} --refine=KLD --seed=0"
+    for dataset, arguments in LOSSES_ARGUMENTS.items()
+]
 
 BACKENDS = {"loky": "joblib", "dask": "distributed", "ray": "ray"}  # joblib's, and the packages that they need
 
@@ -167,12 +134,12 @@ def run_losses(dataset, seed, runs_dir, threads):
     folder = Path(runs_dir) / f"{dataset}-losses-{seed}"
     common = [dataset, "0", *LOSSES_ARGUMENTS[dataset], *LOSSES_SETTINGS, f"--seed={seed}"]
     rows = {}
-    for loss, space, weights in (
+    for loss, space, pretrained in (
         ("KM", "kmeans-loss", []),
         ("KLD", "kl-loss", [f"--ae_weights={folder / 'KM' / 'weights.safetensors'}"]),
     ):
-        record = execute([*common, f"--refine={loss}", *weights], folder / loss, threads)
-        if not weights:
+        record = execute([*common, f"--refine={loss}", *pretrained], folder / loss, threads)
+        if not pretrained:
             pretrain_s = record["seconds"]["pretrain"]
         refine_epochs = len(pd.read_csv(folder / loss / "refinement.csv"))
         for stage in pd.read_csv(folder / loss / "stages.csv").to_dict("records"):
@@ -203,137 +170,6 @@ def run_ablation(dataset, seed, runs_dir, threads):
     rows = pd.read_csv(folder / "eval_all.csv").assign(dataset=dataset, seed=seed)
     digits = dict.fromkeys(("acc", "nmi", "ari", "trustworthiness"), 4) | {"seconds": 1}
     return rows.round(digits).to_dict("records")
-
-
-def render_n2d(rows, folder):
-    """The README's table, n2d.md and n2d.png."""
-    figure(rows, folder / "n2d.png")
-    text = table(rows)
-    (folder / "n2d.md").write_text(f"# N2D, every seed from scratch\n\n{text}\n![every run](n2d.png)\n")
-    return text
-
-
-def render_losses(rows, folder):
-    """clustering_losses.md: each space's mean, standard deviation and worst beside the paper's ACC / NMI."""
-    lines = ["| dataset | space | runs | ACC | worst | NMI | worst | paper |", "|---|---|---|---|---|---|---|---|"]
-    for dataset, paper in LOSSES_PAPER.items():
-        found = rows[rows["dataset"] == dataset]
-        for space in [name + suffix for suffix in ("", "+n2d") for name in paper]:
-            group = found[found["space"] == space]
-            if len(group):
-                cells = [dataset, space, str(len(group))]
-                for score in ("acc", "nmi"):
-                    cells += [mean_and_deviation(group[score]), f"{group[score].min():.3f}"]
-                cells.append("{:.3f} / {:.3f}".format(*paper[space]) if space in paper else "")
-                lines.append(f"| {' | '.join(cells)} |")
-    text = "\n".join(lines) + "\n"
-    commands = "\n".join(
-        f"python n2d.py {dataset} 0 {' '.join(arguments + LOSSES_SETTINGS)} --refine=KLD --seed=0"
-        for dataset, arguments in LOSSES_ARGUMENTS.items()
-    )
-    (folder / "clustering_losses.md").write_text(
-        f"# Clustering losses\n\nk-means in each space, and N2D (UMAP and a mixture) on it: `+n2d`.\n\n{text}\n"
-        f"The rows of a seed come from these commands (`--refine=KM` for the k-means loss):\n\n```\n{commands}\n```\n"
-    )
-    return text
-
-
-def render_ablation(rows, folder):
-    """ablation.md and ablation.png: every clusterer on every space, the best of them, and the paper's raw columns."""
-    names = [name for name in PAPER if name in set(rows["dataset"])]
-    ablation_figure(rows, names, folder / "ablation.png")
-    ours = (rows["input"] == "autoencoder") & (rows["manifold"] == "UMAP") & (rows["cluster"] == "GMM")
-    short = [
-        "| dataset | best of all by ACC | best ACC / NMI | autoencoder, UMAP, GMM | its rank by ACC |",
-        "|---|---|---|---|---|",
-    ]
-    raw = ["| dataset | KM | paper | GMM | paper | SC | paper |", "|---|---|---|---|---|---|---|"]
-    whole = []
-    for name in names:
-        found = rows[rows["dataset"] == name].sort_values("acc", ascending=False)
-        best, n2d_row = found.iloc[0], found[ours.loc[found.index]].iloc[0]
-        rank = f"{1 + (found['acc'] > n2d_row['acc']).sum()} of {len(found)}"
-        cells = [name, f"{best['input']}, {best['manifold']}, {best['cluster']}", acc_nmi(best), acc_nmi(n2d_row), rank]
-        short.append(f"| {' | '.join(cells)} |")
-        plain = found[(found["input"] == "raw") & (found["manifold"] == "none")].set_index("cluster")
-        pairs = [
-            (acc_nmi(plain.loc[c]), "{:.3f} / {:.3f}".format(*SHALLOW_PAPER[name][c])) for c in ("KM", "GMM", "SC")
-        ]
-        raw.append(f"| {name} | {' | '.join(cell for pair in pairs for cell in pair)} |")
-        whole += [
-            f"### {name}",
-            "",
-            "| input | manifold | dimensions | GMM | KM | SC | trustworthiness | seconds | peak GB |",
-            "|---|---|---|---|---|---|---|---|---|",
-        ]
-        for (source, learner), group in rows[rows["dataset"] == name].groupby(["input", "manifold"], sort=False):
-            group = group.set_index("cluster").loc[["GMM", "KM", "SC"]]
-            cells = [
-                source,
-                learner,
-                str(group["n_components"].iloc[0]),
-                *(acc_nmi(row) for _, row in group.iterrows()),
-            ]
-            cells += [f"{group['trustworthiness'].iloc[0]:.3f}", f"{group['seconds'].max():.0f}"]
-            whole.append(f"| {' | '.join(cells)} | {group['peak_rss_mb'].max() / 1024:.1f} |")
-        whole.append("")
-    short = "\n".join(short) + "\n"
-    (folder / "ablation.md").write_text(
-        "# Manifold learners and clusterers\n\n"
-        "ACC / NMI of one run each (`python tables.py ablation --seeds 1 --n_jobs 2`), at full size. The autoencoders "
-        "are four, of 50 epochs each, side by side; for the rows here their weights had been kept in 8 bits, and the "
-        "command trains them anew. UMAP has 20 neighbours in the space itself, as in the paper. Each "
-        "mixture on a manifold is the best of a hundred, by modularity with UMAP and by likelihood with the others; on "
-        "data without a manifold it is fitted once, as in the paper, on at most 16 million numbers: 20,408 images of "
-        "MNIST or Fashion, all samples of the others.\n\n"
-        f"{short}\n![ACC of every clusterer on every space](ablation.png)\n\n"
-        "## Raw data, beside the paper\n\n" + "\n".join(raw) + "\n\n## All of it\n\n"
-        "Spectral clustering (SC) is arbitrary where the graph of ten neighbours in an embedding falls into more "
-        "pieces than there are clusters. Seconds are those of the manifold and the slowest of its clusterers, on one "
-        "thread, beside another run; GB are the largest memory of the process meanwhile. Trustworthiness (0 to 1, of "
-        "5,000 points) says whether neighbours in the embedding are neighbours in its input.\n\n" + "\n".join(whole)
-    )
-    return short
-
-
-def acc_nmi(row):
-    """'0.955 / 0.899', a row's ACC / NMI."""
-    return f"{row['acc']:.3f} / {row['nmi']:.3f}"
-
-
-def ablation_figure(rows, names, path):
-    """One panel a dataset: a line for each space, a mark for each clusterer."""
-    import matplotlib.pyplot as plt
-
-    from n2d import visualize
-
-    spaces = list(dict.fromkeys(zip(rows["input"], rows["manifold"])))
-    panels, axes = plt.subplots(
-        2, 3, figsize=(10.5, 7.2), sharex=True, sharey=True, squeeze=False, layout="constrained"
-    )
-    for axis, name in zip(axes.flat, names):
-        found = rows[rows["dataset"] == name].set_index(["input", "manifold"])
-        for (cluster, marker), color in zip({"GMM": "o", "KM": "s", "SC": "^"}.items(), visualize.palette(3)):
-            values = found[found["cluster"] == cluster]["acc"]
-            places = [spaces.index(space) for space in values.index]
-            axis.scatter(values, places, marker=marker, color=color, s=32, alpha=0.85, label=cluster)
-        axis.set_title(name, fontsize=11)
-        axis.set_yticks(range(len(spaces)), [f"{source}, {learner}" for source, learner in spaces])
-        axis.grid(alpha=0.3)
-        axis.spines[["top", "right"]].set_visible(False)
-    axes[0, 0].invert_yaxis()
-    for axis in axes.flat[len(names) :]:
-        axis.remove()
-    panels.supxlabel("ACC")
-    panels.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False)
-    panels.suptitle("Manifold learners and clusterers, raw and autoencoded", x=0.02, ha="left")
-    panels.savefig(path, dpi=150)
-    plt.close(panels)
-
-
-def mean_and_deviation(values):
-    """'0.955 ± 0.001', or the value alone if there is only one."""
-    return f"{values.mean():.3f}" + (f" ± {values.std():.3f}" if len(values) > 1 else "")
 
 
 def append(rows, path, columns):
@@ -396,62 +232,6 @@ def sweep(table, keys, path, runs_dir, n_jobs=1, backend="loky"):
             tqdm.write("\n".join(" ".join(f"{row[column]}" for column in table.columns[:6]) for row in rows))
 
 
-def table(rows):
-    """Markdown table of mean ± standard deviation and worst, beside the ACC / NMI of the paper and its best other row.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of the table n2d.
-    """
-    heads = ["dataset", "protocol", "runs", "ACC", "worst", "NMI", "worst", "paper's N2D", "paper's best other"]
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for (protocol, dataset), group in sorted(rows.groupby(["protocol", "dataset"]), key=lambda item: order(item[0])):
-        cells = [dataset, protocol, str(len(group))]
-        for score in ("acc", "nmi"):
-            cells += [mean_and_deviation(group[score]), f"{group[score].min():.3f}"]
-        cells.append("{:.3f} / {:.3f}".format(*PAPER[dataset]))
-        cells.append("{:.3f} / {:.3f} ({})".format(*BEST_OTHER[dataset]))
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def order(key):
-    """Protocols by name, datasets as in the paper."""
-    protocol, dataset = key
-    return protocol, list(PAPER).index(dataset)
-
-
-def figure(rows, path):
-    """Every run as a dot, the paper and its best other row as lines: one panel a score, one column a dataset."""
-    import matplotlib.pyplot as plt
-
-    from n2d import visualize
-
-    protocols = sorted(rows["protocol"].unique())
-    colors = visualize.palette(len(protocols))
-    names = [name for name in PAPER if name in set(rows["dataset"])]
-    panels, axes = plt.subplots(2, 1, figsize=(8.4, 6.6), sharex=True, layout="constrained")
-    for axis, score, paper in zip(axes, ("acc", "nmi"), (0, 1)):
-        for x, dataset in enumerate(names):
-            for values, style, label in ((PAPER, "-", "paper's N2D"), (BEST_OTHER, ":", "paper's best other")):
-                line = {"color": "black", "linestyle": style, "label": label if x == 0 else None}
-                axis.hlines(values[dataset][paper], x - 0.4, x + 0.4, **line)
-            for i, protocol in enumerate(protocols):
-                values = rows[(rows["dataset"] == dataset) & (rows["protocol"] == protocol)][score]
-                offset = 0.5 * (i - (len(protocols) - 1) / 2) / len(protocols)
-                label = f"{protocol} protocol" if x == 0 else None
-                axis.scatter([x + offset] * len(values), values, color=colors[i], s=28, alpha=0.7, label=label)
-        axis.set_ylabel(score.upper())
-        axis.grid(axis="y", alpha=0.3)
-        axis.spines[["top", "right"]].set_visible(False)
-    axes[1].set_xticks(range(len(names)), names)
-    axes[0].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    panels.suptitle("Every seed from scratch, beside the paper")
-    panels.savefig(path, dpi=150)
-    plt.close(panels)
-
-
 TABLES = {
     "n2d": Table(
         (
@@ -460,19 +240,19 @@ TABLES = {
         ).split(),
         ["dataset", "protocol", "seed"],
         run_n2d,
-        render_n2d,
+        render.n2d_page,
     ),
     "clustering_losses": Table(
         "dataset space method architecture seed acc nmi ari epochs refine_epochs seconds".split(),
         ["dataset", "seed"],
         run_losses,
-        render_losses,
+        partial(render.losses_page, commands=LOSSES_COMMANDS),
     ),
     "ablation": Table(
         ("dataset input manifold cluster n_components acc nmi ari seconds peak_rss_mb seed trustworthiness").split(),
         ["dataset", "seed"],
         run_ablation,
-        render_ablation,
+        render.ablation_page,
     ),
 }
 
@@ -481,7 +261,7 @@ def main(argv=None):
     """Sweep what is asked for, then render everything that the table holds."""
     parser = argparse.ArgumentParser(prog="tables.py", description=__doc__)
     parser.add_argument("table", nargs="?", choices=TABLES, default="n2d", help="(%(default)s)")
-    parser.add_argument("--datasets", nargs="*", choices=[*PAPER, "coil20"], help="(all of the table)")
+    parser.add_argument("--datasets", nargs="*", choices=[*render.PAPER, "coil20"], help="(all of the table)")
     parser.add_argument(
         "--protocols", nargs="*", choices=command_line.PROTOCOLS, default=list(command_line.PROTOCOLS), help="(all)"
     )
@@ -499,7 +279,7 @@ def main(argv=None):
         parser.error(f"--n_jobs must be at least 1, got {args.n_jobs}")
     table = TABLES[args.table]
     path = args.results / f"{args.table}.csv"
-    known = LOSSES_PAPER if args.table == "clustering_losses" else PAPER
+    known = render.LOSSES_PAPER if args.table == "clustering_losses" else render.PAPER
     datasets = args.datasets or list(known)
     if strangers := [name for name in datasets if name not in known]:
         parser.error(f"the table {args.table} has {', '.join(known)}, got {', '.join(strangers)}")

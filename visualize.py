@@ -1,23 +1,16 @@
-"""Pictures of embeddings, clusters and reconstructions, of a latent space on its way, and a page to explore a map."""
+"""Pictures of embeddings, clusters and reconstructions, and of a latent space on its way."""
 
-import base64
-import html
-import io
 import math
-from pathlib import Path
 
 import matplotlib
-
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.animation import FuncAnimation, PillowWriter
+from matplotlib.figure import Figure  # not pyplot, which has a state of its own: a notebook's
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-plain_text = plt.rc_context({"text.parse_math": False})  # a name with two dollars in it is no formula
+plain_text = matplotlib.rc_context({"text.parse_math": False})  # a name with two dollars in it is no formula
 
 
 @plain_text
@@ -45,7 +38,8 @@ def scatter(embedding, groups, names, path, *, title, subtitle="", max_points=10
     points, groups = points[order], groups[order]
     colors = palette(len(names))
 
-    figure, axes = plt.subplots(figsize=(8.4, 6.6), layout="constrained")
+    figure = Figure(figsize=(8.4, 6.6), layout="constrained")
+    axes = figure.subplots()
     size = float(np.clip(20_000 / len(points), 0.6, 16))
     axes.scatter(*points.T, c=colors[groups], s=size, linewidths=0, alpha=0.7, rasterized=True)
     present = [group for group in range(len(names)) if np.any(groups == group)]
@@ -62,7 +56,6 @@ def scatter(embedding, groups, names, path, *, title, subtitle="", max_points=10
     figure.suptitle(title, size=13)
     spread(texts)
     figure.savefig(path, dpi=150)
-    plt.close(figure)
 
 
 def spread(texts):
@@ -98,7 +91,8 @@ def grid(embeddings, groups, names, path, *, title="", max_points=10_000, seed=0
     order = np.random.default_rng(seed).permutation(len(groups))[:max_points]
     colors = palette(len(names))
     n_columns = math.ceil(len(embeddings) / 2)
-    figure, axes = plt.subplots(2, n_columns, figsize=(3 * n_columns + 1.4, 6.4), layout="constrained", squeeze=False)
+    figure = Figure(figsize=(3 * n_columns + 1.4, 6.4), layout="constrained")
+    axes = figure.subplots(2, n_columns, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, (name, embedding) in zip(axes.flat, embeddings.items()):
@@ -110,7 +104,6 @@ def grid(embeddings, groups, names, path, *, title="", max_points=10_000, seed=0
     figure.legend(handles=handles, loc="outside right center", frameon=False)
     figure.suptitle(title, size=13)
     figure.savefig(path, dpi=150)
-    plt.close(figure)
 
 
 def reconstructions(x, reconstruction, image_shape, path):
@@ -123,7 +116,8 @@ def reconstructions(x, reconstruction, image_shape, path):
         (height, width) or (channels, height, width)
     path : path-like
     """
-    figure, axes = plt.subplots(2, len(x), figsize=(0.9 * len(x) + 1, 2.2), layout="constrained", squeeze=False)
+    figure = Figure(figsize=(0.9 * len(x) + 1, 2.2), layout="constrained")
+    axes = figure.subplots(2, len(x), squeeze=False)
     for row, images, name in zip(axes, (x, reconstruction), ("original", "decoded")):
         for axis, image in zip(row, images):
             axis.imshow(as_picture(image, image_shape, x.min(), x.max()), cmap="gray", vmin=0, vmax=255)
@@ -131,7 +125,6 @@ def reconstructions(x, reconstruction, image_shape, path):
             axis.spines[:].set_visible(False)
         row[0].set_ylabel(name)
     figure.savefig(path, dpi=150)
-    plt.close(figure)
 
 
 @plain_text
@@ -157,7 +150,8 @@ def evolution(frames, groups, names, path, *, title, fps=5):
     margin = 0.03 * (high - low)
     colors = palette(len(names))
 
-    figure, axes = plt.subplots(figsize=(7.2, 5.6), layout="constrained")
+    figure = Figure(figsize=(7.2, 5.6), layout="constrained")
+    axes = figure.subplots()
     axes.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
     axes.set(xlabel="first principal component of all epochs", ylabel="second", xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
@@ -172,12 +166,12 @@ def evolution(frames, groups, names, path, *, title, fps=5):
 
     pause = [0] * fps + list(range(n_frames)) + [n_frames - 1] * 2 * fps  # time to look at the first and the last
     FuncAnimation(figure, show, pause).save(path, PillowWriter(fps), dpi=90)
-    plt.close(figure)
 
 
 def losses(history, path, *, title):
     """Draw the training loss of every autoencoder, lists of one number an epoch, and write it as a PNG."""
-    figure, axes = plt.subplots(figsize=(7.2, 4), layout="constrained")
+    figure = Figure(figsize=(7.2, 4), layout="constrained")
+    axes = figure.subplots()
     for i, (run, color) in enumerate(zip(history, palette(len(history))), start=1):
         axes.plot(range(1, len(run) + 1), run, color=color, marker="o" if len(run) == 1 else None, label=f"{i}")
     axes.set(xlabel="epoch", ylabel="mean squared error", yscale="log")
@@ -188,13 +182,13 @@ def losses(history, path, *, title):
         axes.legend(title="autoencoder", frameon=False)
     figure.suptitle(title, size=13, parse_math=False)  # the axis has formulas of its own
     figure.savefig(path, dpi=150)
-    plt.close(figure)
 
 
 @plain_text
 def scan(rows, chosen, path, *, title):
     """Draw what `clustering.scan` found for each number of clusters, and write it as a PNG."""
-    figure, axes = plt.subplots(2, 1, figsize=(7.2, 5), sharex=True, layout="constrained")
+    figure = Figure(figsize=(7.2, 5), layout="constrained")
+    axes = figure.subplots(2, 1, sharex=True)
     numbers = [row["n_clusters"] for row in rows]
     names = {"stability": "agreement of halves (ARI)", "bic": "BIC per sample"}
     for axis, (name, label), color in zip(axes, names.items(), palette(2)):
@@ -206,7 +200,6 @@ def scan(rows, chosen, path, *, title):
     axes[1].set(xlabel="clusters", xticks=numbers)
     figure.suptitle(f"{title}: {chosen} clusters", size=13)
     figure.savefig(path, dpi=150)
-    plt.close(figure)
 
 
 @plain_text
@@ -224,7 +217,8 @@ def confusion(classes, clusters, class_names, cluster_names, path, *, title):
     table = np.zeros((len(class_names), len(cluster_names)), dtype=int)
     np.add.at(table, (classes, clusters), 1)
     size = 2.4 + 0.5 * max(table.shape)
-    figure, axes = plt.subplots(figsize=(size + 0.8, size), layout="constrained")
+    figure = Figure(figsize=(size + 0.8, size), layout="constrained")
+    axes = figure.subplots()
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(table):
@@ -237,7 +231,6 @@ def confusion(classes, clusters, class_names, cluster_names, path, *, title):
     axes.spines[:].set_visible(False)
     figure.suptitle(title, size=13)
     figure.savefig(path, dpi=150)
-    plt.close(figure)
 
 
 @plain_text
@@ -249,7 +242,7 @@ def members(data, embedding, groups, path, *, names, confidence, title, n_member
 
     Parameters
     ----------
-    data : datasets.Dataset
+    data : samples.Dataset
     embedding : ndarray, shape (n_samples, n_components)
     groups : ndarray of int, shape (n_samples,)
         Index into `names`.
@@ -265,7 +258,8 @@ def members(data, embedding, groups, path, *, names, confidence, title, n_member
     height, width = data.image_shape[-2:]
     low, high = data.x.min(), data.x.max()
     figsize = (2 * n_members * 0.5 + 2, len(present) * 0.5 * height / width + 1.2)
-    figure, axes = plt.subplots(len(present), 2, figsize=figsize, layout="constrained", squeeze=False)
+    figure = Figure(figsize=figsize, layout="constrained")
+    axes = figure.subplots(len(present), 2, squeeze=False)
     for row, group in zip(axes, present):
         inside = np.flatnonzero(groups == group)
         distance = np.linalg.norm(embedding[inside] - np.median(embedding[inside], axis=0), axis=1)
@@ -280,7 +274,6 @@ def members(data, embedding, groups, path, *, names, confidence, title, n_member
     axes[0, 1].set_title("least certain", size=10)
     figure.suptitle(title, size=13)
     figure.savefig(path, dpi=150)
-    plt.close(figure)
 
 
 def _profiles(data, groups, present, path, *, names, title, n_features=30):
@@ -290,7 +283,8 @@ def _profiles(data, groups, present, path, *, names, title, n_features=30):
     shown = np.sort(np.argsort(-profile.std(axis=0), kind="stable")[:n_features])
     features = data.feature_names or [f"feature {i}" for i in range(data.x.shape[1])]
     figsize = (max(4, 0.35 * len(shown) + 2.5), 0.35 * len(present) + 2.5)
-    figure, axes = plt.subplots(figsize=figsize, layout="constrained")
+    figure = Figure(figsize=figsize, layout="constrained")
+    axes = figure.subplots()
     limit = float(np.abs(profile).max())
     drawn = axes.imshow(profile[:, shown], cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
     axes.set_xticks(range(len(shown)), [features[i] for i in shown], rotation=90, size=8)
@@ -300,131 +294,6 @@ def _profiles(data, groups, present, path, *, names, title, n_features=30):
     axes.set_title("mean of each cluster, in standard deviations from that of all", size=10)
     figure.suptitle(title, size=13)
     figure.savefig(path, dpi=150)
-    plt.close(figure)
-
-
-PAGE_SCRIPTS = {
-    "colour": """
-        source.data.color = source.data['color_' + select.value];
-        source.change.emit();
-        key.text = keys[select.value];
-    """,
-    "select": """
-        const indices = source.selected.indices;
-        const rows = {};
-        for (const name of Object.keys(chosen.data)) rows[name] = indices.map(i => source.data[name][i]);
-        chosen.data = rows;
-        count.text = indices.length + ' points selected';
-    """,
-    "save": """
-        const names = Object.keys(chosen.data);
-        const quote = value => '"' + String(value).replaceAll('"', '""') + '"';
-        const lines = [names.join(',')];
-        for (let i = 0; i < chosen.data.index.length; i++) {
-            lines.push(names.map(name => quote(chosen.data[name][i])).join(','));
-        }
-        const link = document.createElement('a');
-        link.href = URL.createObjectURL(new Blob([lines.join('\\n') + '\\n'], {type: 'text/csv'}));
-        link.download = 'selection.csv';
-        link.click();
-    """,
-}
-
-
-def explore(data, embedding, groups, path, *, names, confidence, title, max_points=10_000, seed=0):
-    """Write a map to explore in a browser, one HTML file that needs no network.
-
-    Points can be coloured by cluster, true class or confidence; a card shows the image under the pointer, or the
-    features of it that are furthest from their mean; clusters hide with a click into the legend; what a box or a lasso
-    selects is listed, and saved as CSV.
-
-    Parameters
-    ----------
-    data, embedding, groups, names, confidence, title
-        See `members`.
-    path : path-like
-    max_points : int
-        A random sample of this size is shown if there are more points.
-    seed : int
-        Of the sample.
-    """
-    from bokeh import embed, layouts, models, plotting, resources
-
-    order = np.random.default_rng(seed).permutation(len(embedding))[:max_points]
-    points = plane(embedding)[0][order].astype(np.float32)
-    viridis = plt.colormaps["viridis_r"]  # the uncertain ones stand out
-    columns = {"index": order, "cluster": np.array(names)[groups[order]], "confidence": confidence[order].round(4)}
-    colors = {"cluster": palette(len(names))[groups[order]], "confidence": viridis(confidence[order])}
-    keys = {"cluster": "", "confidence": _swatches(("0", "0.5", "1"), viridis([0, 0.5, 1.0]))}
-    if data.y is not None:
-        columns["class"] = np.array(data.label_names)[data.y[order]]
-        colors["class"] = palette(len(data.label_names))[data.y[order]]
-        keys["class"] = _swatches(data.label_names, palette(len(data.label_names)))
-    if data.sample_names is not None:
-        columns["name"] = np.array(data.sample_names)[order]
-    hexes = {f"color_{name}": [matplotlib.colors.to_hex(color) for color in rgba] for name, rgba in colors.items()}
-    place = {"x": points[:, 0], "y": points[:, 1], "color": hexes["color_cluster"], "card": _cards(data, order)}
-    source = models.ColumnDataSource({**columns, **hexes, **place})
-
-    some = f"{len(order):,} of {len(embedding):,}" if len(order) < len(embedding) else f"{len(order):,}"
-    tools = "pan,wheel_zoom,box_select,lasso_select,tap,reset,save"
-    plot = plotting.figure(width=900, height=700, output_backend="webgl", tools=tools, active_scroll="wheel_zoom")
-    plot.title.text = f"{title}: {some} points"
-    plot.axis.visible = plot.grid.visible = False
-    for group in np.unique(groups[order]):
-        view = models.CDSView(filter=models.GroupFilter(column_name="cluster", group=names[group]))
-        look = {"color": "color", "alpha": 0.7, "nonselection_alpha": 0.1, "legend_label": names[group]}
-        plot.scatter("x", "y", source=source, view=view, size=5, **look)
-    plot.add_layout(plot.legend[0], "right")
-    plot.legend.click_policy = "hide"
-    card = "<br>".join(["@card{safe}", *(f"{name} <b>@{name}</b>" for name in columns)])
-    plot.add_tools(models.HoverTool(tooltips=f'<div class="card">{card}</div>', limit=1))
-
-    select = models.Select(title="Colour", value="cluster", options=list(colors), width=200)
-    key, count = models.Div(text=""), models.Div(text="0 points selected: draw a box or a lasso")
-    chosen = models.ColumnDataSource({name: [] for name in columns})
-    titles = [models.TableColumn(field=name, title=name) for name in columns]
-    listing = models.DataTable(source=chosen, columns=titles, width=420, height=480, index_position=None)
-    button = models.Button(label="Save the selection as CSV", width=200)
-    args = {"source": source, "select": select, "key": key, "keys": keys, "chosen": chosen, "count": count}
-    scripts = {name: models.CustomJS(args=args, code=code) for name, code in PAGE_SCRIPTS.items()}
-    select.js_on_change("value", scripts["colour"])
-    source.selected.js_on_change("indices", scripts["select"])
-    button.js_on_click(scripts["save"])
-    page = layouts.row(plot, layouts.column(select, key, count, listing, button))
-    Path(path).write_text(embed.file_html(page, resources.INLINE, title), encoding="utf-8")
-
-
-def _swatches(names, colors):
-    return " ".join(
-        f'<span style="color:{matplotlib.colors.to_hex(color)}">&#9679;</span>&nbsp;{html.escape(str(name))}'
-        for name, color in zip(names, colors)
-    )
-
-
-def _cards(data, order, side=64):
-    """What is shown of each point under the pointer: its image, or the five features furthest from their mean."""
-    from PIL import Image
-
-    if data.image_shape is not None:
-        low, high = data.x.min(), data.x.max()
-        cards = []
-        for i in order:
-            picture = Image.fromarray(as_picture(data.x[i], data.image_shape, low, high))
-            picture.thumbnail((side, side))
-            file = io.BytesIO()
-            picture.save(file, "png")
-            code = base64.b64encode(file.getvalue()).decode()
-            cards.append(f'<img src="data:image/png;base64,{code}" style="height:84px;image-rendering:pixelated">')
-        return cards
-    names = data.feature_names or [f"feature {i}" for i in range(data.x.shape[1])]
-    deviation = data.x.std(axis=0)
-    z = (data.x[order] - data.x.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
-    most = np.argsort(-np.abs(z), axis=1)[:, :5]
-    return [
-        "<br>".join(f"{html.escape(names[j])} {data.x[i, j]:.4g} ({row[j]:+.1f}&sigma;)" for j in features)
-        for i, row, features in zip(order, z, most)
-    ]
 
 
 def as_picture(image, image_shape, low, high):

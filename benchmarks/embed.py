@@ -21,16 +21,16 @@ from sklearn.mixture import GaussianMixture
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import n2d
-from n2d import compiled, metrics, models
+from n2d import compiled, metrics, weights
 from n2d.pipeline import N2D
 
 STAGES = ("neighbours", "manifold", "cluster")
 
 
-def ours(x, weights, seed, **settings):
+def ours(x, path, seed, **settings):
     """Clusters, and the seconds of each stage."""
     model = N2D(
-        10, ae_weights=weights, n_components=10, n_jobs=torch.get_num_threads(), random_state=seed, **settings
+        10, ae_weights=path, n_components=10, n_jobs=torch.get_num_threads(), random_state=seed, **settings
     ).fit(x)
     return model.labels_, [model.seconds_[stage] for stage in STAGES]
 
@@ -57,12 +57,12 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         model = N2D(10, n_autoencoders=1, pretrain_epochs=args.epochs, random_state=0).fit_autoencoder(data.x)
         latent = model.fit_latent(data.x).latent_
-        weights = Path(folder, "weights.safetensors")
-        models.save_weights(model.autoencoder_, weights)
+        path = Path(folder, "weights.safetensors")
+        weights.save_weights(model.autoencoder_, path)
         settings = {"n_neighbors": 20, "n_candidates": None, "gmm_restarts": 20}
         ways = {
-            "this project": lambda seed: ours(data.x, weights, seed, **settings),
-            "the same without a seed": lambda _: ours(data.x, weights, None, **settings),
+            "this project": lambda seed: ours(data.x, path, seed, **settings),
+            "the same without a seed": lambda _: ours(data.x, path, None, **settings),
             "umap-learn and scikit-learn": lambda seed: plain(latent, seed),
         }
         plain(latent[:5000], 0)

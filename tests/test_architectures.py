@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from n2d import models
+from n2d import models, weights
 
 FILES = sorted((Path(__file__).parents[1] / "architectures").glob("*.json"))
 IMAGE = {"type": "Input", "output_shape": [1, 8, 8]}
@@ -187,10 +187,10 @@ def test_weights_of_a_described_autoencoder_round_trip(tmp_path, compact):
     x = torch.rand(20, 64)
     ensemble(x)  # moves the averages of the batch normalisation
     ensemble.eval()
-    models.save_weights(ensemble, tmp_path / "w.safetensors", compact=compact)
-    other, provenance = models.load_weights(tmp_path / "w.safetensors", architecture)
+    weights.save_weights(ensemble, tmp_path / "w.safetensors", compact=compact)
+    other, provenance = weights.load_weights(tmp_path / "w.safetensors", architecture)
     assert provenance["network"] == "3[3x3]_bn max*[3x3] fc[5] fc[12] ups*[3x3] 1[3x3]"
     difference = other.encode(x) - ensemble.encode(x)  # with the averages that were learnt, not those of x
     assert difference.abs().max() <= (0.05 * ensemble.encode(x).std() if compact else 0)
-    with pytest.raises(models.WeightsError, match="3.3x3._bn max.*but this run needs 64-5"):
-        models.load_weights(tmp_path / "w.safetensors", (64, 5))
+    with pytest.raises(weights.WeightsError, match="3.3x3._bn max.*but this run needs 64-5"):
+        weights.load_weights(tmp_path / "w.safetensors", (64, 5))

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import NotFittedError
 
-from n2d import models, pipeline
+from n2d import pipeline, weights
 
 QUICK = {
     "n_clusters": 4,
@@ -124,9 +124,9 @@ def test_a_damaged_model_is_one_error(fitted, tmp_path, damage):
 
 def test_a_small_copy_of_weights_stays_one(blobs, fitted, tmp_path):
     path = tmp_path / "weights.safetensors"
-    models.save_weights(fitted.autoencoder_, path, compact=True)
+    weights.save_weights(fitted.autoencoder_, path, compact=True)
     model = clone(fitted).set_params(ae_weights=path)
-    with pytest.raises(models.WeightsError, match="small copy without a decoder"):
+    with pytest.raises(weights.WeightsError, match="small copy without a decoder"):
         clone(model).set_params(refine="KLD").fit(blobs[0])
     model.fit(blobs[0]).save(tmp_path / "model")
     loaded = pipeline.N2D.load(tmp_path / "model")

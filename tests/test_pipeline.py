@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from n2d import clustering, datasets, evaluation, models, neighbors, pipeline, training
+from n2d import clustering, datasets, evaluation, neighbors, pipeline, training, weights
 
 QUICK = {
     "n_clusters": 4,
@@ -85,7 +85,7 @@ def test_modularity_is_that_of_the_labels_in_umaps_graph(fitted):
 
 def test_weights_replace_training(blobs, fitted, tmp_path):
     path = tmp_path / "weights.safetensors"
-    models.save_weights(fitted.autoencoder_, path)
+    weights.save_weights(fitted.autoencoder_, path)
     loaded = clone(fitted).set_params(ae_weights=path).fit(blobs[0])
     assert loaded.history_ == []
     assert "pretrain" not in loaded.seconds_
@@ -94,7 +94,7 @@ def test_weights_replace_training(blobs, fitted, tmp_path):
 
 def test_compact_weights_hold_the_same_clusters(blobs, fitted, tmp_path):
     path = tmp_path / "weights.safetensors"
-    models.save_weights(fitted.autoencoder_, path, compact=True)
+    weights.save_weights(fitted.autoencoder_, path, compact=True)
     loaded = clone(fitted).set_params(ae_weights=path, n_autoencoders=7).fit(blobs[0])
     assert len(loaded.autoencoder_) == 2  # as many as there are in the file
     assert adjusted_rand_score(loaded.labels_, fitted.labels_) == 1
@@ -223,7 +223,7 @@ def test_it_is_a_step_of_a_pipeline_and_survives_pickling(blobs):
 
 
 def test_a_small_copy_of_the_weights_cannot_decode(blobs, fitted, tmp_path):
-    models.save_weights(fitted.autoencoder_, tmp_path / "small.safetensors", compact=True)
+    weights.save_weights(fitted.autoencoder_, tmp_path / "small.safetensors", compact=True)
     loaded = clone(fitted).set_params(ae_weights=tmp_path / "small.safetensors").fit(blobs[0])
     with pytest.raises(pipeline.ModelError, match="small copy without a decoder"):
         loaded.inverse_transform(loaded.embedding_)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from n2d import datasets, metrics, models
+from n2d import datasets, metrics, models, weights
 
 hypothesis = pytest.importorskip("hypothesis", reason="hypothesis is not installed (pip install hypothesis)")
 from hypothesis import HealthCheck, given, settings  # noqa: E402
@@ -74,8 +74,8 @@ def test_any_bytes_are_data_or_refused(tmp_path_factory, content, suffix):
 def test_any_bytes_are_weights_or_refused(tmp_path_factory, content, suffix):
     path = tmp_path_factory.mktemp("bytes") / f"a{suffix}"
     path.write_bytes(content)
-    with pytest.raises(models.WeightsError) as refused:
-        models.load_weights(path, (4, 3, 2))
+    with pytest.raises(weights.WeightsError) as refused:
+        weights.load_weights(path, (4, 3, 2))
     assert "\n" not in str(refused.value)
 
 

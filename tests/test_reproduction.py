@@ -6,7 +6,7 @@ import pytest
 
 import n2d
 from n2d import arguments
-from n2d.tables import PAPER
+from n2d.render import PAPER
 
 pytestmark = pytest.mark.slow
 

@@ -2,7 +2,6 @@ import dataclasses
 import itertools
 import json
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
@@ -67,14 +66,12 @@ def test_a_backend_that_is_not_installed_is_one_line(stand_in, tmp_path, monkeyp
     assert "--backend=ray needs the package ray: pip install ray" in capsys.readouterr().err
 
 
-def test_tables_and_figure_show_spread_worst_and_paper(stand_in, tmp_path, capsys):
+def test_finished_runs_are_rendered_and_printed(stand_in, tmp_path, capsys):
     arguments = ["--datasets", "usps", "mnist", "--protocols", "default", "--seeds=3", f"--results={tmp_path}"]
     tables.main([*arguments, f"--runs={tmp_path}"])
     text = (tmp_path / "n2d.md").read_text()
-    paper = "0.958 / 0.901 | 0.982 / 0.951 (ASPC-DA)"
-    row = f"| usps | default | 3 | 0.910 ± 0.010 | 0.900 | 0.800 ± 0.000 | 0.800 | {paper} |"
+    row = "| usps | default | 3 | 0.910 ± 0.010 | 0.900 |"
     assert row in text and row in capsys.readouterr().out
-    assert text.index("| mnist |") < text.index("| usps |")
     assert (tmp_path / "n2d.png").stat().st_size > 10_000
 
 
@@ -118,9 +115,10 @@ def test_losses_come_from_two_runs_that_share_their_pretraining(tmp_path, monkey
     assert rows["seconds"][spaces].tolist() == [7, 107, 107, 117, 117, 117, 117]
     assert rows["refine_epochs"][spaces].tolist() == [0, 0, 0, 3, 3, 3, 3]
     assert rows["epochs"]["pixels"] == 0 and rows["epochs"]["kl-loss"] == 9
-    text = table.render(pd.read_csv(path), tmp_path)
-    assert "| mnist | kl-loss | 1 | 0.500 | 0.500 | 0.400 | 0.400 | 0.859 / 0.825 |" in text
-    assert "--architecture=architectures/coil20.json" in (tmp_path / "clustering_losses.md").read_text()
+    table.render(pd.read_csv(path), tmp_path)
+    page = (tmp_path / "clustering_losses.md").read_text()
+    assert f"python n2d.py {' '.join(calls[0][:-2])} --refine=KLD --seed=0\n" in page
+    assert "--architecture=architectures/coil20.json" in page
 
 
 def test_an_ablation_has_a_row_for_each_cell(tmp_path, monkeypatch):
@@ -141,16 +139,6 @@ def test_an_ablation_has_a_row_for_each_cell(tmp_path, monkeypatch):
     rows = pd.read_csv(tmp_path / "ablation.csv")
     assert list(rows) == table.columns and len(rows) == 12
     assert rows["acc"].tolist()[:2] == [0.5124, 0.5224]
-    short = table.render(rows, tmp_path)
-    best, n2d = "autoencoder, UMAP, SC | 0.622 / 0.400", "0.602 / 0.400"
-    assert f"| har | {best} | {n2d} | 3 of 12 |" in short
-    text = (tmp_path / "ablation.md").read_text()
-    assert short in text
-    # the clusterers come as GMM, KM, SC above, and in the paper as KM 0.599, GMM 0.585, SC 0.538
-    paper = "| 0.599 / 0.588 | 0.512 / 0.400 | 0.585 / 0.648 | 0.532 / 0.400 | 0.538 / 0.741 |"
-    assert f"| har | 0.522 / 0.400 {paper}" in text
-    assert "| raw | UMAP | 6 | 0.542 / 0.400 | 0.552 / 0.400 | 0.562 / 0.400 | 0.900 | 1 | 1.0 |" in text
-    assert plt.imread(tmp_path / "ablation.png").shape[1] > 1000
 
 
 def test_rendering_alone_needs_rows(tmp_path, capsys):

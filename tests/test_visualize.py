@@ -1,21 +1,23 @@
-import shutil
+import os
+import subprocess
+import sys
+from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imread
 
-from n2d import datasets, visualize
+from n2d import visualize
+from n2d.samples import Dataset
 
 
 @pytest.fixture
 def figures(monkeypatch):
-    """Figures that `scatter` made, kept open for inspection."""
+    """The figures that are drawn, for inspection."""
     kept = []
-    monkeypatch.setattr(plt, "close", kept.append)
-    yield kept
-    for figure in kept:
-        figure.clf()
+    monkeypatch.setattr(visualize, "Figure", lambda **settings: kept.append(Figure(**settings)) or kept[-1])
+    return kept
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def test_every_point_every_name_and_the_title_are_in_the_picture(embedding, tmp_
     assert {text.get_text() for text in axes.texts} == {"ant", "bee", "cow"}
     assert figures[0].get_suptitle() == "Insects?"
     assert axes.get_title() == "ACC 0.5"
-    assert plt.imread(path).shape[0] > 800
+    assert imread(path).shape[0] > 800
 
 
 def test_colour_is_the_groups(embedding, tmp_path, figures):
@@ -113,7 +115,7 @@ def test_reconstructions_stand_below_their_originals(tmp_path, figures):
         drawn[5:], np.clip(255 * (x.reshape(5, 3, 4) / 2 - x.min()) / np.ptp(x), 0, 255), atol=0.51
     )
     assert len({axis.images[0].get_clim() for axis in figures[0].axes}) == 1
-    assert plt.imread(tmp_path / "pairs.png").shape[1] > 700
+    assert imread(tmp_path / "pairs.png").shape[1] > 700
 
 
 def test_evolution_keeps_its_axes_and_shows_every_frame(tmp_path, figures, monkeypatch):
@@ -181,16 +183,6 @@ def test_the_scan_marks_the_chosen_number(tmp_path, figures):
         assert axes.lines[1].get_xdata() == [3, 3]
 
 
-@pytest.fixture
-def pictures():
-    """Forty grey images of 4 x 5, whose mean is their number, in two clusters."""
-    x = np.repeat(np.arange(40.0, dtype=np.float32)[:, None], 20, axis=1)
-    data = datasets.Dataset(x, np.arange(40) % 2, ("ant", "bee"), (4, 5), sample_names=tuple("abcdefgh" * 5))
-    embedding = np.stack([np.arange(40) % 20, np.arange(40) // 20], axis=1).astype(np.float32)
-    shown = {"names": ["ant", "bee"], "confidence": np.linspace(1, 0.5, 40), "title": "Insects"}
-    return data, embedding, np.arange(40) // 20, shown
-
-
 def test_the_most_typical_and_the_least_certain_members_are_drawn(tmp_path, figures, pictures):
     data, embedding, groups, shown = pictures
     visualize.members(data, embedding, groups, tmp_path / "clusters.png", **shown, n_members=4)
@@ -204,7 +196,7 @@ def test_the_clusters_of_a_table_are_drawn_as_profiles(tmp_path, figures, pictur
     _, embedding, groups, shown = pictures
     x = np.random.default_rng(0).normal(size=(40, 50)).astype(np.float32)
     x[:, 7] = 100 * groups
-    data = datasets.Dataset(x, None, feature_names=tuple(f"f{i}" for i in range(50)))
+    data = Dataset(x, None, feature_names=tuple(f"f{i}" for i in range(50)))
     visualize.members(data, embedding, groups, tmp_path / "clusters.png", **shown)
     axes = figures[0].axes[0]
     features = [label.get_text() for label in axes.get_xticklabels()]
@@ -212,96 +204,6 @@ def test_the_clusters_of_a_table_are_drawn_as_profiles(tmp_path, figures, pictur
     column = np.asarray(axes.images[0].get_array())[:, features.index("f7")]
     np.testing.assert_allclose(column, [-1, 1], atol=1e-5)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["ant (20)", "bee (20)"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Debian's Chromium, without a screen."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
-    if not (path := shutil.which("chromium")):
-        pytest.skip("chromium is not installed (apt-get install chromium)")
-    quiet = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=quiet)
-        yield browser
-        browser.close()
-
-
-def bokeh_state(page, expression):
-    return page.evaluate(f"(() => {{ const doc = Bokeh.documents[0]; return {expression}; }})()")
-
-
-def place_of(page, index):
-    """Where a point of the map is on the screen."""
-    return bokeh_state(
-        page,
-        f"""(() => {{
-        const view = Object.values(Bokeh.index)[0].child_views[0];
-        const box = view.el.getBoundingClientRect(), frame = view.frame, source = view.model.renderers[0].data_source;
-        const at = source.data.index.indexOf({index});
-        return [box.x + frame.x_scale.compute(source.data.x[at]), box.y + frame.y_scale.compute(source.data.y[at])];
-    }})()""",
-    )
-
-
-def test_the_page_explores_a_map_without_a_network(tmp_path, browser, pictures):
-    data, embedding, groups, shown = pictures
-    path = tmp_path / "explore.html"
-    visualize.explore(data, embedding, groups, path, **shown)
-    page = browser.new_page(viewport={"width": 1400, "height": 800})
-    requests, errors = [], []
-    page.on("request", lambda request: requests.append(request.url))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(path.as_uri())
-    page.wait_for_function("window.Bokeh && Bokeh.documents.length && Object.keys(Bokeh.index).length")
-    page.wait_for_timeout(500)
-
-    page.mouse.move(*place_of(page, 25))  # a card with the image, the cluster and the name
-    card = page.locator("div.card")
-    card.wait_for()
-    assert "cluster bee" in card.inner_text() and "name b" in card.inner_text() and "class bee" in card.inner_text()
-    assert card.locator("img").get_attribute("src").startswith("data:image/png;base64,")
-
-    source = "doc.roots()[0].children[0][0] ?? doc.roots()[0].children[0]"
-    colors = bokeh_state(page, f"({source}).renderers[0].data_source.data.color")
-    assert len(set(colors)) == 2
-    page.locator("select").select_option("confidence")
-    assert len(set(bokeh_state(page, f"({source}).renderers[0].data_source.data.color"))) > 10
-
-    visible = f"({source}).renderers.map(r => r.visible)"
-    assert bokeh_state(page, visible) == [True, True]
-    legend = bokeh_state(
-        page,
-        """(() => {
-        const view = Object.values(Bokeh.index)[0].child_views[0];
-        const legend = view.children().find(v => v.model.type === 'Legend');
-        const item = legend.el.shadowRoot?.querySelector('.bk-item') ?? legend.el;
-        const box = item.getBoundingClientRect();
-        return [box.x + box.width / 2, box.y + Math.min(box.height / 2, 20)];
-    })()""",
-    )
-    page.mouse.click(*legend)  # the first cluster hides
-    page.wait_for_timeout(300)
-    assert bokeh_state(page, visible) == [False, True]
-
-    bokeh_state(page, f"({source}).renderers[0].data_source.selected.indices = [3, 25]")
-    page.get_by_text("2 points selected").wait_for()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Save the selection as CSV").click()
-    selection = pd.read_csv(download.value.path())
-    assert list(selection) == ["index", "cluster", "confidence", "class", "name"] and len(selection) == 2
-    assert all(selection["class"] == np.array(data.label_names)[data.y[selection["index"]]])
-    assert not errors
-    assert all(url.startswith(("file:", "blob:", "data:")) for url in requests)
-    page.close()
-
-
-def test_the_page_of_many_points_is_a_sample_and_says_so(tmp_path, pictures):
-    data, embedding, groups, shown = pictures
-    visualize.explore(data, embedding, groups, tmp_path / "explore.html", **shown, max_points=15)
-    text = (tmp_path / "explore.html").read_text()
-    assert "15 of 40 points" in text and text.count("image-rendering:pixelated") == 15
 
 
 def test_a_name_with_dollars_is_no_formula(embedding, tmp_path, figures):
@@ -313,3 +215,17 @@ def test_a_name_with_dollars_is_no_formula(embedding, tmp_path, figures):
         assert not text.get_parse_math()
     formulas = [label.get_text() for label in figures[2].axes[0].get_yticklabels()]
     assert any("10^" in formula for formula in formulas)  # of the axis they are
+
+
+def test_pyplot_with_its_backend_and_open_figures_is_left_alone(tmp_path):
+    """In a process of its own, where nothing else imports it."""
+    code = (
+        "import sys, numpy as np\n"
+        "from n2d import explorer, visualize\n"
+        "x, groups = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20) % 2\n"
+        "visualize.scatter(x, groups, ['ant', 'bee'], 'map.png', title='Insects')\n"
+        "visualize.evolution(np.stack([x, -x]), groups, ['ant', 'bee'], 'way.gif', title='Insects', fps=1)\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(visualize.__file__).parent)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)

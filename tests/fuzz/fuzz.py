@@ -20,12 +20,12 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-READERS = ["n2d.datasets", "n2d.models", "n2d.keras_weights", "csv", "json", "zipfile", "gzip", "numpy.lib"]
-INSTRUMENTED = [*READERS, "torch._weights_only_unpickler"]
+READERS = [f"n2d.{name}" for name in ("datasets", "files", "samples", "models", "weights", "keras_weights")]
+INSTRUMENTED = [*READERS, "csv", "json", "zipfile", "gzip", "numpy.lib", "torch._weights_only_unpickler"]
 with atheris.instrument_imports(include=INSTRUMENTED):
     import torch._weights_only_unpickler
 
-    from n2d import datasets, keras_weights, models
+    from n2d import datasets, keras_weights, models, weights
 
 import h5py  # noqa: E402
 from safetensors.torch import save  # noqa: E402
@@ -58,7 +58,7 @@ def read_keras(folder):
 
 
 def read_weights(name):
-    return lambda folder: models.load_weights(folder / name, NETWORK)
+    return lambda folder: weights.load_weights(folder / name, NETWORK)
 
 
 def seeds(target):
@@ -116,7 +116,7 @@ def main(target, *flags):
             path.write_bytes(content)
             try:
                 read(folder)
-            except (datasets.DatasetError, models.ArchitectureError, models.WeightsError):
+            except (datasets.DatasetError, models.ArchitectureError, weights.WeightsError):
                 pass
 
         limits = ["-timeout=20", "-rss_limit_mb=3000", "-max_len=100000"]

@@ -1,0 +1,223 @@
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from n2d import files
+from n2d.samples import DatasetError
+
+X = np.array([[0, 100, 3], [1, 200, 4], [2, 300, 5], [3, 400, 7]], np.float32)
+
+
+def write(path, content):
+    path.write_text(content)
+    return path
+
+
+TABLES = {
+    "numbers alone": ("a.csv", "0,100,3\n1,200,4\n2,300,5\n3,400,7\n", None),
+    "a header": ("a.csv", "age,height,n\n0,100,3\n1,200,4\n2,300,5\n3,400,7\n", ("age", "height", "n")),
+    "a header of numbers and words": (
+        "a.csv",
+        "2020,height,n\n0,100,3\n1,200,4\n2,300,5\n3,400,7\n",
+        ("2020", "height", "n"),
+    ),
+    "tabs": ("a.tsv", "age\theight\tn\n0\t100\t3\n1\t200\t4\n2\t300\t5\n3\t400\t7\n", ("age", "height", "n")),
+    "semicolons": ("a.csv", "age;height;n\n0;100;3\n1;200;4\n2;300;5\n3;400;7\n", ("age", "height", "n")),
+    "a byte order mark": ("a.csv", "\ufeffage,height,n\n0,100,3\n1,200,4\n2,300,5\n3,400,7\n", ("age", "height", "n")),
+    "quotes": (
+        "a.csv",
+        '"age, in years","height","n"\n0,100,3\n1,200,4\n2,300,5\n3,400,7\n',
+        ("age, in years", "height", "n"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name, text, header", TABLES.values(), ids=TABLES)
+def test_tables_are_read_with_and_without_a_header(tmp_path, name, text, header):
+    data = files.read(write(tmp_path / name, text))
+    assert np.array_equal(data.x, X) and data.x.dtype == np.float32
+    assert data.y is None and data.label_names == () and data.scale == "standard"
+    assert data.feature_names == header
+
+
+def test_pandas_own_header_and_count_of_rows_are_no_data(tmp_path):
+    frame = pd.DataFrame(X)
+    frame.to_csv(tmp_path / "header.csv", index=False)
+    with pytest.warns(UserWarning, match="the first line counts the columns, as pandas does: taken for a header"):
+        data = files.read(tmp_path / "header.csv")
+    assert np.array_equal(data.x, X) and data.feature_names == ("0", "1", "2")
+    for columns in (None, ["a", "b", "c"]):
+        frame.set_axis(columns or range(3), axis=1).to_csv(tmp_path / "counted.csv")
+        with pytest.warns(UserWarning, match="the first column has no name and counts the rows: left out"):
+            data = files.read(tmp_path / "counted.csv")
+        assert np.array_equal(data.x, X) and data.feature_names == tuple(columns or "012")
+
+
+def test_a_sample_without_a_label_is_refused(tmp_path):
+    path = write(tmp_path / "a.csv", "x,c\n0,a\n1,\n2,b\n3,a\n")
+    with pytest.raises(DatasetError, match="1 of 4 samples have no label"):
+        files.read(path, label_column="c")
+
+
+@pytest.mark.parametrize("column", ["kind", "1", "-3"])
+def test_a_column_of_a_table_holds_the_classes(tmp_path, column):
+    path = write(tmp_path / "a.csv", "age,kind,height,n\n0,dog,100,3\n1,cat,200,4\n2,dog,300,5\n3,ant,400,7\n")
+    data = files.read(path, label_column=column)
+    assert np.array_equal(data.x, X)
+    assert data.label_names == ("ant", "cat", "dog") and data.y.tolist() == [2, 1, 2, 0]
+    assert data.feature_names == ("age", "height", "n")
+
+
+def test_classes_in_words_do_not_make_the_first_row_a_header(tmp_path):
+    path = write(tmp_path / "a.csv", "0,100,3,dog\n1,200,4,cat\n2,300,5,dog\n3,400,7,cat\n")
+    data = files.read(path, label_column="-1")
+    assert np.array_equal(data.x, X) and data.y.tolist() == [1, 0, 1, 0]
+
+
+def test_classes_that_are_numbers_are_sorted_as_numbers(tmp_path):
+    path = write(tmp_path / "a.csv", "x,c\n0,10\n1,9\n2,10\n3,2\n")
+    data = files.read(path, label_column="c")
+    assert data.label_names == ("2", "9", "10") and data.y.tolist() == [2, 1, 2, 0]
+
+
+def test_parquet(tmp_path):
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed (pip install pyarrow)")
+    pd.DataFrame(X, columns=["a", "b", "c"]).assign(kind=list("xyxy")).to_parquet(tmp_path / "a.parquet")
+    data = files.read(tmp_path / "a.parquet", label_column="kind")
+    assert np.array_equal(data.x, X) and data.y.tolist() == [0, 1, 0, 1]
+
+
+def test_h5ad(tmp_path):
+    anndata = pytest.importorskip("anndata", reason="anndata is not installed (pip install anndata)")
+    cells = anndata.AnnData(X)
+    cells.obs["kind"] = list("xyxy")
+    cells.write_h5ad(tmp_path / "a.h5ad")
+    data = files.read(tmp_path / "a.h5ad", label_column="kind")
+    assert np.array_equal(data.x, X) and data.y.tolist() == [0, 1, 0, 1]
+    assert data.sample_names == ("0", "1", "2", "3")
+
+
+ARRAYS = {
+    "floats": (X, None, "standard"),
+    "scaled floats": (X / 400, None, "none"),
+    "bytes": (X.astype(np.int64).astype(np.uint8), None, "255"),
+    "bits": (X.astype(np.int64).astype(np.uint8) % 2, None, "none"),
+    "images": (np.arange(48, dtype=np.uint8).reshape(4, 3, 4), (3, 4), "255"),
+    "scaled images": (np.arange(48).reshape(4, 3, 4) / 48, (3, 4), "none"),
+    "colour images": (np.arange(144, dtype=np.uint8).reshape(4, 3, 4, 3), (3, 3, 4), "255"),
+    "transparent images": (np.arange(320, dtype=np.uint8).reshape(4, 5, 4, 4), (4, 5, 4), "255"),
+}
+
+
+@pytest.mark.parametrize("array, image_shape, scale", ARRAYS.values(), ids=ARRAYS)
+def test_arrays_are_read(tmp_path, array, image_shape, scale):
+    np.save(tmp_path / "a.npy", array)
+    np.savez(tmp_path / "a.npz", x=array, y=["b", "a", "b", "a"])
+    wanted = array.transpose(0, 3, 1, 2) if array.ndim == 4 else array  # channels come first
+    for name in ("a.npy", "a.npz"):
+        data = files.read(tmp_path / name)
+        assert np.array_equal(data.x, wanted.reshape(4, -1).astype(np.float32))
+        assert (data.image_shape, data.scale) == (image_shape, scale)
+    assert data.y.tolist() == [1, 0, 1, 0] and data.label_names == ("a", "b")
+
+
+def test_numbers_in_three_directions_are_no_picture(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(480, dtype=np.float32).reshape(4, 5, 6, 4)[..., :2])
+    data = files.read(tmp_path / "a.npy")
+    assert data.x.shape == (4, 60) and data.image_shape is None and data.scale == "standard"
+    np.save(tmp_path / "a.npy", np.zeros((4, 2, 2, 2, 2)))
+    with pytest.raises(DatasetError, match="or images, got float64"):
+        files.read(tmp_path / "a.npy")
+
+
+def test_a_photograph_is_read_as_the_camera_was_held(tmp_path):
+    upright = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
+    for name, turned in (("a", upright), ("b", 255 - upright)):
+        exif = Image.Exif()
+        exif[0x0112] = 6  # to be turned by 90 degrees to the right
+        Image.fromarray(np.rot90(turned).copy()).save(tmp_path / f"{name}.png", exif=exif)
+    data = files.read(tmp_path)
+    assert data.image_shape == (6, 8)
+    assert np.array_equal(data.x, [upright.ravel(), 255 - upright.ravel()])
+
+
+@pytest.fixture
+def animals(tmp_path):
+    """Six PNGs of 6 x 8 pixels in two folders."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(256, size=(6, 6, 8, 3), dtype=np.uint8)
+    for i, image in enumerate(pixels):
+        folder = tmp_path / "animals" / ("cat" if i < 4 else "dog")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{i}.png")
+    return tmp_path / "animals", pixels
+
+
+def test_folders_of_images_are_classes(animals):
+    folder, pixels = animals
+    data = files.read(folder)
+    assert np.array_equal(data.x.reshape(6, 3, 6, 8), pixels.transpose(0, 3, 1, 2))
+    assert (data.image_shape, data.scale, data.label_names) == ((3, 6, 8), "255", ("cat", "dog"))
+    assert data.y.tolist() == [0] * 4 + [1] * 2
+    assert data.sample_names[0] == "cat/0.png"
+    alone = files.read(folder / "cat", image_size=(3, 4), grayscale=True)
+    assert alone.x.shape == (4, 12) and alone.image_shape == (3, 4) and alone.y is None
+
+
+def test_images_of_two_sizes_need_one(animals):
+    folder, _ = animals
+    Image.new("RGB", (5, 5)).save(folder / "dog/small.png")
+    with pytest.raises(DatasetError, match="images must have one size.*0.png.*small.png.*--image_size"):
+        files.read(folder)
+    assert files.read(folder, image_size=(4, 4)).x.shape == (7, 48)
+
+
+WRONG = {
+    "words": ("a.csv", "age,name\n1,ann\n2,bob\n", "columns must be numbers, got name"),
+    "a hole": ("a.csv", "age,height\n1,2\n3,\n", "row 1, column height is nan"),
+    "infinity": ("a.csv", "1,2\n3,inf\n4,5\n", "row 1, column 1 is inf"),
+    "nothing": ("a.csv", "", "a.csv is empty"),
+    "a header alone": ("a.csv", "a,b\n", "a table must have rows"),
+    "ragged rows": ("a.csv", "1,2\n3,4\n5,6,7\n", "a.csv cannot be read"),
+    "no array": ("a.npy", "1,2", "a.npy cannot be read"),
+    "no zip": ("a.npz", "1,2", "a.npz cannot be read"),
+    "another kind": ("a.txt", "1,2", "a.txt must be a folder of images, or end in .npy"),
+}
+
+
+@pytest.mark.parametrize("name, text, message", WRONG.values(), ids=WRONG)
+def test_files_that_are_no_data_are_refused(tmp_path, name, text, message):
+    with pytest.raises(DatasetError, match=message):
+        files.read(write(tmp_path / name, text))
+
+
+def test_other_mistakes_are_refused(tmp_path, animals):
+    path = write(tmp_path / "a.csv", "age,kind\n1,dog\n2,cat\n")
+    with pytest.raises(DatasetError, match=r"--label_column sort is neither .* \(there: age, kind\)"):
+        files.read(path, label_column="sort")
+    np.savez(tmp_path / "two.npz", a=X, b=X)
+    with pytest.raises(DatasetError, match="must hold an array x, and may hold labels y; it has a, b"):
+        files.read(tmp_path / "two.npz")
+    np.save(tmp_path / "flat.npy", X[0])
+    with pytest.raises(DatasetError, match=r"an array must hold numbers, \(n_samples, n_features\) or images, got"):
+        files.read(tmp_path / "flat.npy")
+    np.save(tmp_path / "objects.npy", np.array([[None, "a"]]))
+    with pytest.raises(DatasetError, match="objects.npy cannot be read"):
+        files.read(tmp_path / "objects.npy")
+    np.savez(tmp_path / "short.npz", x=X, y=[0, 1])
+    with pytest.raises(DatasetError, match="one label a sample"):
+        files.read(tmp_path / "short.npz")
+    folder, _ = animals
+    (folder / "cat/1.png").write_bytes(b"not an image")
+    with pytest.raises(DatasetError, match="1.png is not a readable image"):
+        files.read(folder)
+    long = PngInfo()
+    long.add_text("comment", "a" * 2**21, zip=True)  # more than Pillow unpacks
+    Image.fromarray(X.astype(np.uint8)).save(folder / "cat/1.png", pnginfo=long)
+    with pytest.raises(DatasetError, match="1.png is not a readable image"):
+        files.read(folder)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match="empty has no images"):
+        files.read(tmp_path / "empty")

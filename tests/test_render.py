@@ -1,0 +1,69 @@
+import itertools
+
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+
+from n2d import render
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """Three seeds of two datasets."""
+    rows = itertools.product(("usps", "mnist"), range(3))
+    return pd.DataFrame([{"dataset": d, "protocol": "default", "acc": 0.9 + s / 100, "nmi": 0.8} for d, s in rows])
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """One dataset's ablation, whose accuracies rise from the first cell to the last."""
+    kinds = itertools.product(("raw", "autoencoder"), ("none", "UMAP"), ("GMM", "KM", "SC"))
+    numbers = {"n_components": 6, "nmi": 0.4, "seconds": 1.2, "peak_rss_mb": 1024, "trustworthiness": 0.9}
+    rows = [
+        {"dataset": "har", "input": s, "manifold": m, "cluster": c, "acc": round(0.51239 + 0.01 * i, 4), **numbers}
+        for i, (s, m, c) in enumerate(kinds)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_runs_are_shown_with_spread_and_worst_beside_the_paper(runs, tmp_path):
+    text = render.n2d_page(runs, tmp_path)
+    paper = "0.958 / 0.901 | 0.982 / 0.951 (ASPC-DA)"
+    assert f"| usps | default | 3 | 0.910 ± 0.010 | 0.900 | 0.800 ± 0.000 | 0.800 | {paper} |\n" in text
+    assert text.index("| mnist |") < text.index("| usps |")  # as in the paper
+    assert text in (tmp_path / "n2d.md").read_text()
+    assert imread(tmp_path / "n2d.png").shape[1] > 1000
+
+
+def test_a_single_run_has_no_deviation(runs):
+    assert "| usps | default | 1 | 0.900 | 0.900 | 0.800 | 0.800 |" in render.n2d_table(runs[:1])
+
+
+def test_spaces_of_clustering_losses_stand_beside_the_paper_with_their_commands(tmp_path):
+    spaces = ("kl-loss", "pixels+n2d", "pixels")
+    rows = pd.DataFrame([{"dataset": "mnist", "space": space, "acc": 0.5, "nmi": 0.4} for space in spaces])
+    text = render.losses_page(rows, tmp_path, ["python one", "python two"])
+    lines = text.splitlines()[2:]
+    assert lines == [
+        "| mnist | pixels | 1 | 0.500 | 0.500 | 0.400 | 0.400 | 0.542 / 0.480 |",
+        "| mnist | kl-loss | 1 | 0.500 | 0.500 | 0.400 | 0.400 | 0.859 / 0.825 |",
+        "| mnist | pixels+n2d | 1 | 0.500 | 0.500 | 0.400 | 0.400 |  |",
+    ]
+    page = (tmp_path / "clustering_losses.md").read_text()
+    assert text in page and "```\npython one\npython two\n```\n" in page
+
+
+def test_an_ablation_shows_the_best_cell_the_rank_of_n2d_and_every_cell(cells, tmp_path):
+    short = render.ablation_page(cells, tmp_path)
+    best, ours = "autoencoder, UMAP, SC | 0.622 / 0.400", "0.602 / 0.400"
+    assert f"| har | {best} | {ours} | 3 of 12 |" in short
+    text = (tmp_path / "ablation.md").read_text()
+    assert short in text
+    assert "| raw | UMAP | 6 | 0.542 / 0.400 | 0.552 / 0.400 | 0.562 / 0.400 | 0.900 | 1 | 1.0 |" in text
+    assert imread(tmp_path / "ablation.png").shape[1] > 1000
+
+
+def test_raw_scores_stand_beside_the_papers_of_the_same_clusterer(cells):
+    """The cells come as GMM, KM, SC; in the paper's table KM has 0.599, GMM 0.585, SC 0.538."""
+    paper = "| 0.599 / 0.588 | 0.512 / 0.400 | 0.585 / 0.648 | 0.532 / 0.400 | 0.538 / 0.741 |"
+    assert f"| har | 0.522 / 0.400 {paper}" in render.ablation_raw(cells, ["har"])
