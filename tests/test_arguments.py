@@ -63,9 +63,9 @@ def test_names_on_the_command_line_are_those_of_the_stages():
     assert arguments.LOSSES == tuple(refine.LOSSES)
 
 
-def test_the_readme_has_every_flag():
-    readme = (ROOT / "README.md").read_text()
+def test_the_documentation_has_every_flag():
+    page = (ROOT / "docs/command-line.md").read_text()
     flags = [
         flag for action in arguments.build_parser()._actions for flag in action.option_strings if flag.startswith("--")
     ]
-    assert [flag for flag in flags if f"| `{flag}` |" not in readme] == ["--help"]
+    assert [flag for flag in flags if f"| `{flag}` |" not in page] == ["--help"]
