@@ -1,0 +1,38 @@
+"""Install the flat folder as one package, n2d, of which n2d.py becomes the __init__.py.
+
+In a checkout, and after `pip install -e`, n2d.py itself makes its folder the package.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+DEVELOPERS_ONLY = ("pytest", "ruff")  # of requirements.txt, which is the one list of what is needed
+
+
+class BuildPackage(build_py):
+    """Copy the modules and data, n2d.py under its other name."""
+
+    def run(self):
+        """Begin with an empty folder: setuptools would also pack modules that an older build left there."""
+        shutil.rmtree(self.build_lib, ignore_errors=True)
+        super().run()
+
+    def get_module_outfile(self, build_dir, package, module):
+        """Where a module is copied to."""
+        return super().get_module_outfile(build_dir, package, "__init__" if module == "n2d" else module)
+
+
+if "editable_wheel" in sys.argv:
+    layout = {"py_modules": ["n2d"]}
+else:
+    layout = {"packages": ["n2d"], "package_dir": {"n2d": "."}, "cmdclass": {"build_py": BuildPackage}}
+requirements = Path("requirements.txt").read_text().split()
+setup(
+    script_name="setup.py",  # which is no module of the package
+    install_requires=[line for line in requirements if not line.startswith(DEVELOPERS_ONLY)],
+    **layout,
+)

@@ -1,0 +1,130 @@
+"""One package, n2d: in a checkout, installed and installed with -e, whatever modules its user has."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = {path.stem for path in ROOT.glob("*.py")} - {"n2d", "setup", "__main__"}
+THEIRS = ("datasets", "metrics", "models", "training")
+SCRIPT = f"""
+import importlib, os, site, sys
+
+PATH, PACKAGE, MODULES = sys.argv[1], sys.argv[2], sys.argv[3:]
+sys.path.append(PATH) if PATH == PACKAGE else site.addsitedir(PATH)
+import {", ".join(THEIRS)}
+from n2d import N2D
+from sklearn.datasets import load_digits
+
+for name in MODULES:
+    assert os.path.samefile(importlib.import_module("n2d." + name).__file__, f"{{PACKAGE}}/{{name}}.py"), name
+for name in {THEIRS}:
+    assert sys.modules[name].mine, name
+x = load_digits().data[:100] / 16
+model = N2D(10, pretrain_epochs=1, gmm_restarts=1, manifold_learner="none", random_state=0).fit(x)
+assert len(model.labels_) == len(model.predict(x)) == 100
+"""
+
+
+def build(project, kind, folder):
+    """What an installer puts into site-packages; `kind` is "wheel" or "editable"."""
+    pytest.importorskip("setuptools", minversion="77")
+    command = f"from setuptools import build_meta; build_meta.build_{kind}({os.fspath(folder)!r})"
+    subprocess.run([sys.executable, "-c", command], cwd=project, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site-packages")
+    return folder / "site-packages"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of the project, where a module is left over from an older build."""
+    folder = tmp_path_factory.mktemp("package") / "project"
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "build", "data", "runs", "__pycache__"))
+    leftover = folder / "build" / "lib" / "n2d" / "leftover.py"
+    leftover.parent.mkdir(parents=True)
+    leftover.touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(project, tmp_path_factory):
+    return build(project, "wheel", tmp_path_factory.mktemp("wheel"))
+
+
+def run_beside_own_modules(folder, path, package):
+    for name in THEIRS:
+        (folder / f"{name}.py").write_text("mine = True\n")
+    (folder / "script.py").write_text(SCRIPT)
+    command = [sys.executable, folder / "script.py", path, package, *sorted(MODULES)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_checkout_on_the_path_leaves_its_users_modules_alone(tmp_path):
+    run_beside_own_modules(tmp_path, ROOT, ROOT)
+
+
+def test_an_installation_leaves_its_users_modules_alone(installed, tmp_path):
+    run_beside_own_modules(tmp_path, installed, installed / "n2d")
+
+
+def test_an_editable_installation_is_the_checkout(project, tmp_path_factory, tmp_path):
+    run_beside_own_modules(tmp_path, build(project, "editable", tmp_path_factory.mktemp("editable")), project)
+
+
+def test_an_installation_has_all_modules_weights_and_architectures_and_no_more(installed):
+    assert {path.name for path in installed.iterdir() if path.suffix != ".dist-info"} == {"n2d"}
+    package = installed / "n2d"
+    assert {path.stem for path in package.glob("*.py")} == MODULES | {"__init__", "__main__"}
+    assert {path.name for path in package.iterdir() if path.is_dir()} - {"__pycache__"} == {"architectures", "weights"}
+    for folder in ("architectures", "weights"):
+        kept = {path.name for path in (ROOT / folder).iterdir() if path.suffix in (".json", ".safetensors")}
+        assert {path.name for path in (package / folder).iterdir()} == kept
+
+
+def test_python_m_n2d_is_the_command(installed, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": os.fspath(installed)}
+    command = [sys.executable, "-m", "n2d", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout.startswith("usage: n2d"), done.stderr
+
+
+def test_what_modules_import_is_in_the_requirements():
+    """By name, and not only because another requirement happens to bring it along."""
+    distributions = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn"}
+    optional = {"anndata", "distributed", "ray"}  # a run that needs one of them says so
+    listed = set(re.findall(r"^[\w-]+", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    for name in MODULES | {"n2d"}:
+        nodes = list(ast.walk(ast.parse((ROOT / f"{name}.py").read_text())))
+        imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+        foreign = {module.split(".")[0] for module in imported} - {"n2d", *sys.stdlib_module_names, *optional}
+        assert {distributions.get(module, module) for module in foreign} <= listed, name
+
+
+def test_the_citation_names_the_version_of_the_package():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_the_examples_run_in_a_checkout_from_any_folder(tmp_path):
+    environment = {**os.environ, "TMPDIR": os.fspath(tmp_path), "OMP_NUM_THREADS": "1"}
+    settings = {"cwd": tmp_path, "env": environment, "stderr": subprocess.PIPE, "text": True}
+    scripts = sorted((ROOT / "examples").glob("*.py"))
+    running = [subprocess.Popen([sys.executable, script], stdout=subprocess.DEVNULL, **settings) for script in scripts]
+    for script, process in zip(scripts, running):
+        _, error = process.communicate()
+        assert process.returncode == 0, f"{script.name}: {error}"
+    assert list(tmp_path.glob("n2d-table-*/clusters.csv"))
+    assert list(tmp_path.glob("n2d-images-*/map.png"))
+    assert list(tmp_path.glob("n2d-model-*/*.safetensors"))
