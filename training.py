@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from n2d.adam import Adam
+from n2d import adam
 from n2d.distributed import mean_of_processes, processes
 
 MAX_SHIFT, MAX_ANGLE = 0.1, math.radians(10)  # of distorted images; the shift is a share of the side
@@ -41,14 +41,16 @@ def choose_precision(precision, device):
     """Resolve 'auto' to 'bf16' where the processor multiplies bfloat16 matrices in hardware, else 'fp32'.
 
     On a CPU with AVX512-BF16 or AMX, bf16 products run about four times as fast as fp32; without these instructions
-    they are emulated and slower.
+    they are emulated and slower. A PyTorch that cannot be asked for them has fp32, and so have other devices.
     """
     if precision != "auto":
         return precision
-    if torch.device(device).type == "cuda":
+    kind, fast = torch.device(device).type, False
+    if kind == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    elif kind == "cpu":  # private parts of PyTorch, which may go
+        questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        fast = any(getattr(torch.cpu, name)() for name in questions if hasattr(torch.cpu, name))
     return "bf16" if fast else "fp32"
 
 
@@ -159,7 +161,7 @@ class Loop:
         self.prepare = torch.Tensor.float if prepare is None else prepare
         self.checkpoint, self.description, self.verbose = checkpoint, description, verbose
         self.shuffle = torch.Generator().manual_seed(seed)
-        self.optimizer = Adam(parameters, learning_rate)
+        self.optimizer = adam.optimizer(parameters, learning_rate)
         self.history, self.first_step, self.total = [], 0, 0.0
         if checkpoint is not None and (state := checkpoint.state) is not None:
             self.model.load_state_dict(state["model"])
