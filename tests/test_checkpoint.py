@@ -29,8 +29,8 @@ import sys
 import numpy as np
 import torch
 
-from n2d import models
-from n2d import training
+from n2d import models, training
+from n2d.checkpoint import Checkpoint
 
 path, weights = sys.argv[1:]
 x = np.random.default_rng(0).random((600, 20), dtype=np.float32)
@@ -95,7 +95,7 @@ def test_a_checkpoint_that_does_not_fit_into_memory_is_not_taken_for_a_damaged_o
     def load(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr(training.torch, "load", load)
+    monkeypatch.setattr(torch, "load", load)
     with pytest.raises(MemoryError):
         Checkpoint(tmp_path / "checkpoint.pt", "one")
 
@@ -107,7 +107,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(training.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         Checkpoint(path, "one").write({"step": 4})
     assert Checkpoint(path, "one").state == {"step": 3}
