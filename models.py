@@ -159,7 +159,7 @@ def read_architecture(source):
     if not separator or Path(source).is_file():
         file, choice = source, "0"
     try:
-        found = json.loads(Path(file).read_text())
+        found = json.loads(Path(file).read_text(encoding="utf-8"))
     except OSError as error:
         raise ArchitectureError(f"{file}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
