@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from n2d.distributed import processes
+from n2d.torchrun import processes
 
 
 class Checkpoint:

@@ -16,12 +16,12 @@ def build_model(parser, args, data):
     """The estimator that the arguments describe; of torchrun's processes, one that trains with the others."""
     import torch
 
-    from n2d import distributed
+    from n2d import torchrun
     from n2d.pipeline import N2D
 
     device = choose_device(parser, args.gpu)
     if processes()[1] > 1:
-        distributed.join(device)
+        torchrun.join(device)
     return N2D(
         args.n_clusters,
         scale=args.scale or data.scale,
@@ -72,14 +72,14 @@ def choose_device(parser, gpu):
 
 def help_along(parser, args, data):
     """What all but the first of torchrun's processes do: their part of the training and of the encoding, in silence."""
-    from n2d import distributed
+    from n2d import torchrun
 
     sys.stdout = Path(os.devnull).open("w")
     model = build_model(parser, args, data).set_params(verbose=False)
     with mistakes(parser):  # the first process says why
         model.fit_autoencoder(data.x)
     model.fit_latent(data.x)
-    distributed.part()
+    torchrun.part()
 
 
 @contextmanager

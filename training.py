@@ -10,7 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from n2d import adam
-from n2d.distributed import mean_of_processes, processes
+from n2d.torchrun import mean_of_processes, processes
 
 MAX_SHIFT, MAX_ANGLE = 0.1, math.radians(10)  # of distorted images; the shift is a share of the side
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
@@ -97,7 +97,7 @@ def distort(images, shape, draws):
 class Loop:
     """The frame of a training: shuffled batches, distorted images, Adam, checkpoints and a progress bar.
 
-    Entered with `with`; what the checkpoint holds has been restored by then. Of several processes (`distributed.join`)
+    Entered with `with`; what the checkpoint holds has been restored by then. Of several processes (`torchrun.join`)
     each takes its part of every batch, and their gradients are averaged, so that the batches are those of one process.
 
     Parameters
