@@ -141,15 +141,16 @@ def refine(
     device = next(model.parameters()).device
     if cluster_weight is None:
         cluster_weight = CLUSTER_WEIGHTS[loss]
-    x = torch.as_tensor(x, device=device)
     tracked = np.asarray(tracked, dtype=int)
-    if checkpoint is None or (state := checkpoint.state) is None:
+    state = None if checkpoint is None else checkpoint.state
+    if state is None:
         latent = encode(model, x, prepare=prepare)
         kmeans = KMeans(n_clusters, n_init=20, random_state=seed).fit(latent)
         centres = torch.as_tensor(kmeans.cluster_centers_, dtype=torch.float32, device=device)
         q, evolution = _assign(latent, centres), torch.from_numpy(latent[None, tracked])
     else:
         centres, q, evolution = state["centres"].to(device), state["q"].to(device), state["evolution"]
+    del state  # the Loop takes it
     centres = torch.nn.Parameter(centres)
 
     def losses(latent, reconstruction, batch, index, n_whole):
@@ -165,7 +166,7 @@ def refine(
             p = target_distribution(q)
             reconstruction, clustering = loop.epoch(losses)
             model.eval()
-            latent = encode(model, x, prepare=prepare)
+            latent = encode(model, loop.x, prepare=prepare)
             evolution = torch.cat([evolution, torch.from_numpy(latent[None, tracked])])
             before, q = q.argmax(dim=1), _assign(latent, centres)
             changed = (q.argmax(dim=1) != before).float().mean().item()

@@ -60,6 +60,16 @@ def autocast(precision, device):
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=enabled)
 
 
+def where_it_fits(x, device):
+    """x as one tensor: on the device, or on the host where a CUDA card has less than twice the room that it takes."""
+    x = torch.as_tensor(x)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # what PyTorch keeps of earlier trainings counts as free
+        if 2 * x.nbytes > torch.cuda.mem_get_info(device)[0]:
+            return x
+    return x.to(device)
+
+
 def batches(n_samples, batch_size, generator):
     """Shuffled indices of an epoch in equal batches of at most `batch_size`: no last one too small to be normalised."""
     return torch.randperm(n_samples, generator=generator).tensor_split(math.ceil(n_samples / batch_size))
@@ -105,7 +115,7 @@ class Loop:
     model : torch.nn.Module
         Maps a batch to its latent space and its reconstruction. Trained in place, where its parameters are.
     x : ndarray or Tensor of float32 or uint8, shape (n_samples, n_features)
-        Held on the device as one tensor: batches are gathers, with no per-sample loading. On a CPU a memory map stays
+        Held as one tensor `where_it_fits`: batches are gathers, with no per-sample loading. On a CPU a memory map stays
         one.
     parameters : iterable of torch.nn.Parameter
     learning_rate : float
@@ -154,7 +164,7 @@ class Loop:
     ):
         keep_freed_memory()
         self.device = next(model.parameters()).device
-        self.x = torch.as_tensor(x, device=self.device)
+        self.x = where_it_fits(x, self.device)
         self.rank, self.n_processes = processes()
         self.model, self.member = model, model if self.n_processes == 1 else DistributedDataParallel(model)
         self.batch_size, self.precision, self.augment, self.more = batch_size, precision, augment, more
@@ -169,6 +179,7 @@ class Loop:
             self.shuffle.set_state(state["shuffle"])
             self.history, self.first_step = state["history"], state["step"]
             self.total = state["total"].to(self.device) if self.first_step else 0.0
+            checkpoint.state = None  # as large as the training itself
         self.progress = tqdm(
             total=epochs, initial=len(self.history), desc=description, unit="epoch", disable=None if verbose else True
         )
@@ -221,7 +232,7 @@ class Loop:
                 continue
             mine = index.tensor_split(self.n_processes)[self.rank]
             on_device = mine.to(self.device)
-            batch = self.prepare(self.x[on_device])
+            batch = self.prepare(self.x[on_device if self.x.device == self.device else mine].to(self.device))
             if self.augment is not None:
                 batch = distort(batch, self.augment, draws[mine].to(self.device))
             with autocast(self.precision, self.device):
@@ -231,11 +242,8 @@ class Loop:
             self.optimizer.step()
             self.total = self.total + reported.detach() * len(index)
             if self.checkpoint is not None and self.checkpoint.is_due():
-                self._check_loss()
-                self.checkpoint.write(self._position(i + 1))
-        self.total = mean_of_processes(self.total)
-        self._check_loss()
-        means = [total / n for total in self.total.tolist()]
+                self.checkpoint.write(self._position(i + 1, self._whole_total()))
+        means = [total / n for total in self._whole_total().tolist()]
         self.first_step, self.total = 0, 0.0
         return means
 
@@ -245,19 +253,21 @@ class Loop:
         self.progress.set_postfix(**shown)
         self.progress.update()
 
-    def _position(self, step):
+    def _position(self, step, total=None):
         """Everything that the next step depends on; the epoch's shuffle is made anew from where it began."""
         training = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
         place = {"shuffle": self.epoch_start, "history": self.history, "step": step}
-        return training | place | {"total": mean_of_processes(self.total) if step else None} | self.more()
+        return training | place | {"total": total} | self.more()
 
-    def _check_loss(self):
-        """Raise DivergenceError if the sum of losses is infinite or NaN: before it gets into a checkpoint."""
-        if not self.total.isfinite().all():
+    def _whole_total(self):
+        """The sum of losses, the same in all processes: all of them raise DivergenceError, or none."""
+        total = mean_of_processes(self.total)
+        if not total.isfinite().all():
             raise DivergenceError(
-                f"the loss of {self.description} became {self.total.sum().item()} in epoch {len(self.history) + 1}: "
+                f"the loss of {self.description} became {total.sum().item()} in epoch {len(self.history) + 1}: "
                 "scale the features (--scale=standard), or train in --precision=fp32"
             )
+        return total
 
 
 def pretrain(
