@@ -77,7 +77,9 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_read(tmp_path)
     assert Checkpoint(path, "another").state is None
     for content in (b"", path.read_bytes()[:-20], b"not a checkpoint"):
         path.write_bytes(content)
-        with pytest.warns(UserWarning, match="checkpoint.pt cannot be read .*: kept as checkpoint.pt.unreadable, train"):
+        with pytest.warns(
+            UserWarning, match="checkpoint.pt cannot be read .*: kept as checkpoint.pt.unreadable, train"
+        ):
             assert Checkpoint(path, "one").state is None
         assert not path.exists() and (tmp_path / "checkpoint.pt.unreadable").read_bytes() == content
     torch.save(torch.zeros(3), path)
