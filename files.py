@@ -1,6 +1,7 @@
 """The user's own tables, arrays and folders of images."""
 
 import csv
+import math
 import os
 import warnings
 import zipfile
@@ -63,7 +64,7 @@ def _npy(path, label_column):
 def _npz(path, label_column):
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
-    if size > (memory := os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")):
+    if size > (memory := _memory()):
         raise DatasetError(f"{path} unpacks to {size / 2**30:.0f} GB, but there are {memory / 2**30:.0f} GB of memory")
     with np.load(path, allow_pickle=False) as arrays:
         names = [name for name in ("x", "X", "data") if name in arrays] or arrays.files
@@ -71,6 +72,11 @@ def _npz(path, label_column):
         if not names or (len(names) > 1 and names == arrays.files):
             raise DatasetError(f"{path} must hold an array x, and may hold labels y; it has {', '.join(names)}")
         return _from_array(arrays[names[0]], arrays[labels[0]] if labels else None)
+
+
+def _memory():
+    """The bytes of memory of this machine; infinite on Windows, which does not say."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
 
 
 def _from_array(x, labels=None):

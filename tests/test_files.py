@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -191,6 +193,12 @@ WRONG = {
 def test_files_that_are_no_data_are_refused(tmp_path, name, text, message):
     with pytest.raises(DatasetError, match=message):
         files.read(write(tmp_path / name, text))
+
+
+def test_an_npz_is_read_where_the_system_does_not_say_its_memory(tmp_path, monkeypatch):
+    np.savez(tmp_path / "a.npz", x=X)
+    monkeypatch.delattr(os, "sysconf")  # Windows
+    assert np.array_equal(files.read(tmp_path / "a.npz").x, X)
 
 
 def test_other_mistakes_are_refused(tmp_path, animals):
