@@ -168,7 +168,7 @@ def _from_table(frame, label_column):
             f"columns must be numbers, got {', '.join(words[:10])}: remove them, or give --label_column for the classes"
         )
     names = None if frame.columns.dtype.kind == "i" else tuple(map(str, frame))  # without a header they are numbers
-    return Dataset(frame.to_numpy(np.float32), y, label_names, scale=None, feature_names=names)
+    return Dataset(frame.to_numpy(np.float64), y, label_names, scale=None, feature_names=names)
 
 
 def _image_folder(folder, image_size, grayscale):

@@ -7,7 +7,6 @@ import sys
 from functools import partial
 
 __path__ = [os.path.dirname(os.path.abspath(__file__))]  # this folder is the package n2d: `from n2d import models`
-sys.modules["n2d"] = sys.modules[__name__]  # also where this file is run as a program
 
 from n2d import arguments, folders, launch
 

@@ -141,7 +141,8 @@ class Parameters(BaseEstimator):
         gmm_restarts : int
             Fits of the clusterer, of which the best is kept, see `clustering.best`.
         n_jobs : int or None
-            Processes that embed the several neighbourhoods and fit the mixtures of 10,000 samples or more; None is one.
+            Threads that look for neighbours, and of 10,000 samples or more processes that embed and fit mixtures. None:
+            as many threads as PyTorch has (OMP_NUM_THREADS), one process; -1: as many as there are processors.
         random_state : int, RandomState or None
             An int makes every stage deterministic. None lets UMAP run on all threads.
         verbose : bool

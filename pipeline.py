@@ -23,6 +23,7 @@ from n2d.scaling import Scaling
 CHECKPOINT = "n2d-checkpoint-{}.pt"
 FORMAT = 3  # of checkpoints
 N_TRACKED = 1000  # points whose way through the refinement is kept for its picture
+CONFIDENCE_NEIGHBORS = 20  # the sample itself included, where there is no graph
 PARALLEL_SAMPLES = 10_000  # for fewer, other processes take longer to start than they save
 MAX_CLUSTERS = 20  # that 'auto' tries
 
@@ -66,8 +67,11 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
     embedding_ : ndarray of float32, shape (n_samples, n_components)
     labels_ : ndarray of int, shape (n_samples,)
     confidence_ : ndarray of float, shape (n_samples,)
-        How sure each sample's cluster is, 0 to 1, see `clustering.confidence`; where the sample was placed among those
-        of the fit, the mean over its neighbours.
+        The share of each sample's neighbourhood that is in its cluster, 0 to 1: of its weight in `graph_`, or without
+        one of the 20 nearest in the latent space, the mean over the best fits of each map, see `clustering.confidence`.
+        Of a sample that was placed among those of the fit, see `predict`.
+    reach_ : float
+        The greatest distance of a sample from the tenth of its nearest, itself the first, as `predict` measures it.
     n_clusters_ : int
     scan_ : list of dict, or None
         With n_clusters='auto': the figures of each number that was tried, see `clustering.scan`.
@@ -124,13 +128,31 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
             return latent
         return neighbors.place(self._neighbors_of(x, latent), self.embedding_[self.sample_])
 
-    def predict(self, x):
-        """The clusters of points, array-like of shape (n_points, n_features): ndarray of int, shape (n_points,).
+    def predict(self, x, return_confidence=False):
+        """The clusters of points, and how sure they are.
 
         The cluster to which most of a point's neighbours belong, each weighted as in `transform`. Where the neighbours
         lie in two clusters, the mixture at the point's own place, between the two, is a worse guess.
+
+        Parameters
+        ----------
+        x : array-like of shape (n_points, n_features)
+        return_confidence : bool
+
+        Returns
+        -------
+        labels : ndarray of int, shape (n_points,)
+        confidence : ndarray of float, shape (n_points,)
+            Only with `return_confidence`. 0 to 1: the mean `confidence_` of the neighbours, those in other clusters
+            counting as 0; of a point of the fit its own. Less, in proportion, for a point that is farther from the
+            nearest sample than `reach_`.
         """
-        return self._memberships(x).argmax(axis=1)
+        knn = self._neighbors_of(x)
+        labels = self._memberships(knn).argmax(axis=1)
+        if not return_confidence:
+            return labels
+        known = self.labels_[self.sample_], self.confidence_[self.sample_]
+        return labels, clustering.confidence_of_points(knn, labels, *known, self.reach_)
 
     @available_if(_gives_probabilities)
     def predict_proba(self, x):
@@ -141,11 +163,12 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         ndarray of float32, shape (n_points, n_clusters)
             Rows sum to 1.
         """
-        return self._memberships(x)
+        return self._memberships(self._neighbors_of(x))
 
     def encode(self, x):
         """The latent space of x, array-like of shape (n_points, n_features): float32 (n_points, n_latent)."""
-        return training.encode(self.autoencoder_, self._checked(x), prepare=self.scaling_.on(self.device))
+        x, prepare = self.scaling_.in_batches(self._checked(x), self.device)
+        return training.encode(self.autoencoder_, x, prepare=prepare)
 
     def inverse_transform(self, embedding):
         """What lies at places of the embedding: their neighbours' mean latent point, decoded.
@@ -203,6 +226,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         return self
 
     def _pretrain(self, x):
+        x, prepare = self.scaling_.in_batches(x, self.device)
         self.n_iter_ = self.pretrain_epochs
         if self.n_iter_ is None:
             self.n_iter_ = training.default_epochs(len(x))
@@ -218,6 +242,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
                     description=f"autoencoder {i}/{self.n_autoencoders}",
                     callback=self.callback and partial(self.callback, i),
                     checkpoint=self._checkpoint("pretrain", i, *depends_on),
+                    prepare=prepare,
                     **self._training_settings(),
                 )
                 self.history_.append(losses)
@@ -233,7 +258,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
             )
         with self._stage("encode", "before the refinement"):
             self.pretrained_latent_ = self.encode(x)
-        x = self._checked(x)
+        x, prepare = self.scaling_.in_batches(self._checked(x), self.device)
         settings = (self.refine, self.refine_epochs, self.cluster_weight, self.reconstruction_weight, self.refine_tol)
         depends_on = *settings, self._distorted, self.n_clusters, self.seed_, self.pretrained_latent_
         rng = np.random.default_rng(self.seed_)
@@ -251,6 +276,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
                 seed=self.seed_,
                 tracked=self.tracked_,
                 checkpoint=self._checkpoint("refine", *depends_on),
+                prepare=prepare,
                 **self._training_settings(),
             )
         return self
@@ -274,16 +300,19 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
 
     def fit_clusters(self, x):
         """Last stage of `fit`: embed the latent space, cluster the embedding, and place what was left out of it."""
+        x = self._checked(x)
         self.n_clusters_ = None if self.n_clusters == "auto" else self.n_clusters
         self.scan_ = None
         found = self.embed_and_cluster(self.neighbourhood_.latent, self.knn_)
         self.graph_, self.manifold_, self.embedding_, fit = found
-        self.clusterer_, self.labels_, self.modularity_ = fit.clusterer, fit.labels, fit.modularity
-        self.confidence_ = clustering.confidence(self.clusterer_, self.embedding_, self.labels_)
+        self.clusterer_ = fit.clusterer
+        self.labels_ = clustering.unite_equal(x[self.sample_], fit.labels)
+        self.modularity_ = None if self.graph_ is None else clustering.support(self.graph_, self.labels_)[0]
+        self._measure_confidence(fit.rivals)
         others = np.setdiff1d(np.arange(len(self.latent_)), np.arange(len(self.latent_))[self.sample_])
         if len(others):
             with self._stage("place", f"{len(others):,} samples among the {self.fit_samples:,}"):
-                self._place(others, self.neighbourhood_.of_points(self.latent_, self._checked(x), others))
+                self._place(others, self.neighbourhood_.of_points(self.latent_, x, others))
         return self
 
     def forget_checkpoints(self):
@@ -333,15 +362,14 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         return self.embedding_.shape[1]
 
     def _checked(self, x, reset=False, **requirements):
-        """x as an array of float32, or of bytes if it is one: these are scaled batch by batch, and never copied."""
-        return validate_data(self, x, dtype=[np.float32, np.uint8], order="C", reset=reset, **requirements)
+        """x as an array of float64, or of float32 or bytes if it is one of these, which are never copied whole."""
+        return validate_data(self, x, dtype=[np.float64, np.float32, np.uint8], order="C", reset=reset, **requirements)
 
     def _training_settings(self):
         return {
             "batch_size": self.batch_size_,
             "precision": self.precision,
             "verbose": self.verbose,
-            "prepare": self.scaling_.on(self.device),
             "augment": self._distorted,
         }
 
@@ -359,7 +387,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
 
     def _neighbourhood_settings(self):
         settings = {"metric": self.metric, "n_candidates": self.n_candidates, "image_shape": self.image_shape}
-        return settings | {"scaling": self.scaling_}
+        return settings | {"scaling": self.scaling_, "n_jobs": self.n_jobs}
 
     def find_neighbors(self, latent, x):
         """The neighbourhood of samples, by latent space and input, and their neighbours, which UMAP alone needs."""
@@ -370,8 +398,12 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         size = self.sizes(len(latent))[-1]
         with self._stage("neighbours", f"{neighbourhood.n_proposed(size)} nearest of each sample in the latent space"):
             knn = neighbourhood.propose(size)
-        if ranks:
-            kind = "Euclidean distance of the inputs" if self.image_shape is None else "deformation-invariant distance"
+        if neighbourhood.inputs is not None:
+            kind = (
+                f"{self.metric} distance of the inputs"
+                if self.image_shape is None
+                else "deformation-invariant distance"
+            )
             with self._stage("neighbours", f"re-ranked by the {kind}"):
                 knn = neighbourhood.rank(knn, size)
         return neighbourhood, knn
@@ -408,36 +440,51 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
             with self._stage("cluster", f"{self.cluster}, {self.n_clusters_} clusters, {n_neighbors} neighbours"):
                 fit = clustering.fit(self.cluster, embedding, n_clusters=self.n_clusters_, **settings)
             clustered.append((learner, embedding, fit))
-        return graph, *max(clustered, key=lambda of_size: clustering.merit(of_size[-1]))
+        clustered.sort(key=lambda of_size: clustering.merit(of_size[-1]), reverse=True)
+        learner, embedding, fit = clustered[0]
+        labels = [labels for *_, of_size in clustered for labels in (of_size.labels, *of_size.rivals)]
+        return graph, learner, embedding, fit._replace(rivals=labels[1:])
 
-    def _neighbors_of(self, x, latent):
+    def _neighbors_of(self, x, latent=None):
         """The ten samples that points, array-like (n_points, n_features), are most like: indices, distances."""
-        return self.neighbourhood_.of_points(latent, self._checked(x))
-
-    def _memberships(self, x):
         check_is_fitted(self)
+        return self.neighbourhood_.of_points(self.encode(x) if latent is None else latent, self._checked(x))
+
+    def _memberships(self, knn):
         known = self._known_memberships(self.embedding_[self.sample_], self.labels_[self.sample_])
-        return neighbors.place(self._neighbors_of(x, self.encode(x)), known)
+        return neighbors.place(knn, known)
+
+    def _measure_confidence(self, rivals):
+        knn, graph = self.knn_, self.graph_
+        if graph is None:
+            knn = self.neighbourhood_.propose(CONFIDENCE_NEIGHBORS)
+            graph = manifold.neighbor_graph(knn[0], np.ones_like(knn[1]))
+        self.confidence_ = clustering.confidence(graph, self.labels_, rivals)
+        self.reach_ = float(knn[1][:, : neighbors.N_ALIKE].max())
 
     def _known_memberships(self, embedding, labels):
         """What the mixture says of samples that it was fitted to; of other clusterers the clusters themselves."""
-        if hasattr(self.clusterer_, "predict_proba"):
-            return self.clusterer_.predict_proba(embedding.astype(np.float64))
-        return np.eye(self.n_clusters_)[labels]
+        of_labels = np.eye(self.n_clusters_)[labels]
+        if not hasattr(self.clusterer_, "predict_proba"):
+            return of_labels
+        memberships = self.clusterer_.predict_proba(embedding.astype(np.float64))
+        moved = memberships.argmax(axis=1) != labels  # to the cluster of samples that are equal to them
+        memberships[moved] = of_labels[moved]
+        return memberships
 
     def _place(self, others, knn):
         """Extend embedding, labels and confidence to samples that the fit left out, from their neighbours in it."""
-        memberships = neighbors.place(knn, self._known_memberships(self.embedding_, self.labels_))
-        placed = {
-            "embedding_": neighbors.place(knn, self.embedding_),
-            "labels_": memberships.argmax(axis=1),
-            "confidence_": memberships.max(axis=1),
-        }
+        labels = neighbors.place(knn, self._known_memberships(self.embedding_, self.labels_)).argmax(axis=1)
+        confidence = clustering.confidence_of_points(knn, labels, self.labels_, self.confidence_, self.reach_)
+        placed = {"embedding_": self._place_in_embedding(others, knn), "labels_": labels, "confidence_": confidence}
         for name, values in placed.items():
             known = getattr(self, name)
             whole = np.empty((len(self.latent_), *known.shape[1:]), known.dtype)
             whole[self.sample_], whole[others] = known, values
             setattr(self, name, whole)
+
+    def _place_in_embedding(self, others, knn):
+        return self.latent_[others] if self.manifold_learner == "none" else neighbors.place(knn, self.embedding_)
 
     @contextmanager
     def _stage(self, name, description):

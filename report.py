@@ -274,7 +274,10 @@ def draw_stages(model, data, args, folder):
     groups, names, colouring = data.y, data.label_names, "class"
     if data.y is None:
         groups, names, colouring = model.labels_, [f"cluster {i}" for i in range(model.n_clusters_)], "cluster"
-    spaces = {"raw": ("as published", data.x), "autoencoder": ("latent space of the autoencoder", model.latent_)}
+    spaces = {
+        "raw": ("as the autoencoder sees it", model.scaled(data.x)),
+        "autoencoder": ("latent space of the autoencoder", model.latent_),
+    }
     if args.refine is not None:
         spaces["autoencoder"] = spaces["autoencoder"][0], model.pretrained_latent_
         spaces[f"clustered_{args.refine.lower()}"] = f"latent space after {args.refine} refinement", model.latent_

@@ -17,8 +17,9 @@ class Dataset:
 
     Attributes
     ----------
-    x : ndarray of float32, shape (n_samples, n_features)
-        The datasets of the registry are scaled as the paper's code scales them; files are as they are.
+    x : ndarray of float32, float64 or uint8, shape (n_samples, n_features)
+        The datasets of the registry, in float32, are scaled as the paper's code scales them; files are as they are,
+        numbers that want to be standardised in float64 where the file has them so.
     y : ndarray of int64, shape (n_samples,), or None
         Classes 0 to len(label_names) - 1. For scores and pictures only.
     label_names : tuple of str
@@ -83,7 +84,7 @@ def is_number(text):
 
 
 def checked(data, path):
-    """The user's own data in float32, or bytes as they are; finite, with a scale that suits it.
+    """The user's own data, finite, with a scale that suits it: bytes, or float32; float64 if they are to be scaled.
 
     Parameters
     ----------
@@ -101,13 +102,15 @@ def checked(data, path):
     DatasetError
         If there are no samples, they are all the same, or a number is not finite: the message says where.
     """
-    x = np.ascontiguousarray(data.x, dtype=data.x.dtype if data.x.dtype == np.uint8 else np.float32)
+    exact = data.x.dtype in (np.uint8, np.float32)
+    x = np.ascontiguousarray(data.x, dtype=data.x.dtype if exact else np.float64)
     if not x.size:
         raise DatasetError(f"{path} has no samples")
-    bad = np.argwhere(~np.isfinite(x).all(axis=1)) if x.dtype.kind == "f" else ()
+    most = np.finfo(np.float32).max
+    bad = np.flatnonzero(~((x.max(axis=1) <= most) & (x.min(axis=1) >= -most)))  # NaN is neither
     if len(bad):
-        row = int(bad[0, 0])
-        column = int(np.flatnonzero(~np.isfinite(x[row]))[0])
+        row = int(bad[0])
+        column = int(np.flatnonzero(~(np.abs(x[row]) <= most))[0])
         name = data.feature_names[column] if data.feature_names else column
         raise DatasetError(
             f"{path} must hold finite numbers: row {row}, column {name} is {x[row, column]} ({len(bad)} rows have such)"
@@ -116,4 +119,6 @@ def checked(data, path):
         raise DatasetError(f"{path} has {len(x)} samples that are all the same: there is nothing to cluster")
     # what lies in [-1, 1] already has been scaled, and pixels that are seldom on would be blown up
     scale = data.scale or ("none" if -1 <= x.min() and x.max() <= 1 else "standard")
+    if scale != "standard" and x.dtype == np.float64:
+        x = x.astype(np.float32)
     return dataclasses.replace(data, x=x, scale=scale)

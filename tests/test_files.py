@@ -39,7 +39,7 @@ TABLES = {
 @pytest.mark.parametrize("name, text, header", TABLES.values(), ids=TABLES)
 def test_tables_are_read_with_and_without_a_header(tmp_path, name, text, header):
     data = files.read(write(tmp_path / name, text))
-    assert np.array_equal(data.x, X) and data.x.dtype == np.float32
+    assert np.array_equal(data.x, X) and data.x.dtype == np.float64
     assert data.y is None and data.label_names == () and data.scale == "standard"
     assert data.feature_names == header
 
@@ -229,3 +229,12 @@ def test_other_mistakes_are_refused(tmp_path, animals):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="empty has no images"):
         files.read(tmp_path / "empty")
+
+
+def test_numbers_that_float32_cannot_tell_apart_stay_apart(tmp_path):
+    seconds = 1_700_000_000 + np.arange(40)
+    (tmp_path / "times.csv").write_text("time,noise\n" + "".join(f"{s},{s % 7}\n" for s in seconds))
+    np.save(tmp_path / "times.npy", np.c_[seconds, seconds % 7])
+    for name in ("times.csv", "times.npy"):
+        data = files.read(tmp_path / name, None, None, False)
+        assert data.scale == "standard" and np.array_equal(data.x[:, 0], seconds)
