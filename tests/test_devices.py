@@ -30,13 +30,14 @@ def train(x, device, loss=None, **settings):
     """Losses, and the latent space, after two epochs or those that are given."""
     ensemble = models.Ensemble(DIMS).to(device)
     common = {"epochs": 2, "batch_size": 64, "precision": "fp32", "augment": (4, 5)}
-    common |= {"prepare": Scaling.fit(x, "255").on(device)} | settings
+    x, prepare = Scaling.fit(x, "255").in_batches(x, device)
+    common |= {"prepare": prepare} | settings
     if loss is None:
         history = training.pretrain(ensemble[0], x, **common)
     else:
         rows = refine.refine(ensemble, x, n_clusters=3, loss=loss, tol=-1, **common)[1]
         history = [[row["reconstruction"], row["clustering"]] for row in rows]
-    return history, training.encode(ensemble, x, prepare=common["prepare"])
+    return history, training.encode(ensemble, x, prepare=prepare)
 
 
 @pytest.mark.parametrize("loss", [None, "KLD", "KM"])
