@@ -1,11 +1,12 @@
 """The command line: flags, their ranges, protocols and help."""
 
 import argparse
+import dataclasses
 import os
 from functools import partial
 from pathlib import Path
 
-from n2d import datasets
+from n2d import datasets, samples
 
 DESCRIPTION = """\
 N2D, (Not Too) Deep clustering: train an autoencoder, learn the manifold of its latent space, cluster it.
@@ -307,7 +308,8 @@ def of_protocol(name):
 def load(parser, args):
     """The dataset of the command line."""
     try:
-        return datasets.load(args.dataset, args.data_dir, args.label_column, args.image_size, args.grayscale)
+        options = {field.name: getattr(args, field.name) for field in dataclasses.fields(samples.Options)}
+        return datasets.load(args.dataset, args.data_dir, **options)
     except datasets.DatasetError as error:
         parser.error(str(error))
 

@@ -12,6 +12,25 @@ class DatasetError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True)
+class Options:
+    """How to read the user's own files.
+
+    Attributes
+    ----------
+    label_column : str or None
+        Name, or number from 0, of a table's column with the classes; of .h5ad a name in `obs`.
+    image_size : tuple of int or None
+        (height, width) that the images of a folder are resized to. None: they must all have one size.
+    grayscale : bool
+        Read the images of a folder without their colours.
+    """
+
+    label_column: str | None = None
+    image_size: tuple | None = None
+    grayscale: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Dataset:
     """Samples, and what is known of them.
 

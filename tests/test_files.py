@@ -228,5 +228,5 @@ def test_numbers_that_float32_cannot_tell_apart_stay_apart(tmp_path):
     (tmp_path / "times.csv").write_text("time,noise\n" + "".join(f"{s},{s % 7}\n" for s in seconds))
     np.save(tmp_path / "times.npy", np.c_[seconds, seconds % 7])
     for name in ("times.csv", "times.npy"):
-        data = files.read(tmp_path / name, None, None, False)
+        data = files.read(tmp_path / name)
         assert data.scale == "standard" and np.array_equal(data.x[:, 0], seconds)
