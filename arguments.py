@@ -6,6 +6,8 @@ import os
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from n2d import datasets, samples
 
 DESCRIPTION = """\
@@ -20,7 +22,7 @@ MANIFOLD_LEARNERS = ("UMAP", "LLE", "tSNE", "isomap", "none")
 METRICS = ("euclidean", "manhattan", "chebyshev", "canberra", "braycurtis", "cosine", "correlation")
 LOSSES = ("KLD", "KM")
 CLUSTERERS = ("GMM", "KM", "SC")
-SCALES = ("none", "minmax", "standard", "255")
+SCALES = ("none", "minmax", "standard", "255", "range")
 MIN_AUTO = 10  # samples of which --n_clusters=auto can fit mixtures to halves
 MIN_SAMPLES = 4  # that N2D takes
 PROTOCOLS = {  # what the flags below are unless they are given
@@ -106,7 +108,8 @@ def add_data(parser):
         "--scale",
         choices=SCALES,
         help="what is done to your own features: nothing, each to [0, 1], each to mean 0 and variance 1, all over "
-        "255 (images: 255; other data: none if they lie in [-1, 1], or else standard)",
+        "255, all by their smallest and largest number to [0, 1] (bytes: 255; other images: range; other data: none if "
+        "they fill [-1, 1], or else standard)",
     )
 
 
@@ -274,6 +277,19 @@ def add_file_arguments(parser):
         metavar="NAME|NUMBER",
         help="a table's column with the true classes, by name or by number from 0; for scores and pictures only",
     )
+    add(
+        "--header",
+        choices=("auto", "yes", "no"),
+        default="auto",
+        help="the first line of a table has names (%(default)s)",
+    )
+    add("--decimal", choices=(".", ","), help="decimal mark of a table (the one that makes numbers of its words)")
+    add(
+        "--categorical",
+        choices=("onehot",),
+        help="columns of words become a column of 0 and 1 for each word (they are refused)",
+    )
+    add("--missing", choices=("median",), help="fill missing values with their column's median (they are refused)")
     add("--image_size", type=height_and_width, metavar="N|HxW", help="resize the images of a folder to this")
     add("--grayscale", action="store_true", help="read the images of a folder without their colours")
 
@@ -378,6 +394,8 @@ def find_weights(parser, args):
 
 def check_data(parser, args, data):
     """Fill in the number of clusters, and refuse what does not fit to the data."""
+    if not np.ptp(data.x, axis=0).any():
+        parser.error(f"{args.dataset} has {len(data.x)} samples that are all the same: there is nothing to cluster")
     if args.n_clusters is None:
         if data.y is None:
             parser.error(f"--n_clusters must be a number, or auto: {args.dataset} does not say how many classes it has")

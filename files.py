@@ -8,6 +8,13 @@ READERS = {
     ".npz": array_files.read_npz,
     ".csv": table_files.read_text,
     ".tsv": table_files.read_text,
+    ".csv.gz": table_files.read_text,
+    ".csv.bz2": table_files.read_text,
+    ".csv.xz": table_files.read_text,
+    ".tsv.gz": table_files.read_text,
+    ".zip": table_files.read_text,
+    ".xlsx": table_files.read_excel,
+    ".feather": table_files.read_feather,
     ".parquet": table_files.read_parquet,
     ".h5ad": array_files.read_h5ad,
 }
@@ -23,7 +30,8 @@ def read(path, **options):
 
         - .npy: an array (n_samples, ...), of images if it has three dimensions;
         - .npz: the same as `x`, `data` or its only array, and labels as `y` or `labels`;
-        - .csv, .tsv, .parquet: a table of numbers, with or without a header;
+        - .csv, .tsv, also in .gz, .bz2, .xz or alone in a .zip, .xlsx, .feather, .parquet: a table of numbers, with or
+          without a header;
         - .h5ad: annotated data, its `X`;
         - a folder of images (PNG, JPEG), or of one subfolder of images for each class.
     **options
@@ -39,14 +47,17 @@ def read(path, **options):
         If it cannot be read, or holds anything but finite numbers; the message names the place.
     """
     options = Options(**options)
-    if not path.is_dir() and path.suffix not in READERS:
+    reader = image_files.read_folder if path.is_dir() else _reader_of(path.name.lower())
+    if reader is None:
         raise DatasetError(f"{path} must be a folder of images, or end in {', '.join(READERS)}")
     try:
-        if path.is_dir():
-            return checked(image_files.read_folder(path, options), path)
-        return checked(READERS[path.suffix](path, options), path)
-    except DatasetError:
-        raise
+        return checked(reader(path, options), options.missing)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from error
     except Exception as error:  # whatever a parser makes of a stranger's bytes
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DatasetError(f"{path} cannot be read ({reason})") from error
+
+
+def _reader_of(name):
+    return next((READERS[end] for end in READERS if name.endswith(end)), None)

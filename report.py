@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from n2d import datasets, evaluation, explorer, manifold, metrics, training, visualize, weights
+from n2d import datasets, evaluation, explorer, manifold, metrics, samples, training, visualize, weights
 from n2d.arguments import processes
 from n2d.folders import delivery
 
@@ -48,8 +48,7 @@ def log_projection(board, model, data):
 
 def announce(args, data):
     """Say what is clustered, and settle what depends on the number of samples."""
-    classes = "" if data.y is None else f", {len(data.label_names)} classes"
-    print(f"{args.name}: {len(data.x):,} samples, {data.x.shape[1]} features{classes}")
+    print(samples.summary(args.name, data))
     if args.dataset not in datasets.REGISTRY:
         print(f"scale: {args.scale or data.scale}{'' if args.scale else ' (--scale is there to change it)'}")
     if args.pretrain_epochs is None:
