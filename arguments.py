@@ -290,8 +290,9 @@ def add_file_arguments(parser):
         help="columns of words become a column of 0 and 1 for each word (they are refused)",
     )
     add("--missing", choices=("median",), help="fill missing values with their column's median (they are refused)")
-    add("--image_size", type=height_and_width, metavar="N|HxW", help="resize the images of a folder to this")
+    add("--image_size", type=height_and_width, metavar="N|HxW", help="resize the images of a folder to this size")
     add("--grayscale", action="store_true", help="read the images of a folder without their colours")
+    add("--strict", action="store_true", help="refuse a folder in which an image cannot be read (it is left out)")
 
 
 def height_and_width(text):

@@ -33,7 +33,7 @@ def read(path, **options):
         - .csv, .tsv, also in .gz, .bz2, .xz or alone in a .zip, .xlsx, .feather, .parquet: a table of numbers, with or
           without a header;
         - .h5ad: annotated data, its `X`;
-        - a folder of images (PNG, JPEG), or of one subfolder of images for each class.
+        - a folder of images (PNG, JPEG, TIFF, BMP, GIF, WebP), or of one subfolder of images for each class.
     **options
         See `samples.Options`.
 

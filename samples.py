@@ -31,9 +31,12 @@ class Options:
     missing : {'median'} or None
         What becomes of missing values: refused, or the median of their column.
     image_size : tuple of int or None
-        (height, width) that the images of a folder are resized to. None: they must all have one size.
+        (height, width) that the images of a folder are resized to. None: the size that they have, or if they have
+        several, that of most of them, or their median up to 64 pixels a side.
     grayscale : bool
         Read the images of a folder without their colours.
+    strict : bool
+        Refuse a folder in which an image cannot be read, instead of leaving it out.
     """
 
     label_column: str | None = None
@@ -43,6 +46,7 @@ class Options:
     missing: str | None = None
     image_size: tuple | None = None
     grayscale: bool = False
+    strict: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

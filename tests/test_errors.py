@@ -34,6 +34,7 @@ TEXTS = {
     "deep.json": "[" * 100_000,
     "three.csv": "1,2\n3,4\n5,7\n",
     "bad-images/1.png": "not an image",
+    "half-broken/1.png": "not an image",
     "broken/model.json": '{"parameters": {}}',
 }
 MISTAKES = {
@@ -131,9 +132,10 @@ MISTAKES = {
     "short.npz cpu": "there must be one label a sample, got (2,) for 9 samples",
     "bomb.npz cpu": "bomb.npz unpacks to ",
     "text.npz cpu": "text.npz cannot be read",
-    "no-images cpu": "no-images has no images",
+    "no-images cpu": "no-images: it has no images",
     "bad-images cpu": "bad-images/1.png is not a readable image",
-    "two-sizes cpu": "images must have one size (0.png (8, 8), 1.png (5, 5)): give --image_size",
+    "half-broken cpu --strict": "half-broken/1.png is not a readable image",
+    "beside cpu": "beside: it holds 1 images beside the folders of images a: move these images into a folder",
     "digits cpu --umap_fit_samples=99": "--umap_fit_samples must be at least 100, got 99",
     "digits cpu --umap_fit_samples=100 --umap_neighbors=100": "less than the 100 samples of digits that are fitted",
     "digits cpu --ae_weights=empty.h5": "empty.h5 is not a readable h5 file",
@@ -155,8 +157,8 @@ class Bomb:
 def folder(tmp_path_factory):
     """All the bad files."""
     folder = tmp_path_factory.mktemp("bad")
-    for name in ("bad-images", "no-images", "two-sizes", "broken"):
-        (folder / name).mkdir()
+    for name in ("bad-images", "half-broken", "no-images", "beside/a", "broken"):
+        (folder / name).mkdir(parents=True)
     for name, text in TEXTS.items():
         (folder / name).write_text(text)
     (folder / "binary.csv").write_bytes(bytes(range(256)) * 9)
@@ -175,8 +177,8 @@ def folder(tmp_path_factory):
         archive.writestr("x.npy", bytes(2**20))
         archive.infolist()[0].file_size = 2**50  # what its directory says that it unpacks to
     (folder / "pickle.pt").write_bytes(pickle.dumps({"layers.0.weight": Bomb()}))
-    for i, side in enumerate((8, 5)):
-        Image.new("L", (side, side), i).save(folder / f"two-sizes/{i}.png")
+    for name in ("half-broken/0", "beside/0", "beside/a/0"):
+        Image.new("L", (8, 8)).save(folder / f"{name}.png")
     return folder
 
 

@@ -1,8 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from n2d import files
 from n2d.samples import DatasetError
@@ -132,48 +130,6 @@ def test_numbers_in_three_directions_are_no_picture(tmp_path):
         files.read(tmp_path / "a.npy")
 
 
-def test_a_photograph_is_read_as_the_camera_was_held(tmp_path):
-    upright = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
-    for name, turned in (("a", upright), ("b", 255 - upright)):
-        exif = Image.Exif()
-        exif[0x0112] = 6  # to be turned by 90 degrees to the right
-        Image.fromarray(np.rot90(turned).copy()).save(tmp_path / f"{name}.png", exif=exif)
-    data = files.read(tmp_path)
-    assert data.image_shape == (6, 8)
-    assert np.array_equal(data.x, [upright.ravel(), 255 - upright.ravel()])
-
-
-@pytest.fixture
-def animals(tmp_path):
-    """Six PNGs of 6 x 8 pixels in two folders."""
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(256, size=(6, 6, 8, 3), dtype=np.uint8)
-    for i, image in enumerate(pixels):
-        folder = tmp_path / "animals" / ("cat" if i < 4 else "dog")
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(folder / f"{i}.png")
-    return tmp_path / "animals", pixels
-
-
-def test_folders_of_images_are_classes(animals):
-    folder, pixels = animals
-    data = files.read(folder)
-    assert np.array_equal(data.x.reshape(6, 3, 6, 8), pixels.transpose(0, 3, 1, 2))
-    assert (data.image_shape, data.scale, data.label_names) == ((3, 6, 8), "255", ("cat", "dog"))
-    assert data.y.tolist() == [0] * 4 + [1] * 2
-    assert data.sample_names[0] == "cat/0.png"
-    alone = files.read(folder / "cat", image_size=(3, 4), grayscale=True)
-    assert alone.x.shape == (4, 12) and alone.image_shape == (3, 4) and alone.y is None
-
-
-def test_images_of_two_sizes_need_one(animals):
-    folder, _ = animals
-    Image.new("RGB", (5, 5)).save(folder / "dog/small.png")
-    with pytest.raises(DatasetError, match="images must have one size.*0.png.*small.png.*--image_size"):
-        files.read(folder)
-    assert files.read(folder, image_size=(4, 4)).x.shape == (7, 48)
-
-
 WRONG = {
     "words": ("a.csv", "age,name\n1,ann\n2,bob\n", "columns must be numbers, got name"),
     "a hole": (
@@ -197,7 +153,7 @@ def test_files_that_are_no_data_are_refused(tmp_path, name, text, message):
         files.read(write(tmp_path / name, text))
 
 
-def test_other_mistakes_are_refused(tmp_path, animals):
+def test_other_mistakes_are_refused(tmp_path):
     path = write(tmp_path / "a.csv", "age,kind\n1,dog\n2,cat\n")
     with pytest.raises(DatasetError, match=r"--label_column sort is neither .* \(there: age, kind\)"):
         files.read(path, label_column="sort")
@@ -213,17 +169,8 @@ def test_other_mistakes_are_refused(tmp_path, animals):
     np.savez(tmp_path / "short.npz", x=X, y=[0, 1])
     with pytest.raises(DatasetError, match="one label a sample"):
         files.read(tmp_path / "short.npz")
-    folder, _ = animals
-    (folder / "cat/1.png").write_bytes(b"not an image")
-    with pytest.raises(DatasetError, match="1.png is not a readable image"):
-        files.read(folder)
-    long = PngInfo()
-    long.add_text("comment", "a" * 2**21, zip=True)  # more than Pillow unpacks
-    Image.fromarray(X.astype(np.uint8)).save(folder / "cat/1.png", pnginfo=long)
-    with pytest.raises(DatasetError, match="1.png is not a readable image"):
-        files.read(folder)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DatasetError, match="empty has no images"):
+    with pytest.raises(DatasetError, match="empty: it has no images"):
         files.read(tmp_path / "empty")
 
 
