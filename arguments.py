@@ -92,8 +92,8 @@ def add_data(parser):
     add = group.add_argument
     add(
         "dataset",
-        help=f"{' | '.join(datasets.REGISTRY)}, or your own: a .npy, .npz, .csv, .tsv, .parquet or .h5ad file, or a "
-        "folder of images, or of one folder of images for each class",
+        help=f"{' | '.join(datasets.REGISTRY)}, or your own: a table (.csv, .tsv, .xlsx, .parquet, .feather), arrays "
+        "(.npy, .npz, .mat, .h5, .zarr), an .h5ad file, or a folder of images, or of one folder of images for each class",
     )
     add("gpu", help="where the autoencoder is trained: 0, 1, ... (a CUDA device) or cpu")
     add(
@@ -290,6 +290,7 @@ def add_file_arguments(parser):
         help="columns of words become a column of 0 and 1 for each word (they are refused)",
     )
     add("--missing", choices=("median",), help="fill missing values with their column's median (they are refused)")
+    add("--array", metavar="NAME", help="array with the samples, of a file with several (x, X, data, or the only one)")
     add("--image_size", type=height_and_width, metavar="N|HxW", help="resize the images of a folder to this size")
     add("--grayscale", action="store_true", help="read the images of a folder without their colours")
     add("--strict", action="store_true", help="refuse a folder in which an image cannot be read (it is left out)")

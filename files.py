@@ -6,6 +6,10 @@ from n2d.samples import DatasetError, Options, checked
 READERS = {
     ".npy": array_files.read_npy,
     ".npz": array_files.read_npz,
+    ".mat": array_files.read_mat,
+    ".h5": array_files.read_hdf5,
+    ".hdf5": array_files.read_hdf5,
+    ".zarr": array_files.read_zarr,
     ".csv": table_files.read_text,
     ".tsv": table_files.read_text,
     ".csv.gz": table_files.read_text,
@@ -28,8 +32,8 @@ def read(path, **options):
     path : pathlib.Path
         One of these:
 
-        - .npy: an array (n_samples, ...), of images if it has three dimensions;
-        - .npz: the same as `x`, `data` or its only array, and labels as `y` or `labels`;
+        - .npy: an array (n_samples, n_features), or of images;
+        - .npz, .mat, .h5, .hdf5, .zarr: the same as `x`, `data` or its only array, and labels as `y` or `labels`;
         - .csv, .tsv, also in .gz, .bz2, .xz or alone in a .zip, .xlsx, .feather, .parquet: a table of numbers, with or
           without a header;
         - .h5ad: annotated data, its `X`;
@@ -47,7 +51,7 @@ def read(path, **options):
         If it cannot be read, or holds anything but finite numbers; the message names the place.
     """
     options = Options(**options)
-    reader = image_files.read_folder if path.is_dir() else _reader_of(path.name.lower())
+    reader = _reader_of(path)
     if reader is None:
         raise DatasetError(f"{path} must be a folder of images, or end in {', '.join(READERS)}")
     try:
@@ -56,8 +60,12 @@ def read(path, **options):
         raise DatasetError(f"{path}: {error}") from error
     except Exception as error:  # whatever a parser makes of a stranger's bytes
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DatasetError(f"{path} cannot be read ({reason})") from error
+        advice = ": save numbers, x.astype(float)" if "bject" in reason else ""  # pickles may hold programs
+        raise DatasetError(f"{path} cannot be read ({reason}){advice}") from error
 
 
-def _reader_of(name):
-    return next((READERS[end] for end in READERS if name.endswith(end)), None)
+def _reader_of(path):
+    for end, reader in READERS.items():
+        if path.name.lower().endswith(end) and path.is_dir() == (end == ".zarr"):
+            return reader
+    return image_files.read_folder if path.is_dir() else None

@@ -21,7 +21,8 @@ class Options:
     Attributes
     ----------
     label_column : str or None
-        Name, or number from 0, of a table's column with the classes; of .h5ad a name in `obs`.
+        Name, or number from 0, of a table's column with the classes; of .h5ad a name in `obs`; of a file of several
+        arrays the name of one.
     header : {'auto', 'yes', 'no'}
         Whether the first line of a table names its columns.
     decimal : {'.', ','} or None
@@ -30,6 +31,8 @@ class Options:
         What becomes of columns of words or of yes and no: refused, or a column of 0 and 1 for each word.
     missing : {'median'} or None
         What becomes of missing values: refused, or the median of their column.
+    array : str or None
+        Name of the array with the samples, of a file with several; None is x, X, data, or the only one.
     image_size : tuple of int or None
         (height, width) that the images of a folder are resized to. None: the size that they have, or if they have
         several, that of most of them, or their median up to 64 pixels a side.
@@ -44,6 +47,7 @@ class Options:
     decimal: str | None = None
     categorical: str | None = None
     missing: str | None = None
+    array: str | None = None
     image_size: tuple | None = None
     grayscale: bool = False
     strict: bool = False
