@@ -93,7 +93,8 @@ def add_data(parser):
     add(
         "dataset",
         help=f"{' | '.join(datasets.REGISTRY)}, or your own: a table (.csv, .tsv, .xlsx, .parquet, .feather), arrays "
-        "(.npy, .npz, .mat, .h5, .zarr), an .h5ad file, or a folder of images, or of one folder of images for each class",
+        "(.npy, .npz, .mat, .h5, .zarr), an .h5ad file, or a folder of images, or of one folder of images "
+        "for each class",
     )
     add("gpu", help="where the autoencoder is trained: 0, 1, ... (a CUDA device) or cpu")
     add(
