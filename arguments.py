@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import os
+import time
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +26,7 @@ CLUSTERERS = ("GMM", "KM", "SC")
 SCALES = ("none", "minmax", "standard", "255", "range")
 MIN_AUTO = 10  # samples of which --n_clusters=auto can fit mixtures to halves
 MIN_SAMPLES = 4  # that N2D takes
+PATIENCE = 10  # seconds in which the first of several processes tells of a mistake that all of them find
 PROTOCOLS = {  # what the flags below are unless they are given
     "default": {"pretrain_epochs": None, "umap_neighbors": (20, 50, 100), "umap_candidates": 100, "gmm_restarts": 100},
     "paper": {"pretrain_epochs": 1000, "umap_neighbors": (20,), "umap_candidates": 0, "gmm_restarts": 1},
@@ -62,7 +64,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         """Stop with the message alone, on one line, whatever a stranger's file put into it."""
-        if processes()[0] > 0:  # the first of several says it
+        if processes()[0] > 0:  # the first of several says it, before torchrun ends it because this one has ended
+            time.sleep(PATIENCE)
             self.exit(2)
         printable = "".join(character if character.isprintable() else " " for character in message)
         self.exit(2, f"{self.prog}: error: {printable}\n")
@@ -96,7 +99,7 @@ def add_data(parser):
         "(.npy, .npz, .mat, .h5, .zarr), an .h5ad file, or a folder of images, or of one folder of images "
         "for each class",
     )
-    add("gpu", help="where the autoencoder is trained: 0, 1, ... (a CUDA device) or cpu")
+    add("gpu", help="where the autoencoder is trained: 0, 1, ... (a CUDA device), mps (Apple's) or cpu")
     add(
         "--data_dir",
         type=Path,
@@ -366,8 +369,10 @@ def check_ranges(parser, args):
 
 def check_together(parser, args):
     """Refuse flags that do not go together."""
-    if args.gpu != "cpu" and not args.gpu.isdecimal():
-        parser.error(f"gpu must be cpu or the index of a CUDA device, got {args.gpu}")
+    if args.gpu not in ("cpu", "mps") and not args.gpu.isdecimal():
+        parser.error(f"gpu must be cpu, mps or the index of a CUDA device, got {args.gpu}")
+    if args.gpu == "mps" and processes()[1] > 1:
+        parser.error("gpu must be cpu or the index of a CUDA device with torchrun, got mps")
     if args.manifold_learner == "tSNE" and args.umap_dim > 3:
         parser.error(f"--umap_dim must be 1, 2 or 3 with --manifold_learner tSNE, got {args.umap_dim}")
     if args.manifold_learner != "UMAP" and len(values(args, "umap_neighbors")) > 1:

@@ -1,5 +1,6 @@
 """Arrays of the user's own: files of NumPy, MATLAB, HDF5 and Zarr, and annotated data."""
 
+import math
 import os
 import warnings
 import zipfile
@@ -24,10 +25,15 @@ def read_npz(path, options):
     """An array and labels, by name."""
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
-    if size > (memory := os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")):
+    if size > (memory := _memory()):
         raise DatasetError(f"it unpacks to {size / 2**30:.0f} GB, but there are {memory / 2**30:.0f} GB of memory")
     with np.load(path, allow_pickle=False) as arrays:
         return from_arrays(arrays, options)
+
+
+def _memory():
+    """The bytes of memory of this machine; infinite on Windows, which does not say."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
 
 
 def read_mat(path, options):

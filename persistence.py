@@ -12,9 +12,9 @@ from n2d import clustering, models, weights
 from n2d.neighbors import Neighbourhood
 from n2d.scaling import Scaling
 
-FORMAT = 2
+FORMAT = 3
 FIT_ALONE = ("ae_weights", "architecture", "callback", "checkpoint_dir", "device")  # what a saved model forgets
-STATE = ("latent", "embedding", "labels")  # arrays of the samples of the fit, with a trailing underscore
+STATE = ("latent", "embedding", "labels", "confidence")  # arrays of the samples of the fit, with a trailing underscore
 
 
 class ModelError(ValueError):
@@ -25,9 +25,9 @@ def save(model, folder):
     """Write a fitted N2D to a folder.
 
     `model.json` holds the parameters, `autoencoder.safetensors` the network and `state.safetensors` the latent space,
-    embedding and labels of the samples that manifold and clusters were learnt from, their inputs if neighbours are
-    ranked by them (in bytes, if nothing is lost by it), and the clusters. What only the fit needed stays behind:
-    `graph_`, `manifold_`, and the records of the refinement.
+    embedding, labels and confidence of the samples that manifold and clusters were learnt from, their inputs if
+    neighbours are ranked by them (in bytes, if nothing is lost by it), and the clusters. What only the fit needed stays
+    behind: `graph_`, `manifold_`, and the records of the refinement.
 
     Parameters
     ----------
@@ -51,6 +51,7 @@ def save(model, folder):
         "inputs_divisor": divisor,
         "n_clusters": model.n_clusters_,
         "modularity": model.modularity_,
+        "reach": model.reach_,
         "n_iter": model.n_iter_,
         "batch_size": model.batch_size_,
     }
@@ -114,7 +115,7 @@ def _restore(cls, folder, record, state, device):
     model.clusterer_ = clustering.restore(model.cluster, arrays)
     if record["feature_names"]:
         model.feature_names_in_ = np.array(record["feature_names"], dtype=object)
-    model.modularity_, model.n_iter_ = record["modularity"], record["n_iter"]
+    model.modularity_, model.reach_, model.n_iter_ = (record[name] for name in ("modularity", "reach", "n_iter"))
     model.n_clusters_, model.batch_size_ = record["n_clusters"], record["batch_size"]
     model.history_ = []
     return model

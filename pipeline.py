@@ -23,6 +23,7 @@ from n2d.scaling import Scaling
 CHECKPOINT = "n2d-checkpoint-{}.pt"
 FORMAT = 3  # of checkpoints
 N_TRACKED = 1000  # points whose way through the refinement is kept for its picture
+CONFIDENCE_NEIGHBORS = 20  # the sample itself included, where there is no graph
 PARALLEL_SAMPLES = 10_000  # for fewer, other processes take longer to start than they save
 MAX_CLUSTERS = 20  # that 'auto' tries
 
@@ -66,8 +67,11 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
     embedding_ : ndarray of float32, shape (n_samples, n_components)
     labels_ : ndarray of int, shape (n_samples,)
     confidence_ : ndarray of float, shape (n_samples,)
-        How sure each sample's cluster is, 0 to 1, see `clustering.confidence`; where the sample was placed among those
-        of the fit, the mean over its neighbours.
+        The share of each sample's neighbourhood that is in its cluster, 0 to 1: of its weight in `graph_`, or without
+        one of the 20 nearest in the latent space, the mean over the best fits of each map, see `clustering.confidence`.
+        Of a sample that was placed among those of the fit, see `predict`.
+    reach_ : float
+        The greatest distance of a sample from the tenth of its nearest, itself the first, as `predict` measures it.
     n_clusters_ : int
     scan_ : list of dict, or None
         With n_clusters='auto': the figures of each number that was tried, see `clustering.scan`.
@@ -124,13 +128,31 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
             return latent
         return neighbors.place(self._neighbors_of(x, latent), self.embedding_[self.sample_])
 
-    def predict(self, x):
-        """The clusters of points, array-like of shape (n_points, n_features): ndarray of int, shape (n_points,).
+    def predict(self, x, return_confidence=False):
+        """The clusters of points, and how sure they are.
 
         The cluster to which most of a point's neighbours belong, each weighted as in `transform`. Where the neighbours
         lie in two clusters, the mixture at the point's own place, between the two, is a worse guess.
+
+        Parameters
+        ----------
+        x : array-like of shape (n_points, n_features)
+        return_confidence : bool
+
+        Returns
+        -------
+        labels : ndarray of int, shape (n_points,)
+        confidence : ndarray of float, shape (n_points,)
+            Only with `return_confidence`. 0 to 1: the mean `confidence_` of the neighbours, those in other clusters
+            counting as 0; of a point of the fit its own. Less, in proportion, for a point that is farther from the
+            nearest sample than `reach_`.
         """
-        return self._memberships(x).argmax(axis=1)
+        knn = self._neighbors_of(x)
+        labels = self._memberships(knn).argmax(axis=1)
+        if not return_confidence:
+            return labels
+        known = self.labels_[self.sample_], self.confidence_[self.sample_]
+        return labels, clustering.confidence_of_points(knn, labels, *known, self.reach_)
 
     @available_if(_gives_probabilities)
     def predict_proba(self, x):
@@ -141,7 +163,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         ndarray of float32, shape (n_points, n_clusters)
             Rows sum to 1.
         """
-        return self._memberships(x)
+        return self._memberships(self._neighbors_of(x))
 
     def encode(self, x):
         """The latent space of x, array-like of shape (n_points, n_features): float32 (n_points, n_latent)."""
@@ -286,7 +308,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         self.clusterer_ = fit.clusterer
         self.labels_ = clustering.unite_equal(x[self.sample_], fit.labels)
         self.modularity_ = None if self.graph_ is None else clustering.support(self.graph_, self.labels_)[0]
-        self.confidence_ = clustering.confidence(self.clusterer_, self.embedding_, self.labels_)
+        self._measure_confidence(fit.rivals)
         others = np.setdiff1d(np.arange(len(self.latent_)), np.arange(len(self.latent_))[self.sample_])
         if len(others):
             with self._stage("place", f"{len(others):,} samples among the {self.fit_samples:,}"):
@@ -418,16 +440,27 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
             with self._stage("cluster", f"{self.cluster}, {self.n_clusters_} clusters, {n_neighbors} neighbours"):
                 fit = clustering.fit(self.cluster, embedding, n_clusters=self.n_clusters_, **settings)
             clustered.append((learner, embedding, fit))
-        return graph, *max(clustered, key=lambda of_size: clustering.merit(of_size[-1]))
+        clustered.sort(key=lambda of_size: clustering.merit(of_size[-1]), reverse=True)
+        learner, embedding, fit = clustered[0]
+        labels = [labels for *_, of_size in clustered for labels in (of_size.labels, *of_size.rivals)]
+        return graph, learner, embedding, fit._replace(rivals=labels[1:])
 
-    def _neighbors_of(self, x, latent):
+    def _neighbors_of(self, x, latent=None):
         """The ten samples that points, array-like (n_points, n_features), are most like: indices, distances."""
-        return self.neighbourhood_.of_points(latent, self._checked(x))
-
-    def _memberships(self, x):
         check_is_fitted(self)
+        return self.neighbourhood_.of_points(self.encode(x) if latent is None else latent, self._checked(x))
+
+    def _memberships(self, knn):
         known = self._known_memberships(self.embedding_[self.sample_], self.labels_[self.sample_])
-        return neighbors.place(self._neighbors_of(x, self.encode(x)), known)
+        return neighbors.place(knn, known)
+
+    def _measure_confidence(self, rivals):
+        knn, graph = self.knn_, self.graph_
+        if graph is None:
+            knn = self.neighbourhood_.propose(CONFIDENCE_NEIGHBORS)
+            graph = manifold.neighbor_graph(knn[0], np.ones_like(knn[1]))
+        self.confidence_ = clustering.confidence(graph, self.labels_, rivals)
+        self.reach_ = float(knn[1][:, : neighbors.N_ALIKE].max())
 
     def _known_memberships(self, embedding, labels):
         """What the mixture says of samples that it was fitted to; of other clusterers the clusters themselves."""
@@ -441,12 +474,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
 
     def _place(self, others, knn):
         """Extend embedding, labels and confidence to samples that the fit left out, from their neighbours in it."""
-        memberships = neighbors.place(knn, self._known_memberships(self.embedding_, self.labels_))
-        placed = {
-            "embedding_": self._place_in_embedding(others, knn),
-            "labels_": memberships.argmax(axis=1),
-            "confidence_": memberships.max(axis=1),
-        }
+        labels = neighbors.place(knn, self._known_memberships(self.embedding_, self.labels_)).argmax(axis=1)
+        confidence = clustering.confidence_of_points(knn, labels, self.labels_, self.confidence_, self.reach_)
+        placed = {"embedding_": self._place_in_embedding(others, knn), "labels_": labels, "confidence_": confidence}
         for name, values in placed.items():
             known = getattr(self, name)
             whole = np.empty((len(self.latent_), *known.shape[1:]), known.dtype)

@@ -20,11 +20,7 @@ def main(argv):
     except ModelError as error:
         parser.error(str(error))
     x = as_the_model_wants(parser, args, model, data)
-    if hasattr(model, "predict_proba"):
-        memberships = model.predict_proba(x)
-        labels, confidence = memberships.argmax(axis=1), memberships.max(axis=1)
-    else:
-        labels, confidence = model.predict(x), None
+    labels, confidence = model.predict(x, return_confidence=True)
     clusters_table(data, labels, confidence).to_csv(args.out, index_label="index", float_format="%.4f")
     print(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}")
     if data.y is not None:

@@ -1,4 +1,5 @@
 import builtins
+import os
 import warnings
 
 import numpy as np
@@ -176,6 +177,12 @@ def test_matlab_s_newer_files_are_turned_round(tmp_path):
         file.write(head)
     data, _ = read(tmp_path / "a.mat")
     assert np.array_equal(data.x, X) and data.y.tolist() == [1, 0, 1, 0]
+
+
+def test_an_npz_is_read_where_the_system_does_not_say_its_memory(tmp_path, monkeypatch):
+    np.savez(tmp_path / "a.npz", x=X)
+    monkeypatch.delattr(os, "sysconf")  # Windows
+    assert np.array_equal(files.read(tmp_path / "a.npz").x, X)
 
 
 def test_labels_may_be_words_or_floats(tmp_path):

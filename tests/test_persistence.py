@@ -46,8 +46,10 @@ def test_a_saved_model_predicts_the_same(blobs, tmp_path, parameters):
     np.testing.assert_allclose(loaded.inverse_transform(model.embedding_), model.inverse_transform(model.embedding_))
     assert np.array_equal(loaded.labels_, model.labels_)
     assert loaded.get_params() == model.get_params()
+    assert np.array_equal(loaded.confidence_, model.confidence_)
     between = (frame + frame[::-1].to_numpy()) / 2
-    assert np.array_equal(loaded.predict(between), model.predict(between))
+    for found, expected in zip(*(one.predict(between, return_confidence=True) for one in (loaded, model))):
+        assert np.array_equal(found, expected)
     if model.cluster == "GMM":
         np.testing.assert_allclose(loaded.predict_proba(between), model.predict_proba(between))
     with pytest.raises(ValueError, match="feature names"):
@@ -78,7 +80,7 @@ def test_what_is_not_a_saved_model_is_refused(fitted, tmp_path):
     with pytest.raises(pipeline.ModelError, match="does not hold a saved model"):
         pipeline.N2D.load(tmp_path)
     (tmp_path / "model.json").write_text(json.dumps(record | {"format": 1}))
-    with pytest.raises(pipeline.ModelError, match="its format is 1, not 2"):
+    with pytest.raises(pipeline.ModelError, match="its format is 1, not 3"):
         pipeline.N2D.load(tmp_path)
     fitted.save(tmp_path)
     (tmp_path / "state.safetensors").write_bytes(b"cut")
