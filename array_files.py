@@ -7,13 +7,12 @@ import zipfile
 
 import numpy as np
 
-from n2d.samples import CHANNELS, Dataset, DatasetError, classes, listed, notice
+from n2d.samples import CHANNELS, FAR, Dataset, DatasetError, classes, listed, notice
 
 SAMPLES = ("x", "X", "data")  # names of arrays
 LABELS = ("y", "Y", "labels", "label", "target")
 MIN_SIDE = 8  # pixels, of arrays of other numbers than bytes that are taken for images
 MAX_ASPECT = 2  # of their sides
-FAR = 128  # whole numbers that reach it, and not 256, are bytes
 
 
 def read_npy(path, options):

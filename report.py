@@ -93,6 +93,7 @@ def keep_model(model, data, args):
     saved = copy.copy(model)
     if data.feature_names is not None:  # it was fitted to an array, and will be asked about tables
         saved.feature_names_in_ = np.array(data.feature_names, dtype=object)
+    saved.largest_ = samples.largest(data.x)
     saved.save(args.save_model)
 
 
@@ -136,9 +137,9 @@ def clusters_table(data, labels, confidence):
 
     columns = {"cluster": labels, "confidence": confidence}
     if data.y is not None:
-        columns["label"] = np.array(data.label_names)[data.y]
+        columns["label"] = np.array(samples.no_formulas(data.label_names))[data.y]
     if data.sample_names is not None:
-        columns["name"] = data.sample_names
+        columns["name"] = samples.no_formulas(data.sample_names)
     return pd.DataFrame({name: column for name, column in columns.items() if column is not None})
 
 

@@ -1,12 +1,15 @@
 """What every reader of data returns, and the checks that readers share."""
 
 import dataclasses
+import re
 import warnings
 
 import numpy as np
 
 CHANNELS = (1, 3, 4)  # grey, red-green-blue, and that with transparency
 MANY = 5  # names that a message lists
+FAR = 128  # whole numbers that reach it, and not 256, are bytes, and not in [0, 1]
+FORMULA = r"[=+\-@\t\r]"  # how a spreadsheet's formulas begin
 FULL = 0.5  # numbers that reach further than this towards 1 or -1 have been scaled to them
 
 
@@ -110,6 +113,16 @@ def summary(name, data):
     if data.left_out is not None:
         line += f"; left out: {', '.join(data.left_out) or 'nothing'}"
     return line
+
+
+def largest(x):
+    """The number furthest from 0: what tells bytes from numbers in [0, 1]."""
+    return max(abs(float(x.min())), abs(float(x.max())))
+
+
+def no_formulas(names):
+    """Names that no spreadsheet takes for formulas: an apostrophe before what begins as one, as OWASP advises."""
+    return tuple(f"'{name}" if re.match(FORMULA, name) and not is_number(name) else name for name in names)
 
 
 def classes(labels, n_samples):
