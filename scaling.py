@@ -7,7 +7,7 @@ import torch
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 
-SCALES = ("none", "minmax", "standard", "255")
+SCALES = ("none", "minmax", "standard", "255", "range")
 CHUNK = 20_000  # samples that are looked at together
 
 
@@ -20,7 +20,7 @@ class Scaling:
 
     Attributes
     ----------
-    kind : {'none', 'minmax', 'standard', '255'}
+    kind : {'none', 'minmax', 'standard', '255', 'range'}
     offset, factor : ndarray of float64, shape (n_features,), or scalars
     """
 
@@ -35,8 +35,9 @@ class Scaling:
         Parameters
         ----------
         x : ndarray of float64, float32 or uint8, shape (n_samples, n_features)
-        kind : {'none', 'minmax', 'standard', '255'}
-            Nothing; each feature to [0, 1], or to mean 0 and variance 1; all divided by 255.
+        kind : {'none', 'minmax', 'standard', '255', 'range'}
+            Nothing; each feature to [0, 1], or to mean 0 and variance 1; all divided by 255; all by one offset and one
+            factor to [0, 1].
 
         Returns
         -------
@@ -48,6 +49,9 @@ class Scaling:
             return cls(kind, np.float64(0), np.float64(1 / 255))
         if kind == "minmax":
             offset, spread = x.min(axis=0), np.ptp(x, axis=0)  # of bytes: bytes
+        elif kind == "range":
+            offset = x.min()
+            spread = x.max() - offset
         elif kind == "standard":
             scaler = StandardScaler()
             for rows in gen_batches(len(x), CHUNK):  # in float64, of which x may be too large to have a copy
