@@ -26,7 +26,7 @@ def main(argv):
     clusters_table(data, labels, confidence).to_csv(args.out, index_label="index", float_format="%.4f")
     print(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}")
     if data.y is not None:
-        print(score_line("clusters of the saved model", metrics.scores(data.y, labels)))
+        print(score_line("clusters of the saved model", metrics.scores(*metrics.of_known(data.y, labels))))
 
 
 def as_the_model_wants(parser, args, model, data):
