@@ -78,6 +78,12 @@ def test_line_breaks_in_quotes_do_not_end_a_row(tmp_path):
     assert data.x.tolist() == [[1, 2], [3, 5]] and data.feature_names == ("the\nage", "b")
 
 
+def test_a_wide_table_with_semicolons_is_no_single_cell(tmp_path):
+    x = np.random.default_rng(0).random((3, 30_000)).round(4) * 4
+    pd.DataFrame(x).add_prefix("gene").to_csv(tmp_path / "a.csv", sep=";", decimal=",", index=False)
+    assert np.array_equal(read(tmp_path / "a.csv")[0].x, x)
+
+
 def test_packed_tables(tmp_path):
     with gzip.open(tmp_path / "a.csv.gz", "wt") as file:
         file.write(table())
