@@ -34,6 +34,8 @@ class Options:
         What becomes of columns of words or of yes and no: refused, or a column of 0 and 1 for each word.
     missing : {'median'} or None
         What becomes of missing values: refused, or the median of their column.
+    layer, obsm : str or None
+        Names of the layer, or of the embedding, of annotated data that has the samples; None is its X.
     array : str or None
         Name of the array with the samples, of a file with several; None is x, X, data, or the only one.
     image_size : tuple of int or None
@@ -50,6 +52,8 @@ class Options:
     decimal: str | None = None
     categorical: str | None = None
     missing: str | None = None
+    layer: str | None = None
+    obsm: str | None = None
     array: str | None = None
     image_size: tuple | None = None
     grayscale: bool = False

@@ -271,7 +271,7 @@ def header_of(rows, numeric, label_column=None):
 
 
 def _counts(first, columns):
-    """Whether a first row of numbers counts the columns."""
+    """Whether a first row of numbers counts the columns; None if it cannot be told."""
     numbers = first[1:] if first[0] in MISSING else first
     if len(numbers) > 2 and numbers == [str(i) for i in range(len(numbers))]:
         notice("the first line counts the columns, as pandas does: taken for a header")
@@ -279,6 +279,11 @@ def _counts(first, columns):
     if _is_even(numbers) and len(columns[-1]) >= ENOUGH and _looks_like_names(first, columns, outside=1):
         notice(f"the first line ({listed(numbers)}) counts evenly: taken for a header, --header=no if it is a sample")
         return True
+    is_ascending = (
+        len(numbers) >= 5 and all(map(is_number, numbers)) and bool((np.diff(list(map(float, numbers))) > 0).all())
+    )
+    if is_ascending and len(columns[-1]) >= ENOUGH and _looks_like_names(first, columns, outside=1):
+        return None  # wavelengths, or a sample that is out of the range of all others
     return False
 
 
