@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from n2d import clustering, datasets, evaluation, neighbors, pipeline, training, weights
+from n2d.checkpoint import Checkpoint
 from n2d.neighbors import Neighbourhood
 
 QUICK = {
@@ -327,8 +328,8 @@ def test_a_frame_is_known_by_its_names_without_a_warning(blobs):
 
 
 def test_only_its_own_checkpoints_are_removed(blobs, tmp_path):
-    for name in ("checkpoint-best.pt", "n2d-checkpoint-1.pt"):
-        (tmp_path / name).write_bytes(b"something")
+    (tmp_path / "checkpoint-best.pt").write_bytes(b"somebody else's")
+    Checkpoint(tmp_path / "n2d-checkpoint-1.pt", "of another training").write({})
     pipeline.N2D(**QUICK, checkpoint_dir=tmp_path).fit(blobs[0])
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-best.pt"]
     seedless = pipeline.N2D(**QUICK | {"random_state": None}, checkpoint_dir=tmp_path).fit_autoencoder(blobs[0])
