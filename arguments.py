@@ -15,6 +15,7 @@ DESCRIPTION = """\
 N2D, (Not Too) Deep clustering: train an autoencoder, learn the manifold of its latent space, cluster it.
 
 `n2d.py predict MODEL_DIR FILE` sorts new points into the clusters of a model that --save_model kept.
+`n2d.py inspect FILE` says what is understood of a file.
 """
 DATA_DIR = Path(os.environ.get("N2D_DATA_DIR", "data"))
 WEIGHTS = Path(__file__).resolve().parent / "weights"
@@ -273,6 +274,15 @@ def build_predict_parser():
     return parser
 
 
+def build_inspect_parser():
+    """The command line of `n2d.py inspect`."""
+    parser = Parser(prog="n2d.py inspect", description="Say what is understood of a file, without training.")
+    parser.add_argument("dataset", help="a file or folder, or a dataset, as for n2d.py")
+    parser.add_argument("--data_dir", type=Path, default=DATA_DIR)
+    add_file_arguments(parser)
+    return parser
+
+
 def add_file_arguments(parser):
     """How to read the user's own files."""
     add = parser.add_argument
@@ -294,6 +304,8 @@ def add_file_arguments(parser):
         help="columns of words become a column of 0 and 1 for each word (they are refused)",
     )
     add("--missing", choices=("median",), help="fill missing values with their column's median (they are refused)")
+    add("--layer", metavar="NAME", help="of annotated data, the layer with the samples (X)")
+    add("--obsm", metavar="NAME", help="of annotated data, the embedding with the samples, such as X_pca (X)")
     add("--array", metavar="NAME", help="array with the samples, of a file with several (x, X, data, or the only one)")
     add("--image_size", type=height_and_width, metavar="N|HxW", help="resize the images of a folder to this size")
     add("--grayscale", action="store_true", help="read the images of a folder without their colours")

@@ -61,7 +61,12 @@ def stages(model, x, y):
     for space, points in spaces.items():
         start = time.perf_counter()
         labels = clustering.fit("KM", points, **settings).labels
-        yield {"space": space, "method": "kmeans", **metrics.scores(y, labels), "seconds": time.perf_counter() - start}
+        yield {
+            "space": space,
+            "method": "kmeans",
+            **metrics.scores(*metrics.of_known(y, labels)),
+            "seconds": time.perf_counter() - start,
+        }
         if space == "pixels":
             continue
         if points is model.latent_:
@@ -70,7 +75,7 @@ def stages(model, x, y):
             start = time.perf_counter()
             labels = model.embed_and_cluster(points, model.find_neighbors(points, x)[1])[-1].labels
             seconds = time.perf_counter() - start
-        yield {"space": space, "method": "n2d", **metrics.scores(y, labels), "seconds": seconds}
+        yield {"space": space, "method": "n2d", **metrics.scores(*metrics.of_known(y, labels)), "seconds": seconds}
 
 
 def compare(model, x, y, folder=None):
@@ -152,7 +157,11 @@ def _score_manifold(name, points, y, knn, options, settings):
             "peak_rss_mb": max(manifold_mb, _peak_rss_mb()),
             "trustworthiness": trust,
         }
-        rows.append({"cluster": cluster, "n_components": embedding.shape[1]} | metrics.scores(y, fit.labels) | cost)
+        rows.append(
+            {"cluster": cluster, "n_components": embedding.shape[1]}
+            | metrics.scores(*metrics.of_known(y, fit.labels))
+            | cost
+        )
     return rows, embedding
 
 

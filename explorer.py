@@ -79,9 +79,10 @@ def _columns(data, groups, names, confidence, order):
     colors = {"cluster": palette(len(names))[groups[order]], "confidence": viridis(confidence[order])}
     keys = {"cluster": "", "confidence": _swatches(("0", "0.5", "1"), viridis([0, 0.5, 1.0]))}
     if data.y is not None:
-        columns["class"] = np.array(data.label_names)[data.y[order]]
-        colors["class"] = palette(len(data.label_names))[data.y[order]]
-        keys["class"] = _swatches(data.label_names, palette(len(data.label_names)))
+        classes, class_names = data.groups
+        columns["class"] = np.array(class_names)[classes[order]]
+        colors["class"] = palette(len(class_names))[classes[order]]
+        keys["class"] = _swatches(class_names, palette(len(class_names)))
     if data.sample_names is not None:
         columns["name"] = np.array(data.sample_names)[order]
     return columns, colors, keys

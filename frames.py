@@ -86,17 +86,19 @@ def _row_names(frame, left_out):
     if not isinstance(frame.index, pd.RangeIndex):
         left_out.append("the names of the rows")
         return tuple(map(str, frame.index)), frame
-    if not frame.shape[1] or not _is_unnamed(frame.columns[0]):
-        return None, frame
-    first = frame.iloc[:, 0]
-    if first.dtype.kind == "f" or not first.is_unique:
-        return None, frame
-    in_order = (
-        first.dtype.kind in "iu" and sorted(first - first.min()) == list(range(len(first))) and first.min() in (0, 1)
-    )
-    notice(f"the first column has no name and {'counts' if in_order else 'names'} the rows: left out")
-    left_out.append("the first column, which has no name")
-    return tuple(map(str, first)), frame.iloc[:, 1:]
+    names = None
+    while frame.shape[1] and _is_unnamed(frame.columns[0]):  # saved twice, a table has two
+        first = frame.iloc[:, 0]
+        if first.dtype.kind == "f" or not first.is_unique:
+            break
+        names, frame = tuple(map(str, first)), frame.iloc[:, 1:]
+        is_count = first.dtype.kind in "iu" and sorted(first) in (
+            list(range(len(first))),
+            list(range(1, len(first) + 1)),
+        )
+        notice(f"the first column has no name and {'counts' if is_count else 'names'} the rows: left out")
+        left_out.append("the first column, which has no name")
+    return names, frame
 
 
 def _name_odd_columns(frame, label_column):

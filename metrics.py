@@ -47,6 +47,11 @@ def scores(y_true, y_pred):
     }
 
 
+def of_known(y, labels):
+    """Classes and clusters of the samples whose class is known: where y, ndarray of int, is not -1."""
+    return y[y >= 0], labels[y >= 0]
+
+
 def silhouette(embedding, labels, seed=0, n_samples=5000):
     """Mean silhouette coefficient, -1 to 1, of a random sample; None if all of it is in one cluster."""
     from sklearn.metrics import silhouette_score

@@ -28,6 +28,10 @@ def main(argv=None):
         from n2d import prediction
 
         return prediction.main(argv[1:])
+    if argv[:1] == ["inspect"]:
+        from n2d import inspection
+
+        return inspection.main(argv[1:])
     parser = arguments.build_parser()
     args = arguments.parse_arguments(parser, argv)
     data = arguments.load(parser, args)

@@ -26,21 +26,32 @@ def main(argv):
     clusters_table(data, labels, confidence).to_csv(args.out, index_label="index", float_format="%.4f")
     print(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}")
     if data.y is not None:
-        print(score_line("clusters of the saved model", metrics.scores(data.y, labels)))
+        print(score_line("clusters of the saved model", metrics.scores(*metrics.of_known(data.y, labels))))
 
 
 def as_the_model_wants(parser, args, model, data):
     """The new points, if shape and units, and the names of the features where they are known, are the model's."""
     refuse_other_units(parser, args, model, data)
-    if data.x.shape[1] != model.n_features_in_:
-        parser.error(f"{args.dataset} must have the model's {model.n_features_in_} features, got {data.x.shape[1]}")
     known = getattr(model, "feature_names_in_", None)
     if known is None or data.feature_names is None:
+        if data.x.shape[1] != model.n_features_in_:
+            parser.error(f"{args.dataset} must have the model's {model.n_features_in_} features, got {data.x.shape[1]}")
         return data.x
-    for i, (name, wanted) in enumerate(zip(data.feature_names, known)):
+    points = pd.DataFrame(data.x, columns=data.feature_names)
+    if getattr(args, "categorical", None) == "onehot":  # a word of the model's may not be among the new points
+        same = [name for name in points if "=" not in name] == [name for name in known if "=" not in name]
+        if same and set(points) <= set(known):
+            points = points.reindex(columns=known, fill_value=0.0)
+    missing = [name for name in known if name not in points]
+    added = [name for name in points if name not in set(known)]
+    if missing or added:
+        lacks = f"lacks {samples.listed(missing)}" if missing else ""
+        has = f"has {samples.listed(added)} besides" if added else ""
+        parser.error(f"{args.dataset} must have the model's columns: it {' and '.join(filter(None, (lacks, has)))}")
+    for i, (name, wanted) in enumerate(zip(points, known)):
         if name != wanted:
             parser.error(f"{args.dataset}: column {i} must be the model's {wanted}, got {name}")
-    return pd.DataFrame(data.x, columns=known)
+    return points
 
 
 def refuse_other_units(parser, args, model, data):

@@ -137,7 +137,7 @@ def clusters_table(data, labels, confidence):
 
     columns = {"cluster": labels, "confidence": confidence}
     if data.y is not None:
-        columns["label"] = np.array(samples.no_formulas(data.label_names))[data.y]
+        columns["label"] = np.array([*samples.no_formulas(data.label_names), ""])[data.y]  # unknown is -1
     if data.sample_names is not None:
         columns["name"] = samples.no_formulas(data.sample_names)
     return pd.DataFrame({name: column for name, column in columns.items() if column is not None})
@@ -159,7 +159,7 @@ def report(model, data, args, folder):
         scores = evaluation.unlabelled(model)
         print_unlabelled(scores)
     else:
-        scores = metrics.scores(data.y, model.labels_)
+        scores = metrics.scores(*metrics.of_known(data.y, model.labels_))
         print(f"\n{'':<34}    ACC    NMI    ARI")
         print(score_line(f"N2D: autoencoder, {args.manifold_learner}, {args.cluster}", scores))
     record = {
@@ -233,15 +233,14 @@ def draw(model, data, args, folder, scores, maps):
     pictures = {f"{args.name}-n2d.png": ("clusters", clusters, cluster_names)}
     if data.y is not None:
         what += f"\nACC {scores['acc']:.3f}   NMI {scores['nmi']:.3f}   ARI {scores['ari']:.3f}"
-        match, _ = metrics.match_labels(data.y, model.labels_)
+        match, _ = metrics.match_labels(*metrics.of_known(data.y, model.labels_))
         clusters, cluster_names = visualize.matched_names(model.labels_, match, data.label_names)
         pictures = {
-            f"{args.name}-n2d.png": ("true classes", data.y, data.label_names),
+            f"{args.name}-n2d.png": ("true classes", *data.groups),
             f"{args.name}-n2d-predicted.png": ("clusters, named after the matched class", clusters, cluster_names),
         }
-        visualize.confusion(
-            data.y, clusters, data.label_names, cluster_names, folder / "confusion.png", title=args.name
-        )
+        known = metrics.of_known(data.y, clusters)
+        visualize.confusion(*known, data.label_names, cluster_names, folder / "confusion.png", title=args.name)
     for file, (colouring, groups, names) in pictures.items():
         visualize.scatter(
             model.embedding_,
@@ -261,7 +260,7 @@ def draw(model, data, args, folder, scores, maps):
     visualize.members(data, model.embedding_, clusters, folder / "clusters.png", **shown)
     explorer.explore(data, model.embedding_, clusters, folder / "explore.html", seed=args.seed, **shown)
     if maps:
-        visualize.grid(maps, data.y, data.label_names, folder / "eval_all.png", title=args.name)
+        visualize.grid(maps, *data.groups, folder / "eval_all.png", title=args.name)
     if is_staged(args):
         draw_stages(model, data, args, folder)
 
@@ -271,8 +270,9 @@ def draw_stages(model, data, args, folder):
 
     rng = np.random.default_rng(args.seed)
     some = rng.choice(len(data.x), min(N_TSNE, len(data.x)), replace=False)
-    groups, names, colouring = data.y, data.label_names, "class"
-    if data.y is None:
+    if data.y is not None:
+        groups, names, colouring = *data.groups, "class"
+    else:
         groups, names, colouring = model.labels_, [f"cluster {i}" for i in range(model.n_clusters_)], "cluster"
     spaces = {
         "raw": ("as the autoencoder sees it", model.scaled(data.x)),

@@ -34,6 +34,8 @@ class Options:
         What becomes of columns of words or of yes and no: refused, or a column of 0 and 1 for each word.
     missing : {'median'} or None
         What becomes of missing values: refused, or the median of their column.
+    layer, obsm : str or None
+        Names of the layer, or of the embedding, of annotated data that has the samples; None is its X.
     array : str or None
         Name of the array with the samples, of a file with several; None is x, X, data, or the only one.
     image_size : tuple of int or None
@@ -50,6 +52,8 @@ class Options:
     decimal: str | None = None
     categorical: str | None = None
     missing: str | None = None
+    layer: str | None = None
+    obsm: str | None = None
     array: str | None = None
     image_size: tuple | None = None
     grayscale: bool = False
@@ -66,7 +70,7 @@ class Dataset:
         The datasets of the registry, in float32, are scaled as the paper's code scales them; files are as they are,
         numbers that want to be standardised in float64 where the file has them so.
     y : ndarray of int64, shape (n_samples,), or None
-        Classes 0 to len(label_names) - 1. For scores and pictures only.
+        Classes 0 to len(label_names) - 1, and -1 where it is not known. For scores and pictures only.
     label_names : tuple of str
         A name for each class.
     image_shape : tuple of int or None
@@ -91,6 +95,14 @@ class Dataset:
     kinds: str = ""
     left_out: tuple | None = None
 
+    @property
+    def groups(self):
+        """Classes and their names for pictures: those not known are a group of their own."""
+        is_known = self.y >= 0
+        if is_known.all():
+            return self.y, self.label_names
+        return np.where(is_known, self.y, len(self.label_names)), (*self.label_names, "unknown")
+
 
 def notice(text):
     """Tell the user what was understood of a file; the program prints it as one line."""
@@ -108,6 +120,8 @@ def summary(name, data):
     line = f"{name}: {len(data.x):,} samples, {data.x.shape[1]} features"
     if data.y is not None:
         line += f", {len(data.label_names)} classes"
+        if n_unknown := int(np.sum(data.y < 0)):
+            line += f" ({n_unknown:,} samples of none)"
     if data.kinds:
         line += f"; {data.kinds}"
     if data.left_out is not None:
@@ -131,33 +145,45 @@ def classes(labels, n_samples):
     Parameters
     ----------
     labels : array-like of shape (n_samples,)
-        Words or numbers.
+        Words or numbers. None, NaN, an empty word, or -1 among whole numbers of which two are others: not known.
     n_samples : int
 
     Returns
     -------
     y : ndarray of int64, shape (n_samples,)
+        -1 where it is not known.
     names : tuple of str
 
     Raises
     ------
     DatasetError
-        If there is not one label a sample, or one is missing.
+        If there is not one label a sample, or all are missing.
     """
     import pandas as pd
 
     labels = np.asarray(labels)
     if labels.shape != (n_samples,):
         raise DatasetError(f"there must be one label a sample, got {labels.shape} for {n_samples} samples")
-    if n_missing := np.sum(pd.isna(labels)):
-        raise DatasetError(f"{n_missing} of {n_samples} samples have no label: fill in a class, or leave them out")
-    if labels.dtype.kind == "f" and np.array_equal(labels, np.rint(labels)):
-        labels = labels.astype(np.int64)  # class 0, not 0.0
-    names, y = np.unique(labels.astype(str), return_inverse=True)
+    is_known = ~pd.isna(labels) & (labels.astype(str) != "")
+    if not is_known.any():
+        raise DatasetError("no sample has a label")
+    if not is_known.all():
+        notice(f"{np.sum(~is_known):,} of {n_samples:,} samples have no label: the scores are of the others")
+    known = labels[is_known]
+    if known.dtype.kind == "f" and np.array_equal(known, np.rint(known)):
+        known = known.astype(np.int64)  # class 0, not 0.0
+    names, y = np.unique(known.astype(str), return_inverse=True)
     if all(map(is_number, names)):  # 10 comes after 9
         order = sorted(range(len(names)), key=lambda i: float(names[i]))
         names, y = names[order], np.argsort(order)[y]
-    return y.astype(np.int64), tuple(names.tolist())
+    if len(names) > 2 and names[0] == "-1" and all(map(str.isdecimal, names[1:])):  # of two, it is the other class
+        notice(
+            f"label -1 ({np.sum(y == 0):,} of {n_samples:,} samples) is taken for unknown: rename it if it is a class"
+        )
+        names, y = names[1:], y - 1
+    found = np.full(n_samples, -1, np.int64)
+    found[is_known] = y
+    return found, tuple(names.tolist())
 
 
 def is_number(text):

@@ -5,7 +5,7 @@ import csv
 import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import chain, zip_longest
 
 import numpy as np
@@ -19,6 +19,7 @@ BLANKS = r"\s+"
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", BLANKS: "blanks"}
 SPACES = (" ", "\u00a0", "\u202f")  # and those that do not break a line
 FORMATS = ((".", None), (",", None), (".", ","), (",", "."), *((d, t) for t in (*SPACES, "'") for d in (",", ".")))
+CELLS = 20_000  # that tell how numbers are written
 SURE = 0.9  # of a column's words must be numbers to make it one of numbers: one may be mistyped
 ENOUGH = 10  # rows that tell within what numbers a column lies
 
@@ -145,9 +146,13 @@ def separator_of(lines):
     """Whatever divides most lines into equally many cells, most of them numbers."""
     scores = {}
     for separator in SEPARATORS:
-        rows = split(lines[:100], separator)
+        try:
+            rows = split(lines[:100], separator)
+        except csv.Error:  # what it divides is too long for a cell
+            rows = [[""]]
         width, n_equal = Counter(map(len, rows)).most_common(1)[0]
         cells = [cell for row in rows[1:] or rows for cell in row]
+        cells = cells[:: max(1, 10 * len(cells) // CELLS)]
         n_numbers = sum(cell in MISSING or any(_matches(*marks, cell) for marks in FORMATS) for cell in cells)
         scores[separator] = (width > 1, n_equal / len(rows) * (0.1 + n_numbers / max(1, len(cells))))
     best = max(scores, key=scores.get)
@@ -176,8 +181,13 @@ def _matches(decimal, thousands, cell):
     """Whether a cell is a number that is written with these marks."""
     if (decimal, thousands) == (".", None):
         return "_" not in cell and is_number(cell)
+    return _pattern(decimal, thousands).fullmatch(cell) is not None
+
+
+@cache
+def _pattern(decimal, thousands):
     whole = r"\d+" if thousands is None else rf"(\d{{1,3}}({re.escape(thousands)}\d{{3}})+|\d+)"
-    return re.fullmatch(rf"[+-]?{whole}({re.escape(decimal)}\d+)?([eE][+-]?\d+)?", cell) is not None
+    return re.compile(rf"[+-]?{whole}({re.escape(decimal)}\d+)?([eE][+-]?\d+)?")
 
 
 def number_format(rows, decimal=None):
@@ -188,7 +198,10 @@ def number_format(rows, decimal=None):
     DatasetError
         If a comma may be either.
     """
-    cells = {cell for row in rows for cell in row if any(map(str.isdigit, cell))}
+    some = rows[: max(10, CELLS // max(1, len(rows[0])))]
+    cells = {cell for row in some for cell in row if any(map(str.isdigit, cell))}
+    if decimal != "," and all(_matches(*FORMATS[0], cell) for cell in cells):
+        return FORMATS[0]
     formats = [marks for marks in FORMATS if decimal in (None, marks[0])]
     counts = [sum(_matches(*marks, cell) for cell in cells) for marks in formats]
     best = [marks for marks, count in zip(formats, counts) if count == max(counts)]
@@ -258,7 +271,7 @@ def header_of(rows, numeric, label_column=None):
 
 
 def _counts(first, columns):
-    """Whether a first row of numbers counts the columns."""
+    """Whether a first row of numbers counts the columns; None if it cannot be told."""
     numbers = first[1:] if first[0] in MISSING else first
     if len(numbers) > 2 and numbers == [str(i) for i in range(len(numbers))]:
         notice("the first line counts the columns, as pandas does: taken for a header")
@@ -266,6 +279,11 @@ def _counts(first, columns):
     if _is_even(numbers) and len(columns[-1]) >= ENOUGH and _looks_like_names(first, columns, outside=1):
         notice(f"the first line ({listed(numbers)}) counts evenly: taken for a header, --header=no if it is a sample")
         return True
+    is_ascending = (
+        len(numbers) >= 5 and all(map(is_number, numbers)) and bool((np.diff(list(map(float, numbers))) > 0).all())
+    )
+    if is_ascending and len(columns[-1]) >= ENOUGH and _looks_like_names(first, columns, outside=1):
+        return None  # wavelengths, or a sample that is out of the range of all others
     return False
 
 

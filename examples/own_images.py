@@ -18,7 +18,7 @@ def main():
     for number, pixels in enumerate(load_digits().images[:1000]):  # handwritten digits, 8 x 8 pixels from 0 to 16
         Image.fromarray((pixels * 255 / 16).astype(np.uint8)).save(folder / f"{number:04}.png")
 
-    images = datasets.load(folder)  # x is float32, (1000, 64), from 0 to 255; images of one size, PNG or JPEG
+    images = datasets.load(folder)  # x is uint8, (1000, 64)
     model = N2D(n_clusters=10, scale=images.scale, image_shape=images.image_shape, random_state=0).fit(images.x)
 
     for cluster in range(10):

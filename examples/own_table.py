@@ -16,7 +16,7 @@ def main():
     folder = Path(tempfile.mkdtemp(prefix="n2d-table-"))
     load_wine(as_frame=True).data.to_csv(folder / "wine.csv", index=False)  # 178 wines, 13 measurements of each
 
-    table = datasets.load(folder / "wine.csv")  # x is float32, (178, 13)
+    table = datasets.load(folder / "wine.csv")  # x is float64, (178, 13)
     model = N2D(n_clusters="auto", scale=table.scale, random_state=0).fit(table.x)
 
     clusters = pd.DataFrame(table.x, columns=table.feature_names)

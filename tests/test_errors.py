@@ -23,6 +23,10 @@ TEXTS = {
     "huge.csv": "1,2\n1e300,4\n",
     "empty.csv": "",
     "header.csv": "a,b\n",
+    "either.csv": "elm,1\noak,2\noak,3\nash,4\n",
+    "thousands.csv": "a;b\n1,234;1\n2,345;2\n",
+    "dates.csv": "day,b\n2020-01-01,1\n2020-01-02,2\n",
+    "mistyped.csv": "a,b\n1,2\n3,4o\n5,6\n7,8\n",
     "lines.csv": 'a,"x\n\x1b[31mred"\n2,y\n3,z\n',
     "ragged.csv": "1,2\n3,4\n5,6,7\n",
     "one-row.csv": "1,2\n",
@@ -117,6 +121,15 @@ MISTAKES = {
     "huge.csv cpu": "huge.csv: numbers must be finite: row 1, column 0 is 1e+300",
     "empty.csv cpu": "empty.csv: it is empty",
     "header.csv cpu": "a table must have rows",
+    "either.csv cpu --label_column=0": "either.csv: it cannot be told whether its first line (elm, 1) has names: give",
+    "thousands.csv cpu": "whether 1,234 has a decimal comma or thousands: give --decimal=, or --decimal=.",
+    "dates.csv cpu": "columns must be numbers, got dates in day: remove them, or give days or years",
+    "mistyped.csv cpu": "columns must be numbers, got b ('4o' in row 1): remove them",
+    "own.csv cpu --header=maybe": "'maybe'",
+    "own.csv cpu --missing=mean": "'mean'",
+    "own.csv cpu --categorical=codes": "'codes'",
+    "short.npz cpu --array=z": "short.npz: --array z is not there; it has x (9, 2), y (2,)",
+    "inspect nothing.csv": "nothing.csv is neither a dataset nor a file",
     "ragged.csv cpu": "ragged.csv cannot be read",
     "binary.csv cpu": "binary.csv: it holds no text",
     "one-line.csv cpu": "one-line.csv: it is no table: it has a line of more than 4,194,304 characters",
@@ -190,7 +203,10 @@ def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_written(arguments,
         n2d.main(arguments.replace("ROOT", str(ROOT)).split())
     assert stop.value.code == 2
     error = capsys.readouterr().err
-    assert error.startswith(("n2d.py: error: ", "n2d.py predict: error: ")) and error.count("\n") == 1
+    assert (
+        error.startswith(("n2d.py: error: ", "n2d.py predict: error: ", "n2d.py inspect: error: "))
+        and error.count("\n") == 1
+    )
     assert MISTAKES[arguments] in error
     assert sorted(folder.rglob("*")) == before
 

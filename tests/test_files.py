@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from n2d import files
+from n2d import files, metrics, report, samples
 from n2d.samples import DatasetError
 
 X = np.array([[0, 100, 3], [1, 200, 4], [2, 300, 5], [3, 400, 7]], np.float32)
@@ -53,10 +53,32 @@ def test_pandas_own_header_and_count_of_rows_are_no_data(tmp_path):
         assert np.array_equal(data.x, X) and data.feature_names == tuple(columns or "012")
 
 
-def test_a_sample_without_a_label_is_refused(tmp_path):
-    path = write(tmp_path / "a.csv", "x,c\n0,a\n1,\n2,b\n3,a\n")
-    with pytest.raises(DatasetError, match="1 of 4 samples have no label"):
-        files.read(path, label_column="c")
+@pytest.mark.parametrize("gap", ["", "NA"])
+def test_a_sample_without_a_label_belongs_to_no_class(tmp_path, gap):
+    path = write(tmp_path / "a.csv", f"x,c\n0,a\n1,{gap}\n2,b\n3,a\n")
+    with pytest.warns(UserWarning, match="1 of 4 samples have no label: the scores are of the others"):
+        data = files.read(path, label_column="c")
+    assert data.y.tolist() == [0, -1, 1, 0] and data.label_names == ("a", "b")
+    assert samples.summary("a", data).startswith("a: 4 samples, 1 features, 2 classes (1 samples of none); ")
+    assert data.groups[0].tolist() == [0, 2, 1, 0] and data.groups[1] == ("a", "b", "unknown")
+    table = report.clusters_table(data, np.zeros(4, int), None)
+    assert table["label"].tolist() == ["a", "", "b", "a"]
+    with pytest.raises(DatasetError, match="no sample has a label"):
+        files.read(write(path, "x,c\n0,\n1,\n"), label_column="c", header="yes")
+
+
+def test_label_minus_1_is_unknown_where_there_are_other_classes():
+    with pytest.warns(UserWarning, match="label -1 .1 of 4 samples. is taken for unknown: rename it if it is a class"):
+        y, names = samples.classes(np.array([3.0, -1.0, 0.0, 3.0]), 4)
+    assert y.tolist() == [1, -1, 0, 1] and names == ("0", "3")
+    y, names = samples.classes(np.array([-1, 1, 1]), 3)
+    assert y.tolist() == [0, 1, 1] and names == ("-1", "1")
+    assert samples.classes(np.array([-1, 0.5, 1]), 3)[1] == ("-1.0", "0.5", "1.0")
+
+
+def test_samples_of_no_class_do_not_count():
+    y, labels = metrics.of_known(np.array([0, -1, 1, 1]), np.array([5, 5, 3, 3]))
+    assert metrics.scores(y, labels)["acc"] == 1
 
 
 @pytest.mark.parametrize("column", ["kind", "1", "-3"])

@@ -22,7 +22,7 @@ def points(x, image_shape=(8, 16), scale="255", **known):
     return Dataset(np.asarray(x), None, (), image_shape, scale, **known)
 
 
-def asked(known, data):
+def asked(known, data, **arguments):
     """The points as the model takes them, or the line that refuses them."""
 
     class Parser(argparse.ArgumentParser):
@@ -30,7 +30,7 @@ def asked(known, data):
             raise SystemExit(message)
 
     try:
-        return prediction.as_the_model_wants(Parser(), argparse.Namespace(dataset="new"), known, data)
+        return prediction.as_the_model_wants(Parser(), argparse.Namespace(dataset="new", **arguments), known, data)
     except SystemExit as stop:
         return stop.code
 
@@ -80,6 +80,31 @@ def test_names_in_other_order_are_refused():
     assert asked(known, points(BYTES, None, feature_names=tuple(names[::-1]))) == (
         "new: column 0 must be the model's c0, got c127"
     )
+
+
+def test_columns_that_are_missing_or_added_are_named():
+    known = model(
+        feature_names_in_=np.array(["a", "b", "c"], object), image_shape=None, n_features_in_=3, scale="standard"
+    )
+    message = asked(known, points(np.zeros((2, 3)), None, feature_names=("a", "c", "d")))
+    assert message == "new must have the model's columns: it lacks b and has d besides"
+    message = asked(known, points(np.zeros((2, 2)), None, feature_names=("a", "c")))
+    assert message == "new must have the model's columns: it lacks b"
+
+
+def test_a_word_that_none_of_the_new_points_has_is_0_in_all_of_them():
+    known = model(
+        feature_names_in_=np.array(["kind=a", "kind=b", "c"], object),
+        image_shape=None,
+        n_features_in_=3,
+        scale="standard",
+    )
+    x = asked(known, points(np.ones((2, 2)), None, "standard", feature_names=("kind=b", "c")), categorical="onehot")
+    assert list(x) == ["kind=a", "kind=b", "c"] and x.to_numpy().tolist() == [[0, 1, 1]] * 2
+    message = asked(
+        known, points(np.ones((2, 2)), None, "standard", feature_names=("kind=d", "c")), categorical="onehot"
+    )
+    assert message == "new must have the model's columns: it lacks kind=a, kind=b and has kind=d besides"
 
 
 @pytest.mark.parametrize("name", ["=cmd()", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1"])

@@ -78,6 +78,12 @@ def test_line_breaks_in_quotes_do_not_end_a_row(tmp_path):
     assert data.x.tolist() == [[1, 2], [3, 5]] and data.feature_names == ("the\nage", "b")
 
 
+def test_a_wide_table_with_semicolons_is_no_single_cell(tmp_path):
+    x = np.random.default_rng(0).random((3, 30_000)).round(4) * 4
+    pd.DataFrame(x).add_prefix("gene").to_csv(tmp_path / "a.csv", sep=";", decimal=",", index=False)
+    assert np.array_equal(read(tmp_path / "a.csv")[0].x, x)
+
+
 def test_packed_tables(tmp_path):
     with gzip.open(tmp_path / "a.csv.gz", "wt") as file:
         file.write(table())
@@ -137,6 +143,14 @@ def test_a_header_of_wavelengths_is_no_sample(tmp_path):
     assert len(read(tmp_path / "a.csv", text, header="no")[0].x) == 41
 
 
+def test_uneven_wavelengths_above_small_numbers_are_asked_about(tmp_path):
+    rows = np.random.default_rng(0).random((20, 5)).tolist()
+    text = "\n".join(",".join(map(str, row)) for row in [[400, 402.5, 404.1, 409, 411], *rows])
+    with pytest.raises(DatasetError, match=r"\(400, 402.5, 404.1, 409, 411\) has names: give --header=yes or"):
+        read(tmp_path / "a.csv", text)
+    assert len(read(tmp_path / "a.csv", text, header="yes")[0].x) == 20
+
+
 def test_a_first_sample_of_a_class_is_no_header(tmp_path):
     data, notices = read(tmp_path / "a.csv", spectra(["rye", 0.4, 0.5, 0.6]), label_column="0")
     assert len(data.x) == 41 and data.feature_names is None and not notices
@@ -182,6 +196,13 @@ def test_names_of_rows_are_no_feature(tmp_path, index, what):
     assert data.sample_names == tuple(map(str, index))
     assert notices == [f"the first column has no name and {what} the rows: left out"]
     assert samples.summary("a", data).endswith("left out: the first column, which has no name")
+
+
+def test_a_table_that_was_saved_twice_has_two_columns_of_row_numbers(tmp_path):
+    pd.DataFrame(ROWS, columns=["a", "b", "c"]).to_csv(tmp_path / "a.csv")
+    pd.read_csv(tmp_path / "a.csv").to_csv(tmp_path / "b.csv")
+    data, _ = read(tmp_path / "b.csv")
+    assert data.x.tolist() == ROWS and data.feature_names == ("a", "b", "c")
 
 
 def test_names_of_rows_as_r_writes_a_table(tmp_path):
