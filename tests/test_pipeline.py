@@ -346,7 +346,8 @@ def test_a_placed_sample_is_as_sure_as_its_neighbours(blobs, fitted):
     assert np.array_equal(labels, model.labels_) and np.array_equal(labels, model.predict(everything))
     np.testing.assert_allclose(confidence, model.confidence_, atol=1e-6)
     of_fit = clustering.confidence(model.graph_, model.labels_[model.sample_])
-    np.testing.assert_allclose(model.confidence_[model.sample_], of_fit, atol=0.1)  # rivals may differ a little
+    near = np.isclose(model.confidence_[model.sample_], of_fit, atol=0.1)  # of two rivals some differ on the halfway
+    assert near.mean() > 0.8
 
 
 @pytest.mark.parametrize("parameters", [{}, {"manifold_learner": "none"}, {"cluster": "KM"}, {"cluster": "SC"}])
@@ -363,12 +364,12 @@ def test_points_between_clusters_and_far_from_all_are_less_sure(blobs, fitted, p
 def test_the_confidence_of_digits_knows_errors():
     data = datasets.load("digits")
     model = pipeline.N2D(
-        image_shape=data.image_shape, pretrain_epochs=5, n_neighbors=(15, 30), gmm_restarts=10, random_state=0
+        image_shape=data.image_shape, pretrain_epochs=5, gmm_restarts=10, random_state=0
     ).fit(data.x)
     majority = np.array([np.bincount(data.y[model.labels_ == cluster]).argmax() for cluster in range(10)])
     is_right = majority[model.labels_] == data.y
     assert 0.5 < is_right.mean() < 1
-    assert roc_auc_score(is_right, model.confidence_) > 0.75
+    assert roc_auc_score(is_right, model.confidence_) > 0.85  # .94 to .98 with seeds 0 to 2
     assert len(np.unique(model.confidence_)) > len(data.x) / 4
 
 
