@@ -1,11 +1,15 @@
 """The command line: flags, their ranges, protocols and help."""
 
 import argparse
+import dataclasses
 import os
+import time
 from functools import partial
 from pathlib import Path
 
-from n2d import datasets
+import numpy as np
+
+from n2d import datasets, samples
 
 DESCRIPTION = """\
 N2D, (Not Too) Deep clustering: train an autoencoder, learn the manifold of its latent space, cluster it.
@@ -19,9 +23,10 @@ MANIFOLD_LEARNERS = ("UMAP", "LLE", "tSNE", "isomap", "none")
 METRICS = ("euclidean", "manhattan", "chebyshev", "canberra", "braycurtis", "cosine", "correlation")
 LOSSES = ("KLD", "KM")
 CLUSTERERS = ("GMM", "KM", "SC")
-SCALES = ("none", "minmax", "standard", "255")
+SCALES = ("none", "minmax", "standard", "255", "range")
 MIN_AUTO = 10  # samples of which --n_clusters=auto can fit mixtures to halves
 MIN_SAMPLES = 4  # that N2D takes
+PATIENCE = 10  # seconds in which the first of several processes tells of a mistake that all of them find
 PROTOCOLS = {  # what the flags below are unless they are given
     "default": {"pretrain_epochs": None, "umap_neighbors": (20, 50, 100), "umap_candidates": 100, "gmm_restarts": 100},
     "paper": {"pretrain_epochs": 1000, "umap_neighbors": (20,), "umap_candidates": 0, "gmm_restarts": 1},
@@ -59,7 +64,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         """Stop with the message alone, on one line, whatever a stranger's file put into it."""
-        if processes()[0] > 0:  # the first of several says it
+        if processes()[0] > 0:  # the first of several says it, before torchrun ends it because this one has ended
+            time.sleep(PATIENCE)
             self.exit(2)
         printable = "".join(character if character.isprintable() else " " for character in message)
         self.exit(2, f"{self.prog}: error: {printable}\n")
@@ -89,10 +95,11 @@ def add_data(parser):
     add = group.add_argument
     add(
         "dataset",
-        help=f"{' | '.join(datasets.REGISTRY)}, or your own: a .npy, .npz, .csv, .tsv, .parquet or .h5ad file, or a "
-        "folder of images, or of one folder of images for each class",
+        help=f"{' | '.join(datasets.REGISTRY)}, or your own: a table (.csv, .tsv, .xlsx, .parquet, .feather), arrays "
+        "(.npy, .npz, .mat, .h5, .zarr), an .h5ad file, or a folder of images, or of one folder of images "
+        "for each class",
     )
-    add("gpu", help="where the autoencoder is trained: 0, 1, ... (a CUDA device) or cpu")
+    add("gpu", help="where the autoencoder is trained: 0, 1, ... (a CUDA device), mps (Apple's) or cpu")
     add(
         "--data_dir",
         type=Path,
@@ -105,7 +112,8 @@ def add_data(parser):
         "--scale",
         choices=SCALES,
         help="what is done to your own features: nothing, each to [0, 1], each to mean 0 and variance 1, all over "
-        "255 (images: 255; other data: none if they lie in [-1, 1], or else standard)",
+        "255, all by their smallest and largest number to [0, 1] (bytes: 255; other images: range; other data: none if "
+        "they fill [-1, 1], or else standard)",
     )
 
 
@@ -273,8 +281,23 @@ def add_file_arguments(parser):
         metavar="NAME|NUMBER",
         help="a table's column with the true classes, by name or by number from 0; for scores and pictures only",
     )
-    add("--image_size", type=height_and_width, metavar="N|HxW", help="resize the images of a folder to this")
+    add(
+        "--header",
+        choices=("auto", "yes", "no"),
+        default="auto",
+        help="the first line of a table has names (%(default)s)",
+    )
+    add("--decimal", choices=(".", ","), help="decimal mark of a table (the one that makes numbers of its words)")
+    add(
+        "--categorical",
+        choices=("onehot",),
+        help="columns of words become a column of 0 and 1 for each word (they are refused)",
+    )
+    add("--missing", choices=("median",), help="fill missing values with their column's median (they are refused)")
+    add("--array", metavar="NAME", help="array with the samples, of a file with several (x, X, data, or the only one)")
+    add("--image_size", type=height_and_width, metavar="N|HxW", help="resize the images of a folder to this size")
     add("--grayscale", action="store_true", help="read the images of a folder without their colours")
+    add("--strict", action="store_true", help="refuse a folder in which an image cannot be read (it is left out)")
 
 
 def height_and_width(text):
@@ -307,7 +330,8 @@ def of_protocol(name):
 def load(parser, args):
     """The dataset of the command line."""
     try:
-        return datasets.load(args.dataset, args.data_dir, args.label_column, args.image_size, args.grayscale)
+        options = {field.name: getattr(args, field.name) for field in dataclasses.fields(samples.Options)}
+        return datasets.load(args.dataset, args.data_dir, **options)
     except datasets.DatasetError as error:
         parser.error(str(error))
 
@@ -345,8 +369,10 @@ def check_ranges(parser, args):
 
 def check_together(parser, args):
     """Refuse flags that do not go together."""
-    if args.gpu != "cpu" and not args.gpu.isdecimal():
-        parser.error(f"gpu must be cpu or the index of a CUDA device, got {args.gpu}")
+    if args.gpu not in ("cpu", "mps") and not args.gpu.isdecimal():
+        parser.error(f"gpu must be cpu, mps or the index of a CUDA device, got {args.gpu}")
+    if args.gpu == "mps" and processes()[1] > 1:
+        parser.error("gpu must be cpu or the index of a CUDA device with torchrun, got mps")
     if args.manifold_learner == "tSNE" and args.umap_dim > 3:
         parser.error(f"--umap_dim must be 1, 2 or 3 with --manifold_learner tSNE, got {args.umap_dim}")
     if args.manifold_learner != "UMAP" and len(values(args, "umap_neighbors")) > 1:
@@ -376,6 +402,8 @@ def find_weights(parser, args):
 
 def check_data(parser, args, data):
     """Fill in the number of clusters, and refuse what does not fit to the data."""
+    if not np.ptp(data.x, axis=0).any():
+        parser.error(f"{args.dataset} has {len(data.x)} samples that are all the same: there is nothing to cluster")
     if args.n_clusters is None:
         if data.y is None:
             parser.error(f"--n_clusters must be a number, or auto: {args.dataset} does not say how many classes it has")

@@ -2,12 +2,13 @@
 
 import os
 import time
+import warnings
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 
-from n2d.distributed import processes
+from n2d.torchrun import processes
 
 
 class Checkpoint:
@@ -17,14 +18,15 @@ class Checkpoint:
     ----------
     path : path-like
     fingerprint : str
-        Of all that the training depends on. A file with another one, or a damaged one, is not read.
+        Of all that the training depends on. A file with another one is not used. One that cannot be read is kept under
+        another name, `path` and '.unreadable', with a notice.
     every : float
         Seconds between two writes.
 
     Attributes
     ----------
     state : dict or None
-        What the file held.
+        What the file held, in the host's memory from whatever device; the training that takes it sets it to None.
     seconds : float
         That the training had taken when the file was written.
     running, kept : bool
@@ -39,20 +41,32 @@ class Checkpoint:
     def __init__(self, path, fingerprint, every=120.0):
         self.path, self.fingerprint, self.every = Path(path), fingerprint, every
         self.state, self.seconds = None, 0.0
-        try:
-            state = torch.load(self.path, weights_only=True)
-            if state["fingerprint"] == fingerprint:
-                self.state, self.seconds = state["state"], state["seconds"]
-                Checkpoint.kept = True
-        except MemoryError:  # it may be a good one, which a training from the start would replace
-            raise
-        except Exception:  # there is none, or whatever damaged bytes lead to
-            pass
-        if dist.is_initialized():  # the file may be on the first process's disk alone
+        if processes()[0] == 0 and self.path.exists():  # it may be on the first process's disk alone
+            self._read()
+        if dist.is_initialized():
             first = [self.state, self.seconds]
             dist.broadcast_object_list(first)
             self.state, self.seconds = first
-        self._start = self._last = time.monotonic()
+        self._start = self._last = self._asked = time.monotonic()
+        self._pause = self._steps = 1
+
+    def _read(self):
+        try:
+            held = torch.load(self.path, map_location="cpu", weights_only=True)
+            if not isinstance(held, dict):
+                raise TypeError
+            fingerprint, state, seconds = held["fingerprint"], held["state"], held["seconds"]
+        except MemoryError:  # it may be a good one
+            raise
+        except Exception as error:  # whatever damaged bytes lead to
+            aside = self.path.with_name(self.path.name + ".unreadable")
+            os.replace(self.path, aside)
+            reason = type(error).__name__
+            warnings.warn(f"{self.path} cannot be read ({reason}): kept as {aside.name}, trained anew", stacklevel=3)
+            return
+        if fingerprint == self.fingerprint:
+            self.state, self.seconds = state, seconds
+            Checkpoint.kept = True
 
     def __enter__(self):
         """Begin the training."""
@@ -64,12 +78,20 @@ class Checkpoint:
         Checkpoint.running = False
 
     def is_due(self):
-        """Whether it is time to write: the first of several processes decides."""
-        is_due = Checkpoint.stop or time.monotonic() - self._last >= self.every
+        """Whether it is time to write. The first of several processes decides, and is asked about once a second."""
+        now = time.monotonic()
+        is_due = Checkpoint.stop or now - self._last >= self.every
         if dist.is_initialized():
-            first = torch.tensor([is_due, Checkpoint.stop], device="cuda" if dist.get_backend() == "nccl" else "cpu")
+            self._steps -= 1
+            if self._steps > 0:
+                return False
+            a_second = int(self._pause / max(now - self._asked, 1e-9))  # in steps, all of which wait for the slowest
+            pause = max(1, min(a_second, 2 * self._pause))
+            device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+            first = torch.tensor([is_due, Checkpoint.stop, pause], device=device)
             dist.broadcast(first, 0)
-            is_due, Checkpoint.stop = first.tolist()
+            is_due, Checkpoint.stop, self._pause = first.tolist()
+            self._steps, self._asked = self._pause, now
         return bool(is_due)
 
     def write(self, state):

@@ -2,12 +2,14 @@
 
 import heapq
 import warnings
+from hashlib import blake2b
 from typing import NamedTuple
 
 import joblib
 import numpy as np
 
 from n2d import metrics, neighbors
+from n2d.compiled import n_threads
 
 CLUSTERERS = ("GMM", "KM", "SC")
 STATE = {  # the arrays that each needs to cluster new points
@@ -30,7 +32,7 @@ class Fit(NamedTuple):
     clusterer : fitted scikit-learn estimator
     labels : ndarray of int, shape (n_samples,)
     log_likelihood : float or None
-        Mean over the samples that a mixture was fitted to, in nats.
+        Mean over the samples, of more than 20,000 over 20,000 that are the same for all fits; in nats.
     modularity, cut : float or None
         See `support`; None without a neighbour graph.
     rivals : sequence of ndarray of int, shape (n_samples,)
@@ -125,10 +127,13 @@ def mixtures(embedding, n_clusters, restarts, random_state=None, graph=None, ref
     """
     seeds = np.random.SeedSequence(random_state).generate_state(restarts).tolist()
     most = min(MIXTURE_SAMPLE if restarts > 1 else len(embedding), MIXTURE_NUMBERS // embedding.shape[1])
+    common = None
+    if len(embedding) > most:  # each fit has a sample of its own, but likelihoods are compared on the same one
+        common = np.random.default_rng(seeds[0]).choice(embedding, most, replace=False)
     starts = ["kmeans"] * restarts if graph is None else ["kmeans", *["k-means++"] * (restarts - 1)]
     collapsed = 0
-    for fits in joblib.Parallel(n_jobs, return_as="generator")(
-        joblib.delayed(_fit_and_judge)(embedding, graph, most, n_clusters, start, seed, refit)
+    for fits in joblib.Parallel(n_jobs or 1, backend="loky", return_as="generator")(
+        joblib.delayed(_fit_and_judge)(embedding, common, graph, n_clusters, start, seed, refit)
         for start, seed in zip(starts, seeds)
     ):
         collapsed += fits[-1].clusterer.reg_covar > REG_COVAR
@@ -141,17 +146,21 @@ def mixtures(embedding, n_clusters, restarts, random_state=None, graph=None, ref
         )
 
 
-def _fit_and_judge(embedding, graph, most, n_clusters, start, seed, refit):
-    """The fits of one start to `most` points, the last one with more regularisation if a component had collapsed."""
+def _fit_and_judge(embedding, common, graph, n_clusters, start, seed, refit):
+    """The fits of one start, the last one with more regularisation if a component had collapsed.
+
+    To as many points as `common` has, which are there to compare likelihoods on; None: to all.
+    """
     sample = embedding
-    if len(embedding) > most:
-        sample = np.random.default_rng(seed).choice(embedding, most, replace=False)
+    if common is not None:
+        sample = np.random.default_rng(seed).choice(embedding, len(common), replace=False)
     fitted = fit_mixture(sample, n_clusters, start, seed, refit)
     judged = []
     for mixture in fitted[-1:] if graph is None else fitted:  # only likelihood takes a collapse for good
         labels = mixture.predict(embedding)
         supported = (None, None) if graph is None else support(graph, labels)
-        judged.append(Fit(mixture, labels, mixture.lower_bound_, *supported))
+        log_likelihood = mixture.lower_bound_ if common is None else float(mixture.score(common))
+        judged.append(Fit(mixture, labels, log_likelihood, *supported))
     return judged
 
 
@@ -192,9 +201,10 @@ def fit_mixture(sample, n_clusters, start, seed, refit=True):
 
 
 def _is_flat(mixture):
-    """Whether a covariance is nothing but its regularisation in some direction."""
-    precisions = np.diagonal(mixture.precisions_cholesky_, axis1=1, axis2=2) ** 2  # given the directions before
-    return precisions.max() * mixture.reg_covar > 1 - 1e-6
+    """Whether a covariance is nothing but its regularisation in some direction, whichever it is."""
+    variances = np.linalg.eigvalsh(mixture.covariances_)
+    rounding = variances.shape[1] * np.finfo(float).eps * variances.max(axis=1)
+    return bool((variances.min(axis=1) < mixture.reg_covar * (1 + 1e-6) + rounding).any())
 
 
 def scan(embedding, sizes, *, random_state=None, halves=6, restarts=5):
@@ -245,6 +255,29 @@ def scan(embedding, sizes, *, random_state=None, halves=6, restarts=5):
     steady = max(row["stability"] for row in rows) - 0.02
     best = min((row for row in rows if row["stability"] >= steady), key=lambda row: row["bic"])
     return rows, best["n_clusters"]
+
+
+def unite_equal(x, labels):
+    """Give equal samples one cluster: the most frequent among them, the first of equally frequent ones.
+
+    A manifold learner puts copies side by side, not in one place, so that a cluster may end between them.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_samples, n_features)
+    labels : ndarray of int, shape (n_samples,)
+
+    Returns
+    -------
+    ndarray of int, shape (n_samples,)
+    """
+    numbers = {}
+    kind = [numbers.setdefault(blake2b(np.ascontiguousarray(row)).digest(), len(numbers)) for row in x]
+    if len(numbers) == len(x):
+        return labels
+    counts = np.zeros((len(numbers), labels.max() + 1), int)
+    np.add.at(counts, (kind, labels), 1)
+    return counts.argmax(axis=1)[kind].astype(labels.dtype)
 
 
 def restore(name, arrays):
@@ -323,7 +356,7 @@ def _spectral(embedding, n_clusters, random_state, knn):
     from sklearn.neighbors import kneighbors_graph
 
     if knn is None:
-        near = kneighbors_graph(embedding, SPECTRAL_NEIGHBORS, include_self=True, n_jobs=-1)
+        near = kneighbors_graph(embedding, SPECTRAL_NEIGHBORS, include_self=True, n_jobs=n_threads())
     else:
         indices = knn[0][:, :SPECTRAL_NEIGHBORS]
         n, k = indices.shape
@@ -346,8 +379,10 @@ def support(graph, labels):
     """How well a neighbour graph supports clusters: their modularity, and the share of its weight that they cut.
 
     Newman, "Modularity and community structure in networks", PNAS 2006, equation 2: Q = sum_c (e_cc - a_c^2), where
-    e_cd is the share of the weight between clusters c and d, and a_c = sum_d e_cd. Splitting a class cuts the edges
-    inside it, and merging two raises what chance explains: either lowers Q, without a look at a label.
+    e_cd is the share of the weight between clusters c and d, and a_c = sum_d e_cd. Among classes of similar sizes,
+    splitting one cuts the edges inside it, and merging two raises what chance explains: either lowers Q, without a look
+    at a label. Where one class dominates it is not so (the resolution limit: Fortunato and Barthélemy, PNAS 2007): with
+    the number of clusters fixed, halving a class of share a gains a^2 / 2 less what is cut.
 
     Parameters
     ----------

@@ -19,6 +19,7 @@ import joblib
 import numba
 import numpy as np
 import pooch
+import torch
 from numba.core import config
 
 PART = 10_000  # pairs that a thread takes at a time
@@ -44,11 +45,16 @@ def import_compiled(name):
     return sys.modules[name]
 
 
-def by_threads(kernel, x, y, first, second, *settings):
-    """Run a kernel on pairs of rows of x and y, float32 (n_pairs,), on all threads."""
+def n_threads(n_jobs=None):
+    """Threads that n_jobs asks for: None is as many as PyTorch has, which OMP_NUM_THREADS sets; -1 is all."""
+    return torch.get_num_threads() if n_jobs is None else joblib.effective_n_jobs(n_jobs)
+
+
+def by_threads(kernel, x, y, first, second, *settings, n_jobs=None):
+    """Run a kernel on pairs of rows of x and y, float32 (n_pairs,), on several threads."""
     out = np.empty(len(first), np.float32)
     parts = [slice(start, start + PART) for start in range(0, len(first), PART)]
-    parallel = joblib.Parallel(n_jobs=-1, prefer="threads")
+    parallel = joblib.Parallel(n_threads(n_jobs), require="sharedmem")  # whatever backend is set: they write into `out`
     parallel(joblib.delayed(kernel)(x, y, first[part], second[part], out[part], *settings) for part in parts)
     return out
 

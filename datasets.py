@@ -73,7 +73,7 @@ def register(name, n_classes):
     return decorate
 
 
-def load(name, data_dir="data", label_column=None, image_size=None, grayscale=False):
+def load(name, data_dir="data", **options):
     """Load a dataset of the registry, or the user's own.
 
     Parameters
@@ -83,8 +83,8 @@ def load(name, data_dir="data", label_column=None, image_size=None, grayscale=Fa
     data_dir : path-like
         Where the files of the registry are looked for, in the layout of their official download, and where they are
         downloaded to.
-    label_column, image_size, grayscale
-        Of the user's own data, see `files.read`.
+    **options
+        Of the user's own data, see `samples.Options`.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def load(name, data_dir="data", label_column=None, image_size=None, grayscale=Fa
         near = difflib.get_close_matches(name, REGISTRY, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the datasets are {', '.join(REGISTRY)}"
         raise DatasetError(f"{name} is neither a dataset nor a file: {hint}")
-    return files.read(path, label_column, image_size, grayscale)
+    return files.read(path, **options)
 
 
 @register("mnist", 10)

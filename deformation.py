@@ -10,7 +10,7 @@ FAR = np.float32(1e38)  # fastmath knows no infinity
 MAX_WARP = 2  # pixels that each may be moved by, down and to the right
 
 
-def bent(x, y, first, second, image_shape):
+def bent(x, y, first, second, image_shape, n_jobs=None):
     """Deformation-invariant distances of images: the image distortion model on Sobel gradients in 3 x 3 surroundings.
 
     Each pixel is compared with that pixel, at most two away (in images of less than 16 pixels: one), whose surroundings
@@ -25,6 +25,8 @@ def bent(x, y, first, second, image_shape):
         Rows of x, and of y.
     image_shape : tuple of int
         (height, width), or (channels, height, width).
+    n_jobs : int or None
+        Threads, see `compiled.n_threads`.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def bent(x, y, first, second, image_shape):
     """
     first_images, second_images = averaged(x, image_shape), averaged(y, image_shape)
     warp = min(MAX_WARP, max(1, min(first_images.shape[2:]) // 8))
-    return by_threads(_bent, first_images, second_images, first, second, warp)
+    return by_threads(_bent, first_images, second_images, first, second, warp, n_jobs=n_jobs)
 
 
 def averaged(x, image_shape):

@@ -38,7 +38,7 @@ def unlabelled(model):
 
 
 def stages(model, x, y):
-    """Score k-means, and N2D's manifold and mixture, on what each stage makes of the data.
+    """Score k-means, and N2D's manifold and mixture, on what each stage makes of the data, scaled as N2D's.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def stages(model, x, y):
         Keys space ('pixels', 'autoencoder', and 'KLD' or 'KM' after a refinement), method ('kmeans' or 'n2d'), acc,
         nmi, ari and seconds. There is no 'n2d' of the pixels.
     """
-    spaces = {"pixels": x, "autoencoder": model.latent_}
+    spaces = {"pixels": model.scaled(x), "autoencoder": model.latent_}
     if model.refine is not None:
         spaces |= {"autoencoder": model.pretrained_latent_, model.refine: model.latent_}
     settings = {"n_clusters": model.n_clusters_, "restarts": 20, "random_state": model.seed_}
@@ -74,7 +74,7 @@ def stages(model, x, y):
 
 
 def compare(model, x, y, folder=None):
-    """Score every clusterer on the data and on the latent space, as they are and on each manifold of them.
+    """Score every clusterer on the data, scaled as N2D's, and on the latent space, alone and on each manifold of them.
 
     A neighbour search for each of the two serves all manifold learners and spectral clustering. UMAP has the smallest
     of the model's neighbourhoods, LLE and Isomap have 10 neighbours. t-SNE has two components if the model has more
@@ -101,7 +101,7 @@ def compare(model, x, y, folder=None):
     n_neighbors = {"UMAP": int(np.min(model.n_neighbors)), "LLE": 10, "isomap": 10, "tSNE": 10}
     needed = max(manifold.neighbors_needed(name, size) for name, size in n_neighbors.items())
     settings = {"n_clusters": model.n_clusters_, "restarts": model.gmm_restarts, "random_state": model.seed_}
-    for source, points in (("raw", np.asarray(x, np.float32)), ("autoencoder", model.latent_)):
+    for source, points in (("raw", model.scaled(x)), ("autoencoder", model.latent_)):
         knn = None
         for name in ("none", *n_neighbors):
             options = {

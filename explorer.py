@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.colors import to_hex
 
+from n2d.samples import FORMULA
 from n2d.visualize import as_picture, palette, plane
 
 PAGE_SCRIPTS = {
@@ -26,7 +27,8 @@ PAGE_SCRIPTS = {
     """,
     "save": """
         const names = Object.keys(chosen.data);
-        const quote = value => '"' + String(value).replaceAll('"', '""') + '"';
+        const isFormula = value => new RegExp('^' + formula).test(value) && isNaN(value);
+        const quote = value => '"' + (isFormula(value) ? "'" : '') + String(value).replaceAll('"', '""') + '"';
         const lines = [names.join(',')];
         for (let i = 0; i < chosen.data.index.length; i++) {
             lines.push(names.map(name => quote(chosen.data[name][i])).join(','));
@@ -115,6 +117,7 @@ def _controls(source, columns, keys):
     listing = models.DataTable(source=chosen, columns=titles, width=420, height=480, index_position=None)
     button = models.Button(label="Save the selection as CSV", width=200)
     args = {"source": source, "select": select, "key": key, "keys": keys, "chosen": chosen, "count": count}
+    args["formula"] = FORMULA
     scripts = {name: models.CustomJS(args=args, code=code) for name, code in PAGE_SCRIPTS.items()}
     select.js_on_change("value", scripts["colour"])
     source.selected.js_on_change("indices", scripts["select"])

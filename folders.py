@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -28,7 +28,8 @@ def lock(parser, folder):
     try:
         yield
     finally:
-        (folder / ".lock").unlink(missing_ok=True)  # first, or else it may be another run's by now
+        with suppress(PermissionError):  # Windows removes no open file: there, `release` does it
+            (folder / ".lock").unlink(missing_ok=True)  # first, or else it may be another run's by now
         keeper.release()
 
 

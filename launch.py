@@ -11,17 +11,20 @@ from pathlib import Path
 
 from n2d.arguments import processes
 
+OTHER_ENDED = "another of torchrun's processes has stopped: its own message says why"
+
 
 def build_model(parser, args, data):
     """The estimator that the arguments describe; of torchrun's processes, one that trains with the others."""
     import torch
 
-    from n2d import distributed
+    from n2d import torchrun
     from n2d.pipeline import N2D
 
     device = choose_device(parser, args.gpu)
     if processes()[1] > 1:
-        distributed.join(device)
+        refuse_batch_norm(parser, args)
+        torchrun.join(device)
     return N2D(
         args.n_clusters,
         scale=args.scale or data.scale,
@@ -56,30 +59,51 @@ def build_model(parser, args, data):
 
 
 def choose_device(parser, gpu):
-    """The PyTorch device of the argument gpu; the CPU, with a notice, where there is no CUDA."""
+    """The PyTorch device of the argument gpu; the CPU, with a notice, where there is no such device.
+
+    torchrun's processes on this machine take one device each, from gpu on; all of them see whether there are enough.
+    """
     import torch
 
     if gpu == "cpu":
         return "cpu"
-    if not torch.cuda.is_available():
-        print(f"no CUDA here: the autoencoder runs on the CPU instead of device {gpu}")
+    name, there = ("MPS", torch.backends.mps) if gpu == "mps" else ("CUDA", torch.cuda)
+    if not there.is_available():
+        print(f"no {name} here: the autoencoder runs on the CPU instead of device {gpu}")
         return "cpu"
-    gpu = int(gpu) + int(os.environ.get("LOCAL_RANK", 0))  # torchrun's processes take one each, from there on
-    if gpu >= torch.cuda.device_count():
-        parser.error(f"gpu must be cpu or less than {torch.cuda.device_count()}, the number of devices, got {gpu}")
-    return f"cuda:{gpu}"
+    if gpu == "mps":
+        return gpu
+    first, n_devices = int(gpu), torch.cuda.device_count()
+    rank, n_processes = int(os.environ.get("LOCAL_RANK", 0)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    if first >= n_devices:
+        parser.error(f"gpu must be cpu or less than {n_devices}, the number of devices, got {gpu}")
+    if first + n_processes > n_devices:
+        parser.error(f"torchrun's {n_processes} processes need a device each, from {gpu} on, and there are {n_devices}")
+    return f"cuda:{first + rank}"
+
+
+def refuse_batch_norm(parser, args):
+    """Refuse to train batch normalisation in several processes: each would normalise its own part of a batch."""
+    from n2d import models
+
+    if args.architecture is None or args.ae_weights is not None:
+        return
+    with mistakes(parser):
+        architecture = models.read_architecture(args.architecture)
+    if architecture.use_batch_norm:
+        parser.error(f"{args.architecture} has batch normalisation, of whole batches: start it without torchrun")
 
 
 def help_along(parser, args, data):
     """What all but the first of torchrun's processes do: their part of the training and of the encoding, in silence."""
-    from n2d import distributed
+    from n2d import torchrun
 
     sys.stdout = Path(os.devnull).open("w")
     model = build_model(parser, args, data).set_params(verbose=False)
     with mistakes(parser):  # the first process says why
         model.fit_autoencoder(data.x)
     model.fit_latent(data.x)
-    distributed.part()
+    torchrun.part()
 
 
 @contextmanager
@@ -103,16 +127,23 @@ def console(main):
     except (OSError, MemoryError, RuntimeError) as error:
         if (line := way_out(error)) is None:
             raise
+        if line == OTHER_ENDED and processes()[0] > 0:
+            sys.exit(1)
         sys.exit(f"n2d.py: error: {line}{goes_on()}")
     except KeyboardInterrupt as error:
-        print(f"\nn2d.py: stopped{goes_on()}", file=sys.stderr)
+        if processes()[0] == 0:
+            print(f"\nn2d.py: stopped{goes_on()}", file=sys.stderr)
         sys.exit(128 + (error.args[0] if error.args else signal.SIGINT))
 
 
 def interrupt(number, frame):
-    """Signal handler: a training writes where it stands before it stops, anything else stops at once."""
+    """Signal handler: a training writes where it stands before it stops, anything else stops at once.
+
+    So does a training at the second signal, unless that comes from torchrun, which repeats what the terminal has sent.
+    """
     checkpoint = sys.modules.get("n2d.checkpoint")
-    if checkpoint is None or not checkpoint.Checkpoint.running or checkpoint.Checkpoint.stop:
+    is_second = checkpoint is not None and checkpoint.Checkpoint.stop and processes()[1] == 1
+    if checkpoint is None or not checkpoint.Checkpoint.running or is_second:
         raise KeyboardInterrupt(number)
     checkpoint.Checkpoint.stop = number
 
@@ -124,11 +155,16 @@ def goes_on():
 
 
 def way_out(error):
-    """What to do about a machine that is too small; None if that is not what the error says."""
+    """What to do about a machine that is too small, or another process that ended; None if the error says neither."""
     if isinstance(error, OSError):
         return f"{error.strerror}: make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
+    if type(error).__name__ in ("DistBackendError", "DistNetworkError") or "gloo/transport" in str(error):
+        return OTHER_ENDED
+    on_card = re.match(r"(CUDA|MPS)\b.*\bout of memory", str(error))
     asked = re.search(r"allocate ([\d.]+ \w+)", str(error))  # NumPy's, PyTorch's and CUDA's words
-    if not isinstance(error, MemoryError) and asked is None:
+    if not isinstance(error, MemoryError) and asked is None and on_card is None:
         return None
     size = f", {asked[1]} more were asked for" if asked else ""
+    if on_card:
+        return f"out of memory on the device{size}: a smaller --batch_size takes less, or train on another, or the cpu"
     return f"out of memory{size}: a smaller --batch_size, --autoencoders or --umap_neighbors takes less"

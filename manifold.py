@@ -3,12 +3,13 @@
 import warnings
 
 import joblib
+import numba
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.neighbors import NearestNeighbors
 
-from n2d.compiled import import_compiled
+from n2d.compiled import import_compiled, n_threads
 from n2d.neighbors import nearest_neighbors
 
 MANIFOLD_LEARNERS = ("UMAP", "LLE", "tSNE", "isomap", "none")
@@ -17,7 +18,15 @@ TSNE_NEIGHBORS = 3 * PERPLEXITY + 1  # how far openTSNE looks, the point itself 
 
 
 def manifold_learner(
-    name="UMAP", *, n_components=2, n_neighbors=10, min_dist=0.0, metric="euclidean", random_state=None, knn=None
+    name="UMAP",
+    *,
+    n_components=2,
+    n_neighbors=10,
+    min_dist=0.0,
+    metric="euclidean",
+    random_state=None,
+    knn=None,
+    n_jobs=None,
 ):
     """An unfitted scikit-learn transformer from latent space to embedding.
 
@@ -51,7 +60,7 @@ def manifold_learner(
             min_dist=min_dist,
             metric=metric,
             random_state=random_state,
-            n_jobs=1 if random_state is not None else -1,
+            n_jobs=1 if random_state is not None else min(n_threads(), numba.config.NUMBA_NUM_THREADS),
             disconnection_distance=None if knn is None else np.inf,  # a limit of the metric's says nothing of others
         )
     settings = {"n_components": n_components, "metric": metric, "random_state": random_state, "knn": knn}
@@ -85,7 +94,7 @@ def embed(latent, name, sizes, *, n_jobs=None, **options):
     generator
         For each size the fitted learner, and the embedding, ndarray of float32, shape (n_samples, n_components).
     """
-    parallel = joblib.Parallel(min(n_jobs or 1, len(sizes)), return_as="generator", max_nbytes=None)
+    parallel = joblib.Parallel(min(n_jobs or 1, len(sizes)), backend="loky", return_as="generator", max_nbytes=None)
     # max_nbytes: numba wants arrays that it may write to
     return parallel(joblib.delayed(_embed)(latent, name, n_neighbors=size, **options) for size in sizes)
 
@@ -146,14 +155,14 @@ class TSNE(_FromNeighbors):
         affinities = openTSNE.affinity.PerplexityBasedNN(
             perplexity=min(PERPLEXITY, (indices.shape[1] - 1) / 3),
             knn_index=PrecomputedNeighbors(indices[:, 1:], distances[:, 1:].astype(np.float64)),
-            n_jobs=-1,
+            n_jobs=n_threads(),
         )
         start = openTSNE.initialization.pca(x, self.n_components, random_state=self.random_state)
         tsne = openTSNE.TSNE(
             self.n_components,
             negative_gradient_method="bh" if self.n_components == 3 else "auto",
             random_state=self.random_state,
-            n_jobs=-1,
+            n_jobs=n_threads(),
         )
         return np.array(tsne.fit(affinities=affinities, initialization=start))
 

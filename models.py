@@ -159,7 +159,7 @@ def read_architecture(source):
     if not separator or Path(source).is_file():
         file, choice = source, "0"
     try:
-        found = json.loads(Path(file).read_text())
+        found = json.loads(Path(file).read_text(encoding="utf-8"))
     except OSError as error:
         raise ArchitectureError(f"{file}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -227,7 +227,8 @@ class JSONAutoencoder(nn.Module):
         for i, layer in enumerate(layers):
             output = (architecture.output_non_linearity or getattr(layer, "non_linearity", None)) if i == 0 else None
             try:
-                there, back, shape = _stages(layer, shape, architecture.use_batch_norm, output)
+                with torch.random.fork_rng(devices=[]):  # as in `_mlp`
+                    there, back, shape = _stages(layer, shape, architecture.use_batch_norm, output)
             except ArchitectureError as error:
                 raise ArchitectureError(f"{architecture.name}: layer {i + 2} ({layer.type}): {error}") from error
             encoder.append(there)

@@ -7,7 +7,6 @@ import sys
 from functools import partial
 
 __path__ = [os.path.dirname(os.path.abspath(__file__))]  # this folder is the package n2d: `from n2d import models`
-sys.modules["n2d"] = sys.modules[__name__]  # also where this file is run as a program
 
 from n2d import arguments, folders, launch
 
@@ -41,7 +40,7 @@ def main(argv=None):
 
 def run(parser, args, data):
     """One experiment: the paper's three steps, and what is kept of each."""
-    from n2d import distributed, report  # the heavy imports wait until the input is known to be good
+    from n2d import report, torchrun  # the heavy imports wait until the input is known to be good
 
     report.announce(args, data)
     model = launch.build_model(parser, args, data)
@@ -57,7 +56,7 @@ def run(parser, args, data):
         model.fit_refinement(data.x)
         report.keep_refined_weights(model, args)
     model.fit_latent(data.x)
-    distributed.part()  # the rest is the work of one process
+    torchrun.part()  # the rest is the work of one process
     model.fit_neighbors(data.x).fit_clusters(data.x)
     report.keep_model(model, data, args)
     if board is not None:

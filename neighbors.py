@@ -5,14 +5,17 @@ from functools import partial
 import numpy as np
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
+from threadpoolctl import threadpool_limits
 
 from n2d import deformation
-from n2d.compiled import by_threads, import_compiled, njit
+from n2d.compiled import by_threads, import_compiled, n_threads, njit
 
 EXACT_NEIGHBORS = 200_000  # samples up to which an exact search is faster than an approximate one
 N_FRIENDS = 15  # nearest candidates, itself included, whose own become a point's
 METRICS = ("euclidean", "manhattan", "chebyshev", "canberra", "braycurtis", "cosine", "correlation")
+RANKED = ("euclidean", "cosine", "correlation")  # by which the inputs of tables are compared
 N_ALIKE = 10  # samples whose place and clusters become a new point's
 ROWS = 10_000  # points whose pairs are compared at once
 CHUNK = 20_000  # new points that are looked at together
@@ -26,27 +29,44 @@ class Neighbourhood:
     latent : ndarray of float32, shape (n_samples, n_latent)
         Of the samples among which neighbours are looked for.
     inputs : ndarray of float32 or uint8, shape (n_samples, n_features), or None
-        The same samples as they came. None: the distance in the latent space ranks.
+        The same samples as they came: not copied if nothing is done to them, so leave them as they are. None: the
+        distance in the latent space ranks.
     metric : str
-        Distance in the latent space.
+        Distance in the latent space, and of inputs that are no images. Only those of `RANKED` can rank: with others the
+        distance in the latent space does.
     n_candidates : int
         Neighbours in the latent space that are ranked.
     image_shape : tuple of int or None
-        (height, width) or (channels, height, width): inputs are compared by `deformation.bent`. None: Euclidean.
+        (height, width) or (channels, height, width): inputs are compared by `deformation.bent`.
     scaling : scaling.Scaling or None
         Of the inputs, before they are compared. Images, and features that are all scaled alike, are compared as they
         are: that does not change who is nearest.
+    n_jobs : int or None
+        Threads, see `compiled.n_threads`.
 
     Attributes
     ----------
-    latent, inputs
-        The latter scaled.
+    latent : ndarray of float32
+    inputs : ndarray of float32 or uint8, or None
+        As they are compared: scaled, and of unit length where the metric looks at directions alone.
     """
 
-    def __init__(self, latent, inputs=None, *, metric="euclidean", n_candidates=100, image_shape=None, scaling=None):
+    def __init__(
+        self,
+        latent,
+        inputs=None,
+        *,
+        metric="euclidean",
+        n_candidates=100,
+        image_shape=None,
+        scaling=None,
+        n_jobs=None,
+    ):
         self.latent, self.metric, self.n_candidates, self.image_shape = latent, metric, n_candidates, image_shape
+        self.n_jobs = n_jobs
         self._scaling = None if scaling is None or scaling.is_uniform or image_shape is not None else scaling
-        self.inputs = None if inputs is None else self._scaled(inputs)
+        ranks = inputs is not None and (image_shape is not None or metric in RANKED)
+        self.inputs = self._comparable(inputs) if ranks else None
 
     def n_proposed(self, n_neighbors):
         """How many neighbours in the latent space are looked at for so many neighbours."""
@@ -55,11 +75,11 @@ class Neighbourhood:
 
     def propose(self, n_neighbors):
         """Each sample's nearest in the latent space, `n_proposed` of them, as `nearest_neighbors`."""
-        return nearest_neighbors(self.latent, self.n_proposed(n_neighbors), self.metric)
+        return nearest_neighbors(self.latent, self.n_proposed(n_neighbors), self.metric, self.n_jobs)
 
     def rank(self, candidates, n_neighbors):
         """The nearest of these candidates, and of their candidates, by the distance of the inputs, as `closest`."""
-        return closest(self.inputs, candidates[0], n_neighbors, self.image_shape)
+        return closest(self.inputs, candidates[0], n_neighbors, self.image_shape, self.n_jobs)
 
     def of_points(self, latent, inputs=None, rows=None, n_neighbors=N_ALIKE):
         """The samples that are nearest to new points, found as the samples' own neighbours.
@@ -79,20 +99,30 @@ class Neighbourhood:
         """
         rows = np.arange(len(latent)) if rows is None else rows
         if self.inputs is None:
-            return nearest_among(latent[rows], self.latent, n_neighbors, self.metric)
+            return nearest_among(latent[rows], self.latent, n_neighbors, self.metric, self.n_jobs)
         found = []
         for part in gen_batches(len(rows), CHUNK):  # inputs may be a memory map larger than the memory
             some = rows[part]
-            indices, _ = nearest_among(latent[some], self.latent, max(self.n_candidates, n_neighbors), self.metric)
-            scaled = self._scaled(inputs[some])
-            found.append(closest_among(scaled, self.inputs, indices, n_neighbors, self.image_shape))
+            n_proposed = max(self.n_candidates, n_neighbors)
+            indices, _ = nearest_among(latent[some], self.latent, n_proposed, self.metric, self.n_jobs)
+            points = self._comparable(inputs[some])
+            found.append(closest_among(points, self.inputs, indices, n_neighbors, self.image_shape, self.n_jobs))
         return tuple(np.concatenate(arrays) for arrays in zip(*found))
 
-    def _scaled(self, inputs):
-        return inputs if self._scaling is None else self._scaling.apply(inputs)
+    def _comparable(self, inputs):
+        """Inputs whose Euclidean, or deformation-invariant, distances are those of the metric, or in their order."""
+        if self._scaling is not None:
+            inputs = self._scaling.apply(inputs)
+        elif inputs.dtype != np.uint8:
+            inputs = inputs.astype(np.float32, copy=False)
+        if self.image_shape is not None or self.metric == "euclidean":
+            return inputs
+        if self.metric == "correlation":
+            inputs = inputs - inputs.mean(axis=1, keepdims=True)
+        return normalize(inputs.astype(np.float32, copy=False))
 
 
-def nearest_neighbors(x, n_neighbors, metric="euclidean"):
+def nearest_neighbors(x, n_neighbors, metric="euclidean", n_jobs=None):
     """Each point's nearest neighbours, the point itself being the first.
 
     Exact up to 200,000 samples: on 70,000 samples of 30 dimensions the exact search takes 8 s where NN-descent takes
@@ -112,14 +142,16 @@ def nearest_neighbors(x, n_neighbors, metric="euclidean"):
     """
     if len(x) > EXACT_NEIGHBORS:
         pynndescent = import_compiled("pynndescent")
-        return pynndescent.NNDescent(x, metric, n_neighbors=n_neighbors, random_state=0).neighbor_graph
-    search = NearestNeighbors(n_neighbors=n_neighbors - 1, algorithm="brute", metric=metric, n_jobs=-1).fit(x)
-    distances, indices = search.kneighbors()
+        search = pynndescent.NNDescent(x, metric, n_neighbors=n_neighbors, random_state=0, n_jobs=n_threads(n_jobs))
+        return search.neighbor_graph
+    search = NearestNeighbors(n_neighbors=n_neighbors - 1, algorithm="brute", metric=metric, n_jobs=n_threads(n_jobs))
+    with threadpool_limits(n_threads(n_jobs)):
+        distances, indices = search.fit(x).kneighbors()
     indices = np.hstack([np.arange(len(x))[:, None], indices])
     return indices.astype(np.int32), np.pad(distances, ((0, 0), (1, 0))).astype(np.float32)
 
 
-def nearest_among(points, x, n_neighbors, metric="euclidean"):
+def nearest_among(points, x, n_neighbors, metric="euclidean", n_jobs=None):
     """The nearest neighbours of new points among samples.
 
     Parameters
@@ -136,8 +168,10 @@ def nearest_among(points, x, n_neighbors, metric="euclidean"):
         Rows of x.
     distances : ndarray of float, shape (n_points, n_neighbors)
     """
-    search = NearestNeighbors(n_neighbors=min(n_neighbors, len(x)), algorithm="brute", metric=metric, n_jobs=-1).fit(x)
-    distances, indices = search.kneighbors(points)
+    n_jobs = n_threads(n_jobs)
+    search = NearestNeighbors(n_neighbors=min(n_neighbors, len(x)), algorithm="brute", metric=metric, n_jobs=n_jobs)
+    with threadpool_limits(n_jobs):
+        distances, indices = search.fit(x).kneighbors(points)
     return indices, distances
 
 
@@ -165,7 +199,7 @@ def place(knn, values):
     return (mean @ values).astype(np.float32)
 
 
-def closest(x, candidates, n_neighbors, image_shape=None):
+def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None):
     """Each point's candidates, re-ranked by the distance of the inputs.
 
     The latent space proposes and the input decides, since the autoencoder puts some points side by side by mistake. A
@@ -202,7 +236,7 @@ def closest(x, candidates, n_neighbors, image_shape=None):
         for start in range(0, n, ROWS):
             upper = sparse.triu(pairs(slice(start, start + ROWS)), start + 1)  # the distances are the same both ways
             first, second = upper.row + start, upper.col
-            _insert(first, second, _measure(image_shape)(x, x, first, second), indices, distances)
+            _insert(first, second, _measure(image_shape)(x, x, first, second, n_jobs=n_jobs), indices, distances)
 
     proposed, proposed_by = _both_ways(candidates)
     compare(lambda rows: proposed[rows] + proposed_by[rows])
@@ -211,7 +245,7 @@ def closest(x, candidates, n_neighbors, image_shape=None):
     return indices[:, :n_neighbors], distances[:, :n_neighbors]
 
 
-def closest_among(points, x, candidates, n_neighbors, image_shape=None):
+def closest_among(points, x, candidates, n_neighbors, image_shape=None, n_jobs=None):
     """Of new points' candidates among samples the nearest ones, by the distance of the inputs.
 
     Parameters
@@ -232,7 +266,9 @@ def closest_among(points, x, candidates, n_neighbors, image_shape=None):
     """
     looked_at, columns = np.unique(candidates, return_inverse=True)
     rows = np.repeat(np.arange(len(points)), candidates.shape[1])
-    distances = _measure(image_shape)(points, x[looked_at], rows, columns.ravel()).reshape(candidates.shape)
+    distances = _measure(image_shape)(points, x[looked_at], rows, columns.ravel(), n_jobs=n_jobs).reshape(
+        candidates.shape
+    )
     nearest = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]
     return np.take_along_axis(candidates, nearest, axis=1), np.take_along_axis(distances, nearest, axis=1)
 
@@ -248,9 +284,9 @@ def _both_ways(indices):
     return pattern, pattern.T.tocsr()
 
 
-def euclidean(x, y, first, second):
+def euclidean(x, y, first, second, n_jobs=None):
     """Distances of rows of x from rows of y, float32 (n_pairs,); first and second are their numbers, (n_pairs,)."""
-    return by_threads(_euclidean, np.asarray(x), np.asarray(y), first, second)
+    return by_threads(_euclidean, np.asarray(x), np.asarray(y), first, second, n_jobs=n_jobs)
 
 
 @njit()

@@ -95,9 +95,9 @@ class Parameters(BaseEstimator):
         n_clusters : int or 'auto'
             Number of clusters, and of latent dimensions of the paper's autoencoder. 'auto': 10 latent dimensions, and
             the number between 2 and 20 for which mixtures of the embedding's halves agree, see `clustering.scan`.
-        scale : {'none', 'minmax', 'standard', '255'}
+        scale : {'none', 'minmax', 'standard', '255', 'range'}
             What is done to the features first: nothing; each to [0, 1], or to mean 0 and variance 1; all divided by
-            255.
+            255; all by their smallest and largest number to [0, 1].
         architecture : str or None
             FILE, FILE:INDEX or FILE:NAME of an autoencoder described in JSON, see `models.read_architecture`; None is
             the paper's.
@@ -141,7 +141,8 @@ class Parameters(BaseEstimator):
         gmm_restarts : int
             Fits of the clusterer, of which the best is kept, see `clustering.best`.
         n_jobs : int or None
-            Processes that embed the several neighbourhoods and fit the mixtures of 10,000 samples or more; None is one.
+            Threads that look for neighbours, and of 10,000 samples or more processes that embed and fit mixtures. None:
+            as many threads as PyTorch has (OMP_NUM_THREADS), one process; -1: as many as there are processors.
         random_state : int, RandomState or None
             An int makes every stage deterministic. None lets UMAP run on all threads.
         verbose : bool

@@ -40,7 +40,7 @@ def save(model, folder):
     if inputs is not None:
         inputs, divisor = _as_bytes(inputs)
     network = model.network_
-    parameters = {name: value for name, value in model.get_params().items() if name not in FIT_ALONE}
+    parameters = {name: _plain(value) for name, value in model.get_params().items() if name not in FIT_ALONE}
     if isinstance(model.random_state, np.random.RandomState):
         parameters["random_state"] = model.seed_
     record = {
@@ -52,6 +52,7 @@ def save(model, folder):
         "n_clusters": model.n_clusters_,
         "modularity": model.modularity_,
         "reach": model.reach_,
+        "largest": getattr(model, "largest_", None),
         "n_iter": model.n_iter_,
         "batch_size": model.batch_size_,
     }
@@ -95,6 +96,7 @@ def load(cls, folder, device="cpu"):
 
 def _restore(cls, folder, record, state, device):
     parameters = {name: value for name, value in record["parameters"].items() if name not in FIT_ALONE}
+    parameters |= {name: tuple(value) for name, value in parameters.items() if isinstance(value, list)}
     model = cls(**parameters, device=device)
     network = record["network"]
     model.network_ = models.Architecture.model_validate(network) if isinstance(network, dict) else network
@@ -116,8 +118,14 @@ def _restore(cls, folder, record, state, device):
         model.feature_names_in_ = np.array(record["feature_names"], dtype=object)
     model.modularity_, model.reach_, model.n_iter_ = (record[name] for name in ("modularity", "reach", "n_iter"))
     model.n_clusters_, model.batch_size_ = record["n_clusters"], record["batch_size"]
+    model.largest_ = record.get("largest")  # of the file, which the command line alone has seen
     model.history_ = []
     return model
+
+
+def _plain(value):
+    """A parameter as JSON can hold it: ranges and arrays as lists, which come back as tuples."""
+    return value.tolist() if isinstance(value, np.ndarray) else list(value) if isinstance(value, range) else value
 
 
 def _as_bytes(x):

@@ -167,7 +167,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
 
     def encode(self, x):
         """The latent space of x, array-like of shape (n_points, n_features): float32 (n_points, n_latent)."""
-        return training.encode(self.autoencoder_, self._checked(x), prepare=self.scaling_.on(self.device))
+        x, prepare = self.scaling_.in_batches(self._checked(x), self.device)
+        return training.encode(self.autoencoder_, x, prepare=prepare)
 
     def inverse_transform(self, embedding):
         """What lies at places of the embedding: their neighbours' mean latent point, decoded.
@@ -225,6 +226,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         return self
 
     def _pretrain(self, x):
+        x, prepare = self.scaling_.in_batches(x, self.device)
         self.n_iter_ = self.pretrain_epochs
         if self.n_iter_ is None:
             self.n_iter_ = training.default_epochs(len(x))
@@ -240,6 +242,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
                     description=f"autoencoder {i}/{self.n_autoencoders}",
                     callback=self.callback and partial(self.callback, i),
                     checkpoint=self._checkpoint("pretrain", i, *depends_on),
+                    prepare=prepare,
                     **self._training_settings(),
                 )
                 self.history_.append(losses)
@@ -255,7 +258,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
             )
         with self._stage("encode", "before the refinement"):
             self.pretrained_latent_ = self.encode(x)
-        x = self._checked(x)
+        x, prepare = self.scaling_.in_batches(self._checked(x), self.device)
         settings = (self.refine, self.refine_epochs, self.cluster_weight, self.reconstruction_weight, self.refine_tol)
         depends_on = *settings, self._distorted, self.n_clusters, self.seed_, self.pretrained_latent_
         rng = np.random.default_rng(self.seed_)
@@ -273,6 +276,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
                 seed=self.seed_,
                 tracked=self.tracked_,
                 checkpoint=self._checkpoint("refine", *depends_on),
+                prepare=prepare,
                 **self._training_settings(),
             )
         return self
@@ -296,16 +300,19 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
 
     def fit_clusters(self, x):
         """Last stage of `fit`: embed the latent space, cluster the embedding, and place what was left out of it."""
+        x = self._checked(x)
         self.n_clusters_ = None if self.n_clusters == "auto" else self.n_clusters
         self.scan_ = None
         found = self.embed_and_cluster(self.neighbourhood_.latent, self.knn_)
         self.graph_, self.manifold_, self.embedding_, fit = found
-        self.clusterer_, self.labels_, self.modularity_ = fit.clusterer, fit.labels, fit.modularity
+        self.clusterer_ = fit.clusterer
+        self.labels_ = clustering.unite_equal(x[self.sample_], fit.labels)
+        self.modularity_ = None if self.graph_ is None else clustering.support(self.graph_, self.labels_)[0]
         self._measure_confidence(fit.rivals)
         others = np.setdiff1d(np.arange(len(self.latent_)), np.arange(len(self.latent_))[self.sample_])
         if len(others):
             with self._stage("place", f"{len(others):,} samples among the {self.fit_samples:,}"):
-                self._place(others, self.neighbourhood_.of_points(self.latent_, self._checked(x), others))
+                self._place(others, self.neighbourhood_.of_points(self.latent_, x, others))
         return self
 
     def forget_checkpoints(self):
@@ -355,15 +362,14 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         return self.embedding_.shape[1]
 
     def _checked(self, x, reset=False, **requirements):
-        """x as an array of float32, or of bytes if it is one: these are scaled batch by batch, and never copied."""
-        return validate_data(self, x, dtype=[np.float32, np.uint8], order="C", reset=reset, **requirements)
+        """x as an array of float64, or of float32 or bytes if it is one of these, which are never copied whole."""
+        return validate_data(self, x, dtype=[np.float64, np.float32, np.uint8], order="C", reset=reset, **requirements)
 
     def _training_settings(self):
         return {
             "batch_size": self.batch_size_,
             "precision": self.precision,
             "verbose": self.verbose,
-            "prepare": self.scaling_.on(self.device),
             "augment": self._distorted,
         }
 
@@ -381,7 +387,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
 
     def _neighbourhood_settings(self):
         settings = {"metric": self.metric, "n_candidates": self.n_candidates, "image_shape": self.image_shape}
-        return settings | {"scaling": self.scaling_}
+        return settings | {"scaling": self.scaling_, "n_jobs": self.n_jobs}
 
     def find_neighbors(self, latent, x):
         """The neighbourhood of samples, by latent space and input, and their neighbours, which UMAP alone needs."""
@@ -392,8 +398,12 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         size = self.sizes(len(latent))[-1]
         with self._stage("neighbours", f"{neighbourhood.n_proposed(size)} nearest of each sample in the latent space"):
             knn = neighbourhood.propose(size)
-        if ranks:
-            kind = "Euclidean distance of the inputs" if self.image_shape is None else "deformation-invariant distance"
+        if neighbourhood.inputs is not None:
+            kind = (
+                f"{self.metric} distance of the inputs"
+                if self.image_shape is None
+                else "deformation-invariant distance"
+            )
             with self._stage("neighbours", f"re-ranked by the {kind}"):
                 knn = neighbourhood.rank(knn, size)
         return neighbourhood, knn
@@ -454,20 +464,27 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
 
     def _known_memberships(self, embedding, labels):
         """What the mixture says of samples that it was fitted to; of other clusterers the clusters themselves."""
-        if hasattr(self.clusterer_, "predict_proba"):
-            return self.clusterer_.predict_proba(embedding.astype(np.float64))
-        return np.eye(self.n_clusters_)[labels]
+        of_labels = np.eye(self.n_clusters_)[labels]
+        if not hasattr(self.clusterer_, "predict_proba"):
+            return of_labels
+        memberships = self.clusterer_.predict_proba(embedding.astype(np.float64))
+        moved = memberships.argmax(axis=1) != labels  # to the cluster of samples that are equal to them
+        memberships[moved] = of_labels[moved]
+        return memberships
 
     def _place(self, others, knn):
         """Extend embedding, labels and confidence to samples that the fit left out, from their neighbours in it."""
         labels = neighbors.place(knn, self._known_memberships(self.embedding_, self.labels_)).argmax(axis=1)
         confidence = clustering.confidence_of_points(knn, labels, self.labels_, self.confidence_, self.reach_)
-        placed = {"embedding_": neighbors.place(knn, self.embedding_), "labels_": labels, "confidence_": confidence}
+        placed = {"embedding_": self._place_in_embedding(others, knn), "labels_": labels, "confidence_": confidence}
         for name, values in placed.items():
             known = getattr(self, name)
             whole = np.empty((len(self.latent_), *known.shape[1:]), known.dtype)
             whole[self.sample_], whole[others] = known, values
             setattr(self, name, whole)
+
+    def _place_in_embedding(self, others, knn):
+        return self.latent_[others] if self.manifold_learner == "none" else neighbors.place(knn, self.embedding_)
 
     @contextmanager
     def _stage(self, name, description):

@@ -1,8 +1,9 @@
 """`n2d.py predict`: sort new points into the clusters of a saved model."""
 
+import numpy as np
 import pandas as pd
 
-from n2d import arguments, folders, metrics
+from n2d import arguments, folders, metrics, samples
 from n2d.pipeline import N2D, ModelError
 from n2d.report import clusters_table, score_line
 
@@ -19,6 +20,7 @@ def main(argv):
         model = N2D.load(args.model_dir)
     except ModelError as error:
         parser.error(str(error))
+    print(samples.summary(args.dataset, data))
     x = as_the_model_wants(parser, args, model, data)
     labels, confidence = model.predict(x, return_confidence=True)
     clusters_table(data, labels, confidence).to_csv(args.out, index_label="index", float_format="%.4f")
@@ -28,7 +30,8 @@ def main(argv):
 
 
 def as_the_model_wants(parser, args, model, data):
-    """The new points, if their number of features, and the names of these where they are known, are the model's."""
+    """The new points, if shape and units, and the names of the features where they are known, are the model's."""
+    refuse_other_units(parser, args, model, data)
     if data.x.shape[1] != model.n_features_in_:
         parser.error(f"{args.dataset} must have the model's {model.n_features_in_} features, got {data.x.shape[1]}")
     known = getattr(model, "feature_names_in_", None)
@@ -38,3 +41,22 @@ def as_the_model_wants(parser, args, model, data):
         if name != wanted:
             parser.error(f"{args.dataset}: column {i} must be the model's {wanted}, got {name}")
     return pd.DataFrame(data.x, columns=known)
+
+
+def refuse_other_units(parser, args, model, data):
+    """Refuse images of another shape than the model's, and bytes where it knows numbers in [0, 1], or the reverse."""
+    if None not in (data.image_shape, model.image_shape) and tuple(data.image_shape) != tuple(model.image_shape):
+        now, then = (" x ".join(map(str, shape)) for shape in (data.image_shape, model.image_shape))
+        height, width = model.image_shape[-2:]
+        parser.error(
+            f"{args.dataset} has images of {now}, and the model is of {then}: give --image_size={height}x{width}"
+            f"{' --grayscale' if len(model.image_shape) == 2 else ''}"
+        )
+    if model.largest_ is None or model.image_shape is None and "255" not in (model.scale, data.scale):
+        return
+    now, then = samples.largest(data.x), model.largest_
+    is_dark = data.x.dtype == np.uint8 and then > 1  # bytes that are all 0 or 1
+    if samples.FULL < min(now, then) <= 1 and max(now, then) >= samples.FAR and not is_dark:
+        parser.error(
+            f"{args.dataset} has numbers up to {now:g}, and the model is of numbers up to {then:g}: give the same"
+        )

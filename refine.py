@@ -7,6 +7,15 @@ from sklearn.cluster import KMeans
 from n2d.training import Loop, encode
 
 CLUSTER_WEIGHTS = {"KLD": 1.0, "KM": 0.1}
+ASSIGNED = 4096  # samples whose differences from the centres are held at a time
+
+
+def _differences(latent, centres):
+    """From each centre to each point, (n_samples, n_clusters, n_latent).
+
+    torch.cdist multiplies matrices instead: far from the origin that cancels, and on MPS it has no gradient.
+    """
+    return latent[:, None] - centres
 
 
 def soft_assignment(latent, centres):
@@ -22,7 +31,7 @@ def soft_assignment(latent, centres):
     Tensor of float, shape (n_samples, n_clusters)
         Rows sum to 1.
     """
-    similarity = 1 / (1 + torch.cdist(latent, centres).square())
+    similarity = 1 / (1 + _differences(latent, centres).square().sum(dim=2))
     return similarity / similarity.sum(dim=1, keepdim=True)
 
 
@@ -44,7 +53,7 @@ def kmeans_loss(latent, centres, p=None):
     Aljalbout et al. (section 3) weight the distances to all centres by the soft assignment; their code does not. In a
     latent space of 320 dimensions the soft assignment is all but uniform, and draws everything together in one place.
     """
-    return torch.cdist(latent, centres).min(dim=1).values.mean()
+    return torch.linalg.vector_norm(_differences(latent, centres), dim=2).min(dim=1).values.mean()
 
 
 LOSSES = {"KLD": kl_divergence, "KM": kmeans_loss}
@@ -132,15 +141,16 @@ def refine(
     device = next(model.parameters()).device
     if cluster_weight is None:
         cluster_weight = CLUSTER_WEIGHTS[loss]
-    x = torch.as_tensor(x, device=device)
     tracked = np.asarray(tracked, dtype=int)
-    if checkpoint is None or (state := checkpoint.state) is None:
+    state = None if checkpoint is None else checkpoint.state
+    if state is None:
         latent = encode(model, x, prepare=prepare)
         kmeans = KMeans(n_clusters, n_init=20, random_state=seed).fit(latent)
         centres = torch.as_tensor(kmeans.cluster_centers_, dtype=torch.float32, device=device)
         q, evolution = _assign(latent, centres), torch.from_numpy(latent[None, tracked])
     else:
         centres, q, evolution = state["centres"].to(device), state["q"].to(device), state["evolution"]
+    del state  # the Loop takes it
     centres = torch.nn.Parameter(centres)
 
     def losses(latent, reconstruction, batch, index, n_whole):
@@ -156,7 +166,7 @@ def refine(
             p = target_distribution(q)
             reconstruction, clustering = loop.epoch(losses)
             model.eval()
-            latent = encode(model, x, prepare=prepare)
+            latent = encode(model, loop.x, prepare=prepare)
             evolution = torch.cat([evolution, torch.from_numpy(latent[None, tracked])])
             before, q = q.argmax(dim=1), _assign(latent, centres)
             changed = (q.argmax(dim=1) != before).float().mean().item()
@@ -171,4 +181,5 @@ def refine(
 
 @torch.no_grad()
 def _assign(latent, centres):
-    return soft_assignment(torch.as_tensor(latent, device=centres.device), centres)
+    parts = torch.as_tensor(latent, device=centres.device).split(ASSIGNED)
+    return torch.cat([soft_assignment(part, centres) for part in parts])

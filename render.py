@@ -78,7 +78,8 @@ def n2d_page(rows, folder):
     """
     n2d_figure(rows, folder / "n2d.png")
     text = n2d_table(rows)
-    (folder / "n2d.md").write_text(f"# N2D, every seed from scratch\n\n{text}\n![every run](n2d.png)\n")
+    page = f"# N2D, every seed from scratch\n\n{text}\n![every run](n2d.png)\n"
+    (folder / "n2d.md").write_text(page, encoding="utf-8")
     return text
 
 
@@ -140,7 +141,8 @@ def losses_page(rows, folder, commands):
     lines = "\n".join(commands)
     (folder / "clustering_losses.md").write_text(
         f"# Clustering losses\n\nk-means in each space, and N2D (UMAP and a mixture) on it: `+n2d`.\n\n{text}\n"
-        f"The rows of a seed come from these commands (`--refine=KM` for the k-means loss):\n\n```\n{lines}\n```\n"
+        f"The rows of a seed come from these commands (`--refine=KM` for the k-means loss):\n\n```\n{lines}\n```\n",
+        encoding="utf-8",
     )
     return text
 
@@ -159,7 +161,7 @@ def ablation_page(rows, folder):
     best = ablation_best(rows, names)
     whole = "\n".join(f"### {name}\n\n{ablation_cells(rows[rows['dataset'] == name])}" for name in names)
     page = ABLATION_PAGE.format(best=best, raw=ablation_raw(rows, names), whole=whole)
-    (folder / "ablation.md").write_text(page)
+    (folder / "ablation.md").write_text(page, encoding="utf-8")
     return best
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from n2d import datasets, evaluation, explorer, manifold, metrics, training, visualize, weights
+from n2d import datasets, evaluation, explorer, manifold, metrics, samples, training, visualize, weights
 from n2d.arguments import processes
 from n2d.folders import delivery
 
@@ -48,8 +48,7 @@ def log_projection(board, model, data):
 
 def announce(args, data):
     """Say what is clustered, and settle what depends on the number of samples."""
-    classes = "" if data.y is None else f", {len(data.label_names)} classes"
-    print(f"{args.name}: {len(data.x):,} samples, {data.x.shape[1]} features{classes}")
+    print(samples.summary(args.name, data))
     if args.dataset not in datasets.REGISTRY:
         print(f"scale: {args.scale or data.scale}{'' if args.scale else ' (--scale is there to change it)'}")
     if args.pretrain_epochs is None:
@@ -94,6 +93,7 @@ def keep_model(model, data, args):
     saved = copy.copy(model)
     if data.feature_names is not None:  # it was fitted to an array, and will be asked about tables
         saved.feature_names_in_ = np.array(data.feature_names, dtype=object)
+    saved.largest_ = samples.largest(data.x)
     saved.save(args.save_model)
 
 
@@ -137,9 +137,9 @@ def clusters_table(data, labels, confidence):
 
     columns = {"cluster": labels, "confidence": confidence}
     if data.y is not None:
-        columns["label"] = np.array(data.label_names)[data.y]
+        columns["label"] = np.array(samples.no_formulas(data.label_names))[data.y]
     if data.sample_names is not None:
-        columns["name"] = data.sample_names
+        columns["name"] = samples.no_formulas(data.sample_names)
     return pd.DataFrame({name: column for name, column in columns.items() if column is not None})
 
 
@@ -274,7 +274,10 @@ def draw_stages(model, data, args, folder):
     groups, names, colouring = data.y, data.label_names, "class"
     if data.y is None:
         groups, names, colouring = model.labels_, [f"cluster {i}" for i in range(model.n_clusters_)], "cluster"
-    spaces = {"raw": ("as published", data.x), "autoencoder": ("latent space of the autoencoder", model.latent_)}
+    spaces = {
+        "raw": ("as the autoencoder sees it", model.scaled(data.x)),
+        "autoencoder": ("latent space of the autoencoder", model.latent_),
+    }
     if args.refine is not None:
         spaces["autoencoder"] = spaces["autoencoder"][0], model.pretrained_latent_
         spaces[f"clustered_{args.refine.lower()}"] = f"latent space after {args.refine} refinement", model.latent_

@@ -1,14 +1,59 @@
 """What every reader of data returns, and the checks that readers share."""
 
 import dataclasses
+import re
+import warnings
 
 import numpy as np
 
 CHANNELS = (1, 3, 4)  # grey, red-green-blue, and that with transparency
+MANY = 5  # names that a message lists
+FAR = 128  # whole numbers that reach it, and not 256, are bytes, and not in [0, 1]
+FORMULA = r"[=+\-@\t\r]"  # how a spreadsheet's formulas begin
+FULL = 0.5  # numbers that reach further than this towards 1 or -1 have been scaled to them
 
 
 class DatasetError(ValueError):
     """A dataset that cannot be had: no file and no download, or a file that is not what it should be."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How to read the user's own files.
+
+    Attributes
+    ----------
+    label_column : str or None
+        Name, or number from 0, of a table's column with the classes; of .h5ad a name in `obs`; of a file of several
+        arrays the name of one.
+    header : {'auto', 'yes', 'no'}
+        Whether the first line of a table names its columns.
+    decimal : {'.', ','} or None
+        The decimal mark of a table in text; None is whichever makes numbers of its words.
+    categorical : {'onehot'} or None
+        What becomes of columns of words or of yes and no: refused, or a column of 0 and 1 for each word.
+    missing : {'median'} or None
+        What becomes of missing values: refused, or the median of their column.
+    array : str or None
+        Name of the array with the samples, of a file with several; None is x, X, data, or the only one.
+    image_size : tuple of int or None
+        (height, width) that the images of a folder are resized to. None: the size that they have, or if they have
+        several, that of most of them, or their median up to 64 pixels a side.
+    grayscale : bool
+        Read the images of a folder without their colours.
+    strict : bool
+        Refuse a folder in which an image cannot be read, instead of leaving it out.
+    """
+
+    label_column: str | None = None
+    header: str = "auto"
+    decimal: str | None = None
+    categorical: str | None = None
+    missing: str | None = None
+    array: str | None = None
+    image_size: tuple | None = None
+    grayscale: bool = False
+    strict: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,8 +62,9 @@ class Dataset:
 
     Attributes
     ----------
-    x : ndarray of float32, shape (n_samples, n_features)
-        The datasets of the registry are scaled as the paper's code scales them; files are as they are.
+    x : ndarray of float32, float64 or uint8, shape (n_samples, n_features)
+        The datasets of the registry, in float32, are scaled as the paper's code scales them; files are as they are,
+        numbers that want to be standardised in float64 where the file has them so.
     y : ndarray of int64, shape (n_samples,), or None
         Classes 0 to len(label_names) - 1. For scores and pictures only.
     label_names : tuple of str
@@ -29,6 +75,10 @@ class Dataset:
         What the features need, see `pipeline.N2D`.
     feature_names, sample_names : tuple of str, or None
         Where the file has them.
+    kinds : str
+        What the features are, in words.
+    left_out : tuple of str, or None
+        What of the user's file is in none of these, in words.
     """
 
     x: np.ndarray
@@ -38,6 +88,41 @@ class Dataset:
     scale: str = "none"
     feature_names: tuple | None = None
     sample_names: tuple | None = None
+    kinds: str = ""
+    left_out: tuple | None = None
+
+
+def notice(text):
+    """Tell the user what was understood of a file; the program prints it as one line."""
+    warnings.warn(text, stacklevel=3)
+
+
+def listed(names, most=MANY):
+    """Names for a message, the first few of many."""
+    names = list(map(str, names))
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def summary(name, data):
+    """One line: what a reader took, and what of the user's own files it left."""
+    line = f"{name}: {len(data.x):,} samples, {data.x.shape[1]} features"
+    if data.y is not None:
+        line += f", {len(data.label_names)} classes"
+    if data.kinds:
+        line += f"; {data.kinds}"
+    if data.left_out is not None:
+        line += f"; left out: {', '.join(data.left_out) or 'nothing'}"
+    return line
+
+
+def largest(x):
+    """The number furthest from 0: what tells bytes from numbers in [0, 1]."""
+    return max(abs(float(x.min())), abs(float(x.max())))
+
+
+def no_formulas(names):
+    """Names that no spreadsheet takes for formulas: an apostrophe before what begins as one, as OWASP advises."""
+    return tuple(f"'{name}" if re.match(FORMULA, name) and not is_number(name) else name for name in names)
 
 
 def classes(labels, n_samples):
@@ -66,6 +151,8 @@ def classes(labels, n_samples):
         raise DatasetError(f"there must be one label a sample, got {labels.shape} for {n_samples} samples")
     if n_missing := np.sum(pd.isna(labels)):
         raise DatasetError(f"{n_missing} of {n_samples} samples have no label: fill in a class, or leave them out")
+    if labels.dtype.kind == "f" and np.array_equal(labels, np.rint(labels)):
+        labels = labels.astype(np.int64)  # class 0, not 0.0
     names, y = np.unique(labels.astype(str), return_inverse=True)
     if all(map(is_number, names)):  # 10 comes after 9
         order = sorted(range(len(names)), key=lambda i: float(names[i]))
@@ -82,15 +169,15 @@ def is_number(text):
     return True
 
 
-def checked(data, path):
-    """The user's own data in float32, or bytes as they are; finite, with a scale that suits it.
+def checked(data, missing=None):
+    """The user's own data, finite, with a scale that suits it: bytes, or float32; float64 if they are to be scaled.
 
     Parameters
     ----------
     data : Dataset
         Its `scale` may be None.
-    path : path-like
-        Where it is from, for the message.
+    missing : {'median'} or None
+        See `Options`.
 
     Returns
     -------
@@ -99,21 +186,83 @@ def checked(data, path):
     Raises
     ------
     DatasetError
-        If there are no samples, they are all the same, or a number is not finite: the message says where.
+        If there are no samples, or a number is missing or infinite: the message says where.
     """
-    x = np.ascontiguousarray(data.x, dtype=data.x.dtype if data.x.dtype == np.uint8 else np.float32)
+    exact = data.x.dtype in (np.uint8, np.float32)
+    x = np.ascontiguousarray(data.x, dtype=data.x.dtype if exact else np.float64)
     if not x.size:
-        raise DatasetError(f"{path} has no samples")
-    bad = np.argwhere(~np.isfinite(x).all(axis=1)) if x.dtype.kind == "f" else ()
+        raise DatasetError("it has no samples")
+    data = dataclasses.replace(data, feature_names=_told_apart(data.feature_names), left_out=data.left_out or ())
+    x = _without_gaps(x, data, missing)
+    _refuse_infinite(x, data)
+    scale = data.scale or suitable_scale(x, data.image_shape)
+    if x.dtype == np.float64 and (scale == "none" or data.image_shape is not None and scale != "standard"):
+        x = x.astype(np.float32)
+    return dataclasses.replace(data, x=x, scale=scale)
+
+
+def suitable_scale(x, image_shape=None):
+    """The scale of numbers of which nothing else is known.
+
+    What fills [-1, 1] or [0, 1], or has length 1, has been scaled, and pixels that are seldom on would be blown up by
+    the deviation. Numbers that are merely small have not.
+    """
+    low, high = float(x.min()), float(x.max())
+    if -1 <= low and high <= 1:
+        if max(-low, high) > FULL or np.allclose(np.linalg.norm(x, axis=1), 1, atol=1e-3):
+            return "none"
+    return "range" if image_shape is not None and low >= 0 else "standard"
+
+
+def _told_apart(names):
+    """Names of features, of which each is there once: a second `a` is `a.1`, as in pandas."""
+    if names is None or len(set(names)) == len(names):
+        return names
+    told, again = [], []
+    taken, every = set(), set(names)
+    for name in names:
+        new, k = name, 0
+        while new in taken or k and new in every:
+            k += 1
+            new = f"{name}.{k}"
+        if k:
+            again.append(f"{name}, now {new}")
+        taken.add(new)
+        told.append(new)
+    notice(f"features have a name that another has: {listed(again)}")
+    return tuple(told)
+
+
+def _without_gaps(x, data, missing):
+    """x, if no value is missing, or with these filled in."""
+    if x.dtype == np.uint8 or not len(rows := np.flatnonzero(np.isnan(x.min(axis=1)))):
+        return x
+    counts = np.isnan(x[rows]).sum(axis=0)
+    columns = np.flatnonzero(counts)
+    names = [data.feature_names[i] if data.feature_names else i for i in columns]
+    where = listed(f"{name} ({count:,} of {len(x):,} rows)" for name, count in zip(names, counts[columns]))
+    if missing is None:
+        raise DatasetError(
+            f"values are missing in column {where}: fill them in, leave these rows or columns out, or give "
+            "--missing=median"
+        )
+    if (counts == len(x)).any():
+        empty = listed(name for name, count in zip(names, counts[columns]) if count == len(x))
+        raise DatasetError(f"column {empty} has no value, so no median: leave it out")
+    x = x.copy()
+    for column in columns:
+        x[np.isnan(x[:, column]), column] = np.nanmedian(x[:, column])
+    notice(f"missing values are filled with the median of their column: {where}")
+    return x
+
+
+def _refuse_infinite(x, data):
+    most = np.finfo(np.float32).max
+    bad = np.flatnonzero(~((x.max(axis=1) <= most) & (x.min(axis=1) >= -most)))
     if len(bad):
-        row = int(bad[0, 0])
-        column = int(np.flatnonzero(~np.isfinite(x[row]))[0])
+        row = int(bad[0])
+        column = int(np.flatnonzero(~(np.abs(x[row]) <= most))[0])
         name = data.feature_names[column] if data.feature_names else column
         raise DatasetError(
-            f"{path} must hold finite numbers: row {row}, column {name} is {x[row, column]} ({len(bad)} rows have such)"
+            f"numbers must be finite: row {row}, column {name} is {x[row, column]} ({len(bad)} rows have such)"
         )
-    if not np.ptp(x, axis=0).any():
-        raise DatasetError(f"{path} has {len(x)} samples that are all the same: there is nothing to cluster")
-    # what lies in [-1, 1] already has been scaled, and pixels that are seldom on would be blown up
-    scale = data.scale or ("none" if -1 <= x.min() and x.max() <= 1 else "standard")
-    return dataclasses.replace(data, x=x, scale=scale)

@@ -7,7 +7,7 @@ import torch
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 
-SCALES = ("none", "minmax", "standard", "255")
+SCALES = ("none", "minmax", "standard", "255", "range")
 CHUNK = 20_000  # samples that are looked at together
 
 
@@ -15,10 +15,13 @@ CHUNK = 20_000  # samples that are looked at together
 class Scaling:
     """(x - offset) * factor, of arrays and of batches on a device.
 
+    Features in float64 are scaled in float64 before they become float32: of 1.7e9 and 1.7e9 + 20, seconds of the Unix
+    epoch, float32 makes the same number.
+
     Attributes
     ----------
-    kind : {'none', 'minmax', 'standard', '255'}
-    offset, factor : ndarray of float32, shape (n_features,), or scalars
+    kind : {'none', 'minmax', 'standard', '255', 'range'}
+    offset, factor : ndarray of float64, shape (n_features,), or scalars
     """
 
     kind: str
@@ -31,20 +34,24 @@ class Scaling:
 
         Parameters
         ----------
-        x : ndarray of float32 or uint8, shape (n_samples, n_features)
-        kind : {'none', 'minmax', 'standard', '255'}
-            Nothing; each feature to [0, 1], or to mean 0 and variance 1; all divided by 255.
+        x : ndarray of float64, float32 or uint8, shape (n_samples, n_features)
+        kind : {'none', 'minmax', 'standard', '255', 'range'}
+            Nothing; each feature to [0, 1], or to mean 0 and variance 1; all divided by 255; all by one offset and one
+            factor to [0, 1].
 
         Returns
         -------
         Scaling
         """
         if kind == "none":
-            return cls(kind, np.float32(0), np.float32(1))
+            return cls(kind, np.float64(0), np.float64(1))
         if kind == "255":
-            return cls(kind, np.float32(0), np.float32(1 / 255))
+            return cls(kind, np.float64(0), np.float64(1 / 255))
         if kind == "minmax":
-            offset, spread = x.min(axis=0), np.ptp(x, axis=0)
+            offset, spread = x.min(axis=0), np.ptp(x, axis=0)  # of bytes: bytes
+        elif kind == "range":
+            offset = x.min()
+            spread = x.max() - offset
         elif kind == "standard":
             scaler = StandardScaler()
             for rows in gen_batches(len(x), CHUNK):  # in float64, of which x may be too large to have a copy
@@ -53,7 +60,7 @@ class Scaling:
         else:
             raise ValueError(f"scale must be one of {', '.join(SCALES)}, got {kind!r}")
         spread = np.where(spread > 0, spread, 1)  # a constant feature says nothing
-        return cls(kind, offset.astype(np.float32), (1 / spread).astype(np.float32))
+        return cls(kind, offset.astype(np.float64), (1 / spread).astype(np.float64))
 
     @property
     def is_uniform(self):
@@ -61,16 +68,32 @@ class Scaling:
         return self.kind in ("none", "255")
 
     def apply(self, x):
-        """Scale x, ndarray of shape (n_samples, n_features): float32."""
-        return x.astype(np.float32, copy=False) if self.kind == "none" else (x - self.offset) * self.factor
+        """Scale x, ndarray of float64, float32 or uint8, shape (n_samples, n_features): float32."""
+        if self.kind == "none":
+            return x.astype(np.float32, copy=False)
+        if x.dtype != np.float64:
+            return (x - self.offset.astype(np.float32)) * self.factor.astype(np.float32)
+        scaled = np.empty(x.shape, np.float32)
+        for rows in gen_batches(len(x), CHUNK):
+            scaled[rows] = (x[rows] - self.offset) * self.factor
+        return scaled
 
     def invert(self, x):
         """Undo `apply`, up to rounding."""
-        return x / self.factor + self.offset
+        return (x / self.factor + self.offset).astype(np.float32)
 
-    def on(self, device):
-        """The same for batches, tensors on a device: a callable."""
-        if self.kind == "none":
-            return torch.Tensor.float
-        offset, factor = (torch.as_tensor(value, device=device) for value in (self.offset, self.factor))
-        return lambda batch: (batch - offset) * factor
+    def in_batches(self, x, device):
+        """The same for a training, which scales float32 and bytes batch by batch, so that they are never copied whole.
+
+        Returns
+        -------
+        x : ndarray of float32 or uint8
+            In float32, and scaled, if it was float64.
+        prepare : callable
+            From some rows of x, as a tensor on the device, to what `apply` makes of them.
+        """
+        if x.dtype == np.float64 or self.kind == "none":
+            return (self.apply(x) if x.dtype == np.float64 else x), torch.Tensor.float
+        numbers = self.offset, self.factor
+        offset, factor = (torch.as_tensor(value, dtype=torch.float32, device=device) for value in numbers)
+        return x, lambda batch: (batch - offset) * factor

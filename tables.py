@@ -92,15 +92,22 @@ def execute(arguments, save_dir, threads):
         command = [sys.executable, ROOT / "n2d.py", *arguments, f"--save_dir={save_dir}"]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "LOKY_MAX_CPU_COUNT": str(threads)}
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        _, status, usage = os.wait4(process.pid, 0)
+        status, peak_rss_mb = wait(process)
         wall_s = time.perf_counter() - start
         if status:
             log.seek(0)
             lines = log.read().splitlines() or ["stopped before it printed anything"]
             raise RuntimeError(f"{' '.join(arguments)}: {lines[-1]}")
     record = json.loads((save_dir / "metrics.json").read_text())
-    # Linux counts peak memory in KiB
-    return {**record, "wall_s": round(wall_s + record["resumed_seconds"], 1), "peak_rss_mb": usage.ru_maxrss // 1024}
+    return {**record, "wall_s": round(wall_s + record["resumed_seconds"], 1), "peak_rss_mb": peak_rss_mb}
+
+
+def wait(process):
+    """A process's exit status, and its peak memory in MB: NaN on Windows, which does not keep it."""
+    if not hasattr(os, "wait4"):
+        return process.wait(), float("nan")
+    _, status, usage = os.wait4(process.pid, 0)
+    return status, usage.ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10)  # macOS counts bytes, Linux KiB
 
 
 def run_n2d(dataset, protocol, seed, runs_dir, threads):

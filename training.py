@@ -9,8 +9,8 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from n2d.adam import Adam
-from n2d.distributed import mean_of_processes, processes
+from n2d import adam
+from n2d.torchrun import mean_of_processes, processes
 
 MAX_SHIFT, MAX_ANGLE = 0.1, math.radians(10)  # of distorted images; the shift is a share of the side
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
@@ -41,14 +41,16 @@ def choose_precision(precision, device):
     """Resolve 'auto' to 'bf16' where the processor multiplies bfloat16 matrices in hardware, else 'fp32'.
 
     On a CPU with AVX512-BF16 or AMX, bf16 products run about four times as fast as fp32; without these instructions
-    they are emulated and slower.
+    they are emulated and slower. A PyTorch that cannot be asked for them has fp32, and so have other devices.
     """
     if precision != "auto":
         return precision
-    if torch.device(device).type == "cuda":
+    kind, fast = torch.device(device).type, False
+    if kind == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    elif kind == "cpu":  # private parts of PyTorch, which may go
+        questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        fast = any(getattr(torch.cpu, name)() for name in questions if hasattr(torch.cpu, name))
     return "bf16" if fast else "fp32"
 
 
@@ -56,6 +58,16 @@ def autocast(precision, device):
     """The context in which products of matrices run in the precision that is asked for."""
     enabled = choose_precision(precision, device) == "bf16"
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=enabled)
+
+
+def where_it_fits(x, device):
+    """x as one tensor: on the device, or on the host where a CUDA card has less than twice the room that it takes."""
+    x = torch.as_tensor(x)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # what PyTorch keeps of earlier trainings counts as free
+        if 2 * x.nbytes > torch.cuda.mem_get_info(device)[0]:
+            return x
+    return x.to(device)
 
 
 def batches(n_samples, batch_size, generator):
@@ -95,7 +107,7 @@ def distort(images, shape, draws):
 class Loop:
     """The frame of a training: shuffled batches, distorted images, Adam, checkpoints and a progress bar.
 
-    Entered with `with`; what the checkpoint holds has been restored by then. Of several processes (`distributed.join`)
+    Entered with `with`; what the checkpoint holds has been restored by then. Of several processes (`torchrun.join`)
     each takes its part of every batch, and their gradients are averaged, so that the batches are those of one process.
 
     Parameters
@@ -103,7 +115,7 @@ class Loop:
     model : torch.nn.Module
         Maps a batch to its latent space and its reconstruction. Trained in place, where its parameters are.
     x : ndarray or Tensor of float32 or uint8, shape (n_samples, n_features)
-        Held on the device as one tensor: batches are gathers, with no per-sample loading. On a CPU a memory map stays
+        Held as one tensor `where_it_fits`: batches are gathers, with no per-sample loading. On a CPU a memory map stays
         one.
     parameters : iterable of torch.nn.Parameter
     learning_rate : float
@@ -152,14 +164,14 @@ class Loop:
     ):
         keep_freed_memory()
         self.device = next(model.parameters()).device
-        self.x = torch.as_tensor(x, device=self.device)
+        self.x = where_it_fits(x, self.device)
         self.rank, self.n_processes = processes()
         self.model, self.member = model, model if self.n_processes == 1 else DistributedDataParallel(model)
         self.batch_size, self.precision, self.augment, self.more = batch_size, precision, augment, more
         self.prepare = torch.Tensor.float if prepare is None else prepare
         self.checkpoint, self.description, self.verbose = checkpoint, description, verbose
         self.shuffle = torch.Generator().manual_seed(seed)
-        self.optimizer = Adam(parameters, learning_rate)
+        self.optimizer = adam.optimizer(parameters, learning_rate)
         self.history, self.first_step, self.total = [], 0, 0.0
         if checkpoint is not None and (state := checkpoint.state) is not None:
             self.model.load_state_dict(state["model"])
@@ -167,6 +179,7 @@ class Loop:
             self.shuffle.set_state(state["shuffle"])
             self.history, self.first_step = state["history"], state["step"]
             self.total = state["total"].to(self.device) if self.first_step else 0.0
+            checkpoint.state = None  # as large as the training itself
         self.progress = tqdm(
             total=epochs, initial=len(self.history), desc=description, unit="epoch", disable=None if verbose else True
         )
@@ -219,7 +232,7 @@ class Loop:
                 continue
             mine = index.tensor_split(self.n_processes)[self.rank]
             on_device = mine.to(self.device)
-            batch = self.prepare(self.x[on_device])
+            batch = self.prepare(self.x[on_device if self.x.device == self.device else mine].to(self.device))
             if self.augment is not None:
                 batch = distort(batch, self.augment, draws[mine].to(self.device))
             with autocast(self.precision, self.device):
@@ -229,11 +242,8 @@ class Loop:
             self.optimizer.step()
             self.total = self.total + reported.detach() * len(index)
             if self.checkpoint is not None and self.checkpoint.is_due():
-                self._check_loss()
-                self.checkpoint.write(self._position(i + 1))
-        self.total = mean_of_processes(self.total)
-        self._check_loss()
-        means = [total / n for total in self.total.tolist()]
+                self.checkpoint.write(self._position(i + 1, self._whole_total()))
+        means = [total / n for total in self._whole_total().tolist()]
         self.first_step, self.total = 0, 0.0
         return means
 
@@ -243,19 +253,21 @@ class Loop:
         self.progress.set_postfix(**shown)
         self.progress.update()
 
-    def _position(self, step):
+    def _position(self, step, total=None):
         """Everything that the next step depends on; the epoch's shuffle is made anew from where it began."""
         training = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
         place = {"shuffle": self.epoch_start, "history": self.history, "step": step}
-        return training | place | {"total": mean_of_processes(self.total) if step else None} | self.more()
+        return training | place | {"total": total} | self.more()
 
-    def _check_loss(self):
-        """Raise DivergenceError if the sum of losses is infinite or NaN: before it gets into a checkpoint."""
-        if not self.total.isfinite().all():
+    def _whole_total(self):
+        """The sum of losses, the same in all processes: all of them raise DivergenceError, or none."""
+        total = mean_of_processes(self.total)
+        if not total.isfinite().all():
             raise DivergenceError(
-                f"the loss of {self.description} became {self.total.sum().item()} in epoch {len(self.history) + 1}: "
+                f"the loss of {self.description} became {total.sum().item()} in epoch {len(self.history) + 1}: "
                 "scale the features (--scale=standard), or train in --precision=fp32"
             )
+        return total
 
 
 def pretrain(

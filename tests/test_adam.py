@@ -4,6 +4,7 @@ import torch
 
 from n2d import adam, models, training
 from n2d.adam import Adam
+from n2d.checkpoint import Checkpoint
 
 DIMS = (20, 64, 32, 3)
 
@@ -40,7 +41,7 @@ def test_steps_are_those_of_torchs_adam():
 
 def test_dead_units_leave_no_denormal_moments(x, monkeypatch):
     optimizers = []
-    monkeypatch.setattr(training, "Adam", lambda *args: optimizers.append(Adam(*args)) or optimizers[-1])
+    monkeypatch.setattr(adam, "optimizer", lambda *args: optimizers.append(Adam(*args)) or optimizers[-1])
     model = models.DenseAutoencoder(DIMS)
     with torch.no_grad():
         model.encoder[0].bias[:8] = -100  # never active: their incoming weights get no gradient but one
@@ -48,3 +49,16 @@ def test_dead_units_leave_no_denormal_moments(x, monkeypatch):
     training.pretrain(model, x, epochs=120, batch_size=64, learning_rate=1e-2, precision="fp32")
     moments = torch.cat([moment.abs().ravel() for moment in optimizers[0].moments])
     assert ((moments > 0) & (moments < torch.finfo(torch.float32).tiny)).sum() == 0
+
+
+def test_where_pytorchs_private_step_is_gone_its_public_one_trains_as_well(x, tmp_path, monkeypatch):
+    def train(epochs, checkpoint=None):
+        model = models.DenseAutoencoder(DIMS)
+        return training.pretrain(model, x, epochs=epochs, batch_size=64, precision="fp32", checkpoint=checkpoint)
+
+    fast = train(4)
+    monkeypatch.delattr(torch, "_fused_adam_")
+    slow = train(4)
+    np.testing.assert_allclose(slow, fast, rtol=1e-4)
+    train(2, Checkpoint(tmp_path / "c.pt", ""))
+    assert train(4, Checkpoint(tmp_path / "c.pt", "")) == slow

@@ -98,6 +98,12 @@ def test_output_non_linearity_is_the_first_layers_unless_it_is_given():
     assert isinstance(network.encoder[0][-1], torch.nn.ReLU)
 
 
+def test_building_leaves_the_global_random_state_alone():
+    before = torch.random.get_rng_state()
+    build(CONV, DENSE)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
 def test_seed_decides_the_initial_weights():
     a, b, c = (build(CONV, DENSE, seed=seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(a[key], b[key]) for key in a)

@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import n2d
 from n2d import arguments, clustering, manifold, neighbors, parameters, refine, scaling
 
@@ -69,3 +71,17 @@ def test_the_documentation_has_every_flag():
         flag for action in arguments.build_parser()._actions for flag in action.option_strings if flag.startswith("--")
     ]
     assert [flag for flag in flags if f"| `{flag}` |" not in page] == ["--help"]
+
+
+def test_the_first_of_several_processes_has_time_to_tell_a_mistake(monkeypatch, capsys):
+    """torchrun ends all of them as soon as one has ended."""
+    waited = []
+    monkeypatch.setattr(arguments.time, "sleep", waited.append)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "a")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        with pytest.raises(SystemExit) as stop:
+            arguments.build_parser().error("a mistake")
+        assert stop.value.code == 2
+    assert waited == [arguments.PATIENCE] and capsys.readouterr().err == "n2d.py: error: a mistake\n"

@@ -1,5 +1,6 @@
 import warnings
 
+import joblib
 import numpy as np
 import pytest
 from scipy import sparse
@@ -167,3 +168,48 @@ def test_a_mixture_sees_no_more_numbers_than_it_can_in_minutes(monkeypatch):
     _, labels, *_ = clustering.fit("GMM", x, n_clusters=2, restarts=1)
     assert seen == [300, 100]
     assert len(labels) == 300
+
+
+def test_likelihoods_are_compared_on_the_same_sample(monkeypatch):
+    """Each fit sees 100 points of its own; that of the greatest likelihood on the common ones is kept."""
+    monkeypatch.setattr(clustering, "MIXTURE_SAMPLE", 100)
+    x, _ = make_blobs(1000, n_features=2, centers=4, cluster_std=2.0, random_state=0)
+    fits = list(clustering.mixtures(x, 4, 10, random_state=0))
+    scores = {round(fit.log_likelihood - fit.clusterer.score(x), 3) for fit in fits}
+    common = np.random.default_rng(np.random.SeedSequence(0).generate_state(10)[0]).choice(x, 100, replace=False)
+    assert [fit.log_likelihood for fit in fits] == pytest.approx([fit.clusterer.score(common) for fit in fits])
+    assert max(scores) - min(scores) < 0.3
+    kept = clustering.fit("GMM", x, n_clusters=4, restarts=10, random_state=0)
+    assert kept.log_likelihood == max(fit.log_likelihood for fit in fits)
+
+
+@pytest.mark.parametrize("angle", [0, 0.3, np.pi / 4])
+def test_a_component_on_a_line_has_collapsed_whichever_way_the_line_goes(angle):
+    rng = np.random.default_rng(0)
+    line = np.c_[rng.normal(size=50), np.zeros(50)] @ [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
+    x = np.vstack([rng.normal(20, 1, size=(100, 2)), line])
+    with pytest.warns(UserWarning, match="3 of 3 mixtures had a component that collapsed"):
+        clustering.fit("GMM", x, n_clusters=2, restarts=3, random_state=0)
+
+
+def test_a_component_of_too_few_points_for_its_dimensions_has_collapsed():
+    rng = np.random.default_rng(0)
+    x = np.vstack([rng.normal(50, 1, size=(100, 10)), rng.normal(size=(4, 10))])
+    with pytest.warns(UserWarning, match="3 of 3 mixtures had a component that collapsed"):
+        clustering.fit("GMM", x, n_clusters=2, restarts=3, random_state=0)
+
+
+def test_equal_samples_have_one_cluster():
+    x = np.array([[1, 2], [3, 4], [1, 2], [1, 2], [3, 4], [5, 6]], np.float32)
+    assert clustering.unite_equal(x, np.array([0, 1, 2, 2, 0, 1])).tolist() == [2, 0, 2, 2, 0, 1]
+    labels = np.array([3, 1, 2, 0])
+    assert clustering.unite_equal(x[[0, 1, 5, 5]] + np.arange(4)[:, None], labels) is labels
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
+def test_fits_are_the_same_under_every_backend(backend):
+    x, _ = make_blobs(300, n_features=2, centers=4, cluster_std=2.0, random_state=0)
+    expected = clustering.fit("GMM", x, n_clusters=4, restarts=4, random_state=0)
+    with joblib.parallel_config(backend, n_jobs=2):
+        found = clustering.fit("GMM", x, n_clusters=4, restarts=4, random_state=0, n_jobs=2)
+    assert np.array_equal(found.labels, expected.labels)

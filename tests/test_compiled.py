@@ -2,11 +2,18 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import joblib
+import numba
+import numpy as np
 import pooch
+import pytest
 
-from n2d import compiled, manifold
+from n2d import compiled, manifold, neighbors
 
 ROOT = Path(manifold.__file__).parent
 
@@ -41,3 +48,43 @@ def test_without_a_home_kernels_are_kept_for_one_process(monkeypatch):
     compiled.choose_folder()
     assert removed == [os.environ["NUMBA_CACHE_DIR"]] and Path(removed[0]).stat().st_mode & 0o777 == 0o700
     shutil.rmtree(removed[0])
+
+
+def test_other_threads_compile_as_ever_while_umap_is_imported(tmp_path, monkeypatch):
+    """A kernel of somebody's own, without a file, cannot be kept: numba would refuse it."""
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0.5)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    importing = threading.Thread(target=compiled.import_compiled, args=["slow_to_import"])
+    njit = numba.njit
+    importing.start()
+    while numba.njit is njit:
+        time.sleep(0.01)
+    scope = {"numba": numba}
+    exec("@numba.njit\ndef double(x):\n    return 2 * x", scope)
+    assert scope["double"](3) == 6
+    importing.join()
+    assert numba.njit is njit
+
+
+def test_several_threads_may_ask_for_the_same_module(tmp_path, monkeypatch):
+    (tmp_path / "imported_once.py").write_text("import time\ntime.sleep(0.2)\ndone = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    njit = numba.njit
+    with ThreadPoolExecutor(8) as pool:
+        assert all(module.done for module in pool.map(compiled.import_compiled, ["imported_once"] * 8))
+    assert numba.njit is njit
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
+def test_kernels_write_into_the_same_memory_under_every_backend(backend):
+    x = np.random.default_rng(0).normal(size=(200, 5)).astype(np.float32)
+    pairs = np.triu_indices(200, 1)
+    expected = np.linalg.norm(x[pairs[0]] - x[pairs[1]], axis=1)
+    with joblib.parallel_config(backend, n_jobs=2):
+        np.testing.assert_allclose(neighbors.euclidean(x, x, *pairs, n_jobs=2), expected, rtol=1e-4)
+
+
+def test_threads_are_those_that_are_asked_for(monkeypatch):
+    monkeypatch.setattr(compiled.torch, "get_num_threads", lambda: 7)
+    assert compiled.n_threads() == 7 and compiled.n_threads(3) == 3
+    assert compiled.n_threads(-1) == joblib.cpu_count()

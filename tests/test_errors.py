@@ -34,6 +34,7 @@ TEXTS = {
     "deep.json": "[" * 100_000,
     "three.csv": "1,2\n3,4\n5,7\n",
     "bad-images/1.png": "not an image",
+    "half-broken/1.png": "not an image",
     "broken/model.json": '{"parameters": {}}',
 }
 MISTAKES = {
@@ -55,7 +56,7 @@ MISTAKES = {
     "predict nothing digits": "nothing does not hold a saved model",
     "predict nothing digit": "digit is neither a dataset nor a file: did you mean digits?",
     "predict nothing digits --out=/dev/null/c.csv": "--out: the folder /dev/null cannot be written",
-    "digits gpu": "gpu must be cpu or the index of a CUDA device, got gpu",
+    "digits gpu": "gpu must be cpu, mps or the index of a CUDA device, got gpu",
     "digits -1": "-1",
     "digits cpu --umap_neighbors=1": "--umap_neighbors must be at least 2, got 1",
     "digits cpu --umap_neighbors=1797": "--umap_neighbors must be less than the 1797 samples of digits, got 1797",
@@ -104,36 +105,37 @@ MISTAKES = {
     "digits cpu --pretrain_epochs=9999999": "--pretrain_epochs must be at most 1000000, got 9999999",
     "digits cpu --umap_dim=1e9": "'1e9'",
     "digits cpu --umap_dim=5000": "--umap_dim must be at most 1000, got 5000",
-    "digits 7x": "gpu must be cpu or the index of a CUDA device, got 7x",
+    "digits 7x": "gpu must be cpu, mps or the index of a CUDA device, got 7x",
     "own.csv cpu --n_clusters=2 --umap_neighbors=2 --umap_dim=3": "--umap_dim must be less than the 3 samples of ",
     "own.csv cpu --n_clusters=auto": "--n_clusters=auto needs at least 10 samples, own.csv has 3",
     "own.csv cpu --label_column=kind": "--label_column kind is neither a column nor a number of one (there: 0, 1)",
     "own.csv cpu --label_column=2": "--label_column 2 is neither a column nor a number of one (there: 0, 1)",
     "words.csv cpu": "columns must be numbers, got name",
     "lines.csv cpu": "columns must be numbers, got x  [31mred: remove them",
-    "hole.csv cpu": "hole.csv must hold finite numbers: row 1, column height is nan (1 rows have such)",
-    "infinite.csv cpu": "infinite.csv must hold finite numbers: row 0, column 1 is inf",
-    "huge.csv cpu": "huge.csv must hold finite numbers: row 1, column 0 is inf",
-    "empty.csv cpu": "empty.csv is empty",
+    "hole.csv cpu": "hole.csv: values are missing in column height (1 of 3 rows): fill them in,",
+    "infinite.csv cpu": "infinite.csv: numbers must be finite: row 0, column 1 is inf",
+    "huge.csv cpu": "huge.csv: numbers must be finite: row 1, column 0 is 1e+300",
+    "empty.csv cpu": "empty.csv: it is empty",
     "header.csv cpu": "a table must have rows",
     "ragged.csv cpu": "ragged.csv cannot be read",
-    "binary.csv cpu": "binary.csv cannot be read",
-    "one-line.csv cpu": "one-line.csv is no table: it has a line of more than 4,194,304 characters",
+    "binary.csv cpu": "binary.csv: it holds no text",
+    "one-line.csv cpu": "one-line.csv: it is no table: it has a line of more than 4,194,304 characters",
     "one-row.csv cpu --n_clusters=2": "one-row.csv has 1 samples that are all the same",
     "same.csv cpu --n_clusters=2": "same.csv has 50 samples that are all the same: there is nothing to cluster",
     "text.npy cpu": "text.npy cannot be read",
     "cut.npy cpu": "cut.npy cannot be read",
     "flat.npy cpu": "an array must hold numbers, (n_samples, n_features) or images, got float64 (9,)",
-    "nan.npy cpu": "nan.npy must hold finite numbers: row 2, column 1 is nan",
+    "nan.npy cpu": "nan.npy: values are missing in column 1 (1 of 9 rows)",
     "objects.npy cpu": "objects.npy cannot be read",
     "objects.npz cpu": "objects.npz cannot be read",
-    "two.npz cpu": "must hold an array x, and may hold labels y; it has a, b",
+    "two.npz cpu": "it must have an array x, or --array=NAME must name one; it has a (9, 2), b (9, 2)",
     "short.npz cpu": "there must be one label a sample, got (2,) for 9 samples",
-    "bomb.npz cpu": "bomb.npz unpacks to ",
+    "bomb.npz cpu": "bomb.npz: it unpacks to ",
     "text.npz cpu": "text.npz cannot be read",
-    "no-images cpu": "no-images has no images",
+    "no-images cpu": "no-images: it has no images",
     "bad-images cpu": "bad-images/1.png is not a readable image",
-    "two-sizes cpu": "images must have one size (0.png (8, 8), 1.png (5, 5)): give --image_size",
+    "half-broken cpu --strict": "half-broken/1.png is not a readable image",
+    "beside cpu": "beside: it holds 1 images beside the folders of images a: move these images into a folder",
     "digits cpu --umap_fit_samples=99": "--umap_fit_samples must be at least 100, got 99",
     "digits cpu --umap_fit_samples=100 --umap_neighbors=100": "less than the 100 samples of digits that are fitted",
     "digits cpu --ae_weights=empty.h5": "empty.h5 is not a readable h5 file",
@@ -155,8 +157,8 @@ class Bomb:
 def folder(tmp_path_factory):
     """All the bad files."""
     folder = tmp_path_factory.mktemp("bad")
-    for name in ("bad-images", "no-images", "two-sizes", "broken"):
-        (folder / name).mkdir()
+    for name in ("bad-images", "half-broken", "no-images", "beside/a", "broken"):
+        (folder / name).mkdir(parents=True)
     for name, text in TEXTS.items():
         (folder / name).write_text(text)
     (folder / "binary.csv").write_bytes(bytes(range(256)) * 9)
@@ -175,8 +177,8 @@ def folder(tmp_path_factory):
         archive.writestr("x.npy", bytes(2**20))
         archive.infolist()[0].file_size = 2**50  # what its directory says that it unpacks to
     (folder / "pickle.pt").write_bytes(pickle.dumps({"layers.0.weight": Bomb()}))
-    for i, side in enumerate((8, 5)):
-        Image.new("L", (side, side), i).save(folder / f"two-sizes/{i}.png")
+    for name in ("half-broken/0", "beside/0", "beside/a/0"):
+        Image.new("L", (8, 8)).save(folder / f"{name}.png")
     return folder
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import make_blobs
+from sklearn.datasets import load_wine, make_blobs
 
 from n2d import evaluation, manifold, pipeline
 
@@ -76,3 +76,12 @@ def test_clusters_are_judged_without_labels(fitted):
 def test_the_largest_seed_has_a_next_one(blobs, fitted):
     model = clone(fitted).set_params(random_state=2**32 - 1, n_autoencoders=1).fit(blobs[0])
     assert evaluation.unlabelled(model)["agreement"] == 1
+
+
+def test_baselines_see_the_features_that_n2d_sees(fitted):
+    x, y = load_wine(return_X_y=True)
+    model = clone(fitted).set_params(n_clusters=3, scale="standard").fit(x)
+    rows = {(row["input"], row["manifold"], row["cluster"]): row["acc"] for row, _ in evaluation.compare(model, x, y)}
+    assert rows["raw", "none", "KM"] > 0.95  # .702 where proline's hundreds outweigh all else
+    (pixels,) = [row for row in evaluation.stages(model, x, y) if row["space"] == "pixels"]
+    assert pixels["acc"] > 0.95

@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 
 import numpy as np
@@ -39,6 +40,7 @@ def place_of(page, index):
 
 def test_the_page_explores_a_map_without_a_network(tmp_path, browser, pictures):
     data, embedding, groups, shown = pictures
+    data = dataclasses.replace(data, sample_names=tuple("=bcdefgh" * 5))
     path = tmp_path / "explore.html"
     explorer.explore(data, embedding, groups, path, **shown)
     page = browser.new_page(viewport={"width": 1400, "height": 800})
@@ -85,6 +87,7 @@ def test_the_page_explores_a_map_without_a_network(tmp_path, browser, pictures):
     selection = pd.read_csv(download.value.path())
     assert list(selection) == ["index", "cluster", "confidence", "class", "name"] and len(selection) == 2
     assert all(selection["class"] == np.array(data.label_names)[data.y[selection["index"]]])
+    assert selection["name"].tolist() == ["'=", "b"]  # a spreadsheet would calculate the first
     assert not errors
     assert all(url.startswith(("file:", "blob:", "data:")) for url in requests)
     page.close()

@@ -1,8 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from n2d import files
 from n2d.samples import DatasetError
@@ -37,7 +35,7 @@ TABLES = {
 @pytest.mark.parametrize("name, text, header", TABLES.values(), ids=TABLES)
 def test_tables_are_read_with_and_without_a_header(tmp_path, name, text, header):
     data = files.read(write(tmp_path / name, text))
-    assert np.array_equal(data.x, X) and data.x.dtype == np.float32
+    assert np.array_equal(data.x, X) and data.x.dtype == np.float64
     assert data.y is None and data.label_names == () and data.scale == "standard"
     assert data.feature_names == header
 
@@ -89,96 +87,15 @@ def test_parquet(tmp_path):
     assert np.array_equal(data.x, X) and data.y.tolist() == [0, 1, 0, 1]
 
 
-def test_h5ad(tmp_path):
-    anndata = pytest.importorskip("anndata", reason="anndata is not installed (pip install anndata)")
-    cells = anndata.AnnData(X)
-    cells.obs["kind"] = list("xyxy")
-    cells.write_h5ad(tmp_path / "a.h5ad")
-    data = files.read(tmp_path / "a.h5ad", label_column="kind")
-    assert np.array_equal(data.x, X) and data.y.tolist() == [0, 1, 0, 1]
-    assert data.sample_names == ("0", "1", "2", "3")
-
-
-ARRAYS = {
-    "floats": (X, None, "standard"),
-    "scaled floats": (X / 400, None, "none"),
-    "bytes": (X.astype(np.int64).astype(np.uint8), None, "255"),
-    "bits": (X.astype(np.int64).astype(np.uint8) % 2, None, "none"),
-    "images": (np.arange(48, dtype=np.uint8).reshape(4, 3, 4), (3, 4), "255"),
-    "scaled images": (np.arange(48).reshape(4, 3, 4) / 48, (3, 4), "none"),
-    "colour images": (np.arange(144, dtype=np.uint8).reshape(4, 3, 4, 3), (3, 3, 4), "255"),
-    "transparent images": (np.arange(320, dtype=np.uint8).reshape(4, 5, 4, 4), (4, 5, 4), "255"),
-}
-
-
-@pytest.mark.parametrize("array, image_shape, scale", ARRAYS.values(), ids=ARRAYS)
-def test_arrays_are_read(tmp_path, array, image_shape, scale):
-    np.save(tmp_path / "a.npy", array)
-    np.savez(tmp_path / "a.npz", x=array, y=["b", "a", "b", "a"])
-    wanted = array.transpose(0, 3, 1, 2) if array.ndim == 4 else array  # channels come first
-    for name in ("a.npy", "a.npz"):
-        data = files.read(tmp_path / name)
-        assert np.array_equal(data.x, wanted.reshape(4, -1).astype(np.float32))
-        assert (data.image_shape, data.scale) == (image_shape, scale)
-    assert data.y.tolist() == [1, 0, 1, 0] and data.label_names == ("a", "b")
-
-
-def test_numbers_in_three_directions_are_no_picture(tmp_path):
-    np.save(tmp_path / "a.npy", np.arange(480, dtype=np.float32).reshape(4, 5, 6, 4)[..., :2])
-    data = files.read(tmp_path / "a.npy")
-    assert data.x.shape == (4, 60) and data.image_shape is None and data.scale == "standard"
-    np.save(tmp_path / "a.npy", np.zeros((4, 2, 2, 2, 2)))
-    with pytest.raises(DatasetError, match="or images, got float64"):
-        files.read(tmp_path / "a.npy")
-
-
-def test_a_photograph_is_read_as_the_camera_was_held(tmp_path):
-    upright = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
-    for name, turned in (("a", upright), ("b", 255 - upright)):
-        exif = Image.Exif()
-        exif[0x0112] = 6  # to be turned by 90 degrees to the right
-        Image.fromarray(np.rot90(turned).copy()).save(tmp_path / f"{name}.png", exif=exif)
-    data = files.read(tmp_path)
-    assert data.image_shape == (6, 8)
-    assert np.array_equal(data.x, [upright.ravel(), 255 - upright.ravel()])
-
-
-@pytest.fixture
-def animals(tmp_path):
-    """Six PNGs of 6 x 8 pixels in two folders."""
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(256, size=(6, 6, 8, 3), dtype=np.uint8)
-    for i, image in enumerate(pixels):
-        folder = tmp_path / "animals" / ("cat" if i < 4 else "dog")
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(folder / f"{i}.png")
-    return tmp_path / "animals", pixels
-
-
-def test_folders_of_images_are_classes(animals):
-    folder, pixels = animals
-    data = files.read(folder)
-    assert np.array_equal(data.x.reshape(6, 3, 6, 8), pixels.transpose(0, 3, 1, 2))
-    assert (data.image_shape, data.scale, data.label_names) == ((3, 6, 8), "255", ("cat", "dog"))
-    assert data.y.tolist() == [0] * 4 + [1] * 2
-    assert data.sample_names[0] == "cat/0.png"
-    alone = files.read(folder / "cat", image_size=(3, 4), grayscale=True)
-    assert alone.x.shape == (4, 12) and alone.image_shape == (3, 4) and alone.y is None
-
-
-def test_images_of_two_sizes_need_one(animals):
-    folder, _ = animals
-    Image.new("RGB", (5, 5)).save(folder / "dog/small.png")
-    with pytest.raises(DatasetError, match="images must have one size.*0.png.*small.png.*--image_size"):
-        files.read(folder)
-    assert files.read(folder, image_size=(4, 4)).x.shape == (7, 48)
-
-
 WRONG = {
     "words": ("a.csv", "age,name\n1,ann\n2,bob\n", "columns must be numbers, got name"),
-    "a hole": ("a.csv", "age,height\n1,2\n3,\n", "row 1, column height is nan"),
+    "a hole": (
+        "a.csv",
+        "age,height\n1,2\n3,\n",
+        r"values are missing in column height \(1 of 2 rows\).* or give --missing=median",
+    ),
     "infinity": ("a.csv", "1,2\n3,inf\n4,5\n", "row 1, column 1 is inf"),
-    "nothing": ("a.csv", "", "a.csv is empty"),
+    "nothing": ("a.csv", "", "a.csv: it is empty"),
     "a header alone": ("a.csv", "a,b\n", "a table must have rows"),
     "ragged rows": ("a.csv", "1,2\n3,4\n5,6,7\n", "a.csv cannot be read"),
     "no array": ("a.npy", "1,2", "a.npy cannot be read"),
@@ -193,31 +110,33 @@ def test_files_that_are_no_data_are_refused(tmp_path, name, text, message):
         files.read(write(tmp_path / name, text))
 
 
-def test_other_mistakes_are_refused(tmp_path, animals):
+def test_other_mistakes_are_refused(tmp_path):
     path = write(tmp_path / "a.csv", "age,kind\n1,dog\n2,cat\n")
     with pytest.raises(DatasetError, match=r"--label_column sort is neither .* \(there: age, kind\)"):
         files.read(path, label_column="sort")
     np.savez(tmp_path / "two.npz", a=X, b=X)
-    with pytest.raises(DatasetError, match="must hold an array x, and may hold labels y; it has a, b"):
+    with pytest.raises(
+        DatasetError, match=r"must have an array x, or --array=NAME must name one; it has a \(4, 3\), b \(4, 3\)"
+    ):
         files.read(tmp_path / "two.npz")
     np.save(tmp_path / "flat.npy", X[0])
     with pytest.raises(DatasetError, match=r"an array must hold numbers, \(n_samples, n_features\) or images, got"):
         files.read(tmp_path / "flat.npy")
     np.save(tmp_path / "objects.npy", np.array([[None, "a"]]))
-    with pytest.raises(DatasetError, match="objects.npy cannot be read"):
+    with pytest.raises(DatasetError, match=r"objects.npy cannot be read .*: save numbers, x.astype\(float\)"):
         files.read(tmp_path / "objects.npy")
     np.savez(tmp_path / "short.npz", x=X, y=[0, 1])
     with pytest.raises(DatasetError, match="one label a sample"):
         files.read(tmp_path / "short.npz")
-    folder, _ = animals
-    (folder / "cat/1.png").write_bytes(b"not an image")
-    with pytest.raises(DatasetError, match="1.png is not a readable image"):
-        files.read(folder)
-    long = PngInfo()
-    long.add_text("comment", "a" * 2**21, zip=True)  # more than Pillow unpacks
-    Image.fromarray(X.astype(np.uint8)).save(folder / "cat/1.png", pnginfo=long)
-    with pytest.raises(DatasetError, match="1.png is not a readable image"):
-        files.read(folder)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DatasetError, match="empty has no images"):
+    with pytest.raises(DatasetError, match="empty: it has no images"):
         files.read(tmp_path / "empty")
+
+
+def test_numbers_that_float32_cannot_tell_apart_stay_apart(tmp_path):
+    seconds = 1_700_000_000 + np.arange(40)
+    (tmp_path / "times.csv").write_text("time,noise\n" + "".join(f"{s},{s % 7}\n" for s in seconds))
+    np.save(tmp_path / "times.npy", np.c_[seconds, seconds % 7])
+    for name in ("times.csv", "times.npy"):
+        data = files.read(tmp_path / name)
+        assert data.scale == "standard" and np.array_equal(data.x[:, 0], seconds)

@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import n2d
+from n2d import arguments, launch
+from n2d.checkpoint import Checkpoint
 
 ROOT = Path(n2d.__file__).parent
 
@@ -107,3 +110,142 @@ def test_of_several_processes_one_tells_a_mistake():
         [*together, "n2d.py", "digits", "cpu", "--refine=KM"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.stderr.count("--refine is trained by one process, got 2") == 1
+
+
+TOGETHER = """
+import itertools
+import sys
+
+import numpy as np
+import torch
+
+from n2d import arguments, launch, models, torchrun, training
+from n2d.checkpoint import Checkpoint
+
+path, what, rank = sys.argv[1:]
+
+
+def main():
+    torchrun.join("cpu")
+    x = np.random.default_rng(0).random((6400, 20), dtype=np.float32)
+    epoch, n_steps = training.Loop.epoch, itertools.count(1)
+
+    def epoch_with_trouble(loop, losses):
+        def with_trouble(*batch):
+            loss, reported = losses(*batch)
+            if next(n_steps) == 30 and torchrun.processes()[0] == int(rank):
+                if what == "memory":
+                    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has")
+                reported = reported * float("nan")
+            return loss, reported
+
+        return epoch(loop, with_trouble)
+
+    training.Loop.epoch = epoch_with_trouble
+    with launch.mistakes(arguments.build_parser()):
+        training.pretrain(models.DenseAutoencoder((20, 64, 3)), x, epochs=3, checkpoint=Checkpoint(path, "", every=0))
+
+
+launch.console(main)
+"""
+
+
+def together(*command):
+    """What two processes say, before torchrun says what became of them."""
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    command, environment = [*start, *map(str, command)], {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1, done.stderr
+    return [line for line in done.stderr.splitlines() if line.startswith(("n2d.py:", "[rank"))]
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_loss_that_is_no_number_in_one_of_several_processes_is_told_once_and_ends_all(rank, tmp_path):
+    (tmp_path / "script.py").write_text(TOGETHER)
+    (line,) = together(tmp_path / "script.py", tmp_path / "c.pt", "loss", rank)
+    assert line.startswith("n2d.py: error: the loss of autoencoder became nan in epoch 2: scale the features")
+    assert Checkpoint(tmp_path / "c.pt", "").state["total"].isfinite().all()
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_out_of_memory_in_one_of_several_processes_is_told_and_ends_all(rank, tmp_path):
+    (tmp_path / "script.py").write_text(TOGETHER)
+    first, *others = together(tmp_path / "script.py", tmp_path / "c.pt", "memory", rank)
+    assert first.startswith("n2d.py: error: out of memory on the device, 2.00 GiB more were asked for: a smaller --b")
+    assert len(others) <= rank and all("another of torchrun's processes has stopped" in line for line in others)
+
+
+def as_one_of_two(monkeypatch, rank):
+    environment = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "TORCHELASTIC_RUN_ID": "a"}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(arguments, "PATIENCE", 0)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_each_of_several_processes_sees_that_there_are_too_few_devices(rank, monkeypatch, capsys):
+    as_one_of_two(monkeypatch, rank)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert launch.choose_device(arguments.build_parser(), "1") == f"cuda:{1 + rank}"
+    with pytest.raises(SystemExit) as stop:
+        launch.choose_device(arguments.build_parser(), "2")
+    assert stop.value.code == 2
+    told = "n2d.py: error: torchrun's 2 processes need a device each, from 2 on, and there are 3\n"
+    assert capsys.readouterr().err == (told if rank == 0 else "")
+
+
+def test_mps_is_a_device_where_it_is_there(monkeypatch, capsys):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert launch.choose_device(arguments.build_parser(), "mps") == "mps"
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert launch.choose_device(arguments.build_parser(), "mps") == "cpu"
+    assert "no MPS here: the autoencoder runs on the CPU" in capsys.readouterr().out
+
+
+def test_mps_is_one_device_and_not_for_several_processes(monkeypatch, capsys):
+    as_one_of_two(monkeypatch, 0)
+    with pytest.raises(SystemExit):
+        n2d.main(["digits", "mps"])
+    assert "gpu must be cpu or the index of a CUDA device with torchrun, got mps" in capsys.readouterr().err
+
+
+def test_batch_normalisation_is_refused_before_several_processes_meet(monkeypatch, capsys, tmp_path):
+    as_one_of_two(monkeypatch, 0)
+    monkeypatch.setattr("n2d.torchrun.join", lambda device: pytest.fail("they met"))
+    network = ROOT / "architectures/mnist.json"
+    with pytest.raises(SystemExit) as stop:
+        n2d.main(["digits", "cpu", f"--architecture={network}", f"--save_dir={tmp_path / 'run'}"])
+    assert stop.value.code == 2
+    assert f"{network} has batch normalisation, of whole batches: start it without torchrun" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        ("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has", "the device, 20.00 MiB more were asked for"),
+        (
+            "MPS backend out of memory (allocated: 9 GB). Tried to allocate 2 GB",
+            "the device, 2 GB more were asked for",
+        ),
+        ("CUDA error: out of memory", "the device"),
+    ],
+)
+def test_too_little_memory_on_a_device_is_told_with_what_takes_less_of_it(error, line):
+    remedies = "a smaller --batch_size takes less, or train on another, or the cpu"
+    assert launch.way_out(RuntimeError(error)) == f"out of memory on {line}: {remedies}"
+
+
+def test_an_error_that_is_not_about_memory_has_no_way_out():
+    assert launch.way_out(RuntimeError("a bug")) is None
+
+
+def test_a_signal_that_torchrun_repeats_does_not_keep_the_training_from_writing(monkeypatch):
+    monkeypatch.setattr(Checkpoint, "running", True)
+    monkeypatch.setattr(Checkpoint, "stop", 0)
+    launch.interrupt(signal.SIGINT, None)
+    assert Checkpoint.stop == signal.SIGINT
+    with pytest.raises(KeyboardInterrupt):
+        launch.interrupt(signal.SIGINT, None)
+    as_one_of_two(monkeypatch, 0)
+    launch.interrupt(signal.SIGINT, None)

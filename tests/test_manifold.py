@@ -1,8 +1,10 @@
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 import sklearn.manifold
+import torch
 from sklearn.datasets import make_swiss_roll
 from sklearn.manifold import Isomap, trustworthiness
 
@@ -91,7 +93,7 @@ def test_settings_reach_umap():
     )
     assert (learner.n_components, learner.n_neighbors, learner.min_dist) == (6, 21, 0.1)
     assert (learner.metric, learner.random_state, learner.n_jobs) == ("cosine", 4, 1)
-    assert manifold.manifold_learner("UMAP").n_jobs == -1
+    assert manifold.manifold_learner("UMAP").n_jobs == min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
 
 
 def test_unknown_learner():

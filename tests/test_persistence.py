@@ -135,3 +135,12 @@ def test_a_small_copy_of_weights_stays_one(blobs, fitted, tmp_path):
     assert np.array_equal(loaded.predict(blobs[0]), model.labels_)
     with pytest.raises(pipeline.ModelError, match="without a decoder"):
         loaded.inverse_transform(model.embedding_)
+
+
+@pytest.mark.parametrize("sizes", [(5, 10), [5, 10], range(5, 15, 5), np.array([5, 10])], ids=str)
+def test_sizes_of_neighbourhoods_come_back_as_a_tuple(blobs, fitted, tmp_path, sizes):
+    model = clone(fitted).set_params(n_neighbors=sizes, image_shape=[3, 4]).fit(blobs[0])
+    model.save(tmp_path)
+    loaded = pipeline.N2D.load(tmp_path)
+    assert (loaded.n_neighbors, loaded.image_shape) == ((5, 10), (3, 4))
+    assert np.array_equal(loaded.predict(blobs[0]), model.labels_)

@@ -1,18 +1,24 @@
+import contextlib
+import copy
 import pickle
 import unittest
+from importlib.util import find_spec
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.datasets import make_blobs
+from sklearn.datasets import load_digits, make_blobs
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from n2d import clustering, datasets, evaluation, neighbors, pipeline, training, weights
+from n2d.checkpoint import Checkpoint
+from n2d.neighbors import Neighbourhood
 
 QUICK = {
     "n_clusters": 4,
@@ -66,13 +72,13 @@ def test_of_several_neighbourhoods_the_one_with_the_greatest_modularity_is_kept(
     values = iter([0.3, 0.9, 0.5])
 
     def fit(name, embedding, **_):
-        return clustering.Fit(embedding[0, 0], embedding[:, 0], modularity=next(values))
+        return clustering.Fit(embedding[0, 0], np.arange(len(embedding)) % 4, modularity=next(values))
 
     monkeypatch.setattr(pipeline.clustering, "fit", fit)
     monkeypatch.setattr(pipeline.clustering, "confidence", lambda *_: None)
     model.fit_latent(blobs[0]).fit_neighbors(blobs[0]).fit_clusters(blobs[0])
-    assert (model.modularity_, model.manifold_.n_neighbors) == (0.9, 15)
-    assert model.clusterer_ == model.embedding_[0, 0] == model.labels_[0]
+    assert model.manifold_.n_neighbors == 15
+    assert model.clusterer_ == model.embedding_[0, 0] and model.labels_[:5].tolist() == [0, 1, 2, 3, 0]
     assert model.graph_.sum() == pytest.approx(3)  # all are judged by the three graphs together
     assert model.graph_.nnz > fitted.graph_.nnz
 
@@ -322,8 +328,8 @@ def test_a_frame_is_known_by_its_names_without_a_warning(blobs):
 
 
 def test_only_its_own_checkpoints_are_removed(blobs, tmp_path):
-    for name in ("checkpoint-best.pt", "n2d-checkpoint-1.pt"):
-        (tmp_path / name).write_bytes(b"something")
+    (tmp_path / "checkpoint-best.pt").write_bytes(b"somebody else's")
+    Checkpoint(tmp_path / "n2d-checkpoint-1.pt", "of another training").write({})
     pipeline.N2D(**QUICK, checkpoint_dir=tmp_path).fit(blobs[0])
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-best.pt"]
     seedless = pipeline.N2D(**QUICK | {"random_state": None}, checkpoint_dir=tmp_path).fit_autoencoder(blobs[0])
@@ -364,3 +370,85 @@ def test_the_confidence_of_digits_knows_errors():
     assert 0.5 < is_right.mean() < 1
     assert roc_auc_score(is_right, model.confidence_) > 0.75
     assert len(np.unique(model.confidence_)) > len(data.x) / 4
+
+
+def backends():
+    """joblib's, those of packages that are installed."""
+    yield from ("loky", "multiprocessing", "threading")
+    yield pytest.param("dask", marks=pytest.mark.skipif(not find_spec("distributed"), reason="needs distributed"))
+
+
+@pytest.mark.parametrize("backend", backends())
+def test_fit_and_predict_do_not_depend_on_joblibs_backend(backend):
+    x = load_digits().data[:300] / 16
+    settings = {"pretrain_epochs": 2, "gmm_restarts": 3, "n_neighbors": (10, 20), "image_shape": (8, 8), "n_jobs": 2}
+    expected = pipeline.N2D(**settings, random_state=0).fit(x)
+    with contextlib.ExitStack() as stack:
+        if backend == "dask":
+            from distributed import Client
+
+            stack.enter_context(Client(processes=False, dashboard_address=None))
+        stack.enter_context(joblib.parallel_config(backend, n_jobs=2))
+        model = clone(expected).fit(x)
+        assert np.array_equal(model.predict(x), model.labels_)
+    assert np.array_equal(model.knn_[1], expected.knn_[1])
+    assert np.array_equal(model.labels_, expected.labels_)
+
+
+@pytest.mark.xfail(strict=True, reason="modularity cuts a class that dominates: the judge is to be another one")
+def test_a_large_cluster_is_not_cut_and_small_ones_are_not_merged():
+    rng = np.random.default_rng(0)
+    centres = rng.normal(0, 4, size=(5, 20))
+    y = np.repeat(range(5), [1000, 100, 100, 30, 30])
+    x = centres[y] + rng.normal(size=(len(y), 20))
+    model = pipeline.N2D(5, scale="standard", pretrain_epochs=10, random_state=0).fit(x)
+    assert adjusted_rand_score(y, model.labels_) > 0.99
+
+
+def test_seconds_of_the_unix_epoch_separate_clusters(fitted):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 100)
+    x = np.c_[1.7e9 + 60 * y + rng.normal(0, 1, 200), rng.normal(size=(200, 2)) / 10]
+    model = clone(fitted).set_params(n_clusters=2, scale="standard").fit(x)
+    assert adjusted_rand_score(y, model.labels_) == 1
+    assert np.array_equal(model.predict(x), y if model.labels_[0] == 0 else 1 - y)
+
+
+def test_equal_rows_have_one_cluster_and_predict_agrees(fitted):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 3, size=(600, 4)).astype(np.float32)  # 81 kinds at most
+    model = clone(fitted).set_params(n_clusters=5, scale="standard").fit(x)
+    clusters = pd.DataFrame(x).groupby([0, 1, 2, 3]).ngroup()
+    assert (pd.Series(model.labels_).groupby(clusters).nunique() == 1).all()
+    assert np.array_equal(model.predict(x), model.labels_)
+
+
+def test_without_a_manifold_points_that_were_left_out_lie_where_they_are(blobs, fitted):
+    model = clone(fitted).set_params(manifold_learner="none", fit_samples=200).fit(blobs[0])
+    np.testing.assert_allclose(model.transform(blobs[0]), model.embedding_, atol=1e-5)
+
+
+def test_parameters_that_are_set_after_the_fit_wait_for_the_next_one(blobs, fitted):
+    model = copy.copy(fitted).set_params(n_candidates=None, metric="cosine", image_shape=(3, 4))
+    assert np.array_equal(model.predict(blobs[0]), fitted.labels_)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "correlation"])
+def test_inputs_are_ranked_by_the_metric(metric):
+    """Classes are directions; lengths are noise."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(range(4), 50)
+    x = (rng.normal(size=(4, 12))[y] + rng.normal(0, 0.3, size=(200, 12))) * rng.uniform(1, 100, size=(200, 1))
+    latent = np.ones((200, 1), np.float32)  # it proposes nothing
+    found = Neighbourhood(latent, x, metric=metric, n_candidates=199)
+    exact = neighbors.nearest_neighbors(x, 10, metric)
+    ranked = found.rank((np.argsort(rng.random((200, 200)), axis=1)[:, :199], None), 10)
+    assert (y[ranked[0]] == y[:, None]).mean() > 0.95
+    assert (y[exact[0]] == y[:, None]).mean() > 0.95
+
+
+def test_a_metric_that_cannot_rank_leaves_the_latent_space_alone(blobs, fitted):
+    model = clone(fitted).set_params(metric="manhattan").fit(blobs[0])
+    assert model.neighbourhood_.inputs is None
+    expected = neighbors.nearest_neighbors(model.latent_, 10, "manhattan")
+    assert np.array_equal(model.knn_[0], expected[0])

@@ -30,6 +30,33 @@ def test_losses_are_those_of_the_papers():
     assert refine.kmeans_loss(latent, centres).item() == pytest.approx((1 + 2) / 2)
 
 
+def test_losses_and_their_gradients_are_the_same_far_from_the_origin():
+    """30 rows: torch.cdist multiplies matrices from 26 on. 1000 and all coordinates are multiples of 1/1024."""
+    generator = torch.Generator().manual_seed(0)
+    latent, centres = (torch.randint(-2048, 2048, (n, 8), generator=generator) / 1024 for n in (30, 4))
+    p = refine.target_distribution(refine.soft_assignment(latent, centres))
+    found = []
+    for shift in (0, 1000):
+        points, places = (t.add(shift).requires_grad_() for t in (latent, centres))
+        assignment = refine.soft_assignment(points, places)
+        losses = [refine.kl_divergence(points, places, p), refine.kmeans_loss(points, places)]
+        found.append([assignment, *losses, *torch.autograd.grad(sum(losses), (points, places))])
+    for near, far in zip(*found):
+        torch.testing.assert_close(far, near, rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(found[0][0], _by_cdist(latent, centres), rtol=1e-6, atol=1e-7)
+
+
+def _by_cdist(latent, centres):
+    similarity = 1 / (1 + torch.cdist(latent.double(), centres.double()).square())
+    return (similarity / similarity.sum(dim=1, keepdim=True)).float()
+
+
+def test_a_point_on_its_centre_has_a_gradient_of_zero():
+    latent = torch.tensor([[1.0, 2.0]], requires_grad=True)
+    refine.kmeans_loss(latent, torch.tensor([[1.0, 2.0], [5.0, 5.0]])).backward()
+    torch.testing.assert_close(latent.grad, torch.zeros(1, 2))
+
+
 @pytest.fixture(scope="module")
 def blobs():
     x, y = make_blobs(600, 20, centers=4, cluster_std=4.0, random_state=0)
@@ -113,7 +140,7 @@ def test_refinement_sees_distorted_images_and_aims_at_the_assignments_of_the_pla
     seen, targets = [], []
     loss = refine.LOSSES["KLD"]
     monkeypatch.setattr(
-        refine, "distort", lambda images, shape, draws: seen.append(shape) or images + 100 * draws[:, :1]
+        training, "distort", lambda images, shape, draws: seen.append(shape) or images + 100 * draws[:, :1]
     )
     monkeypatch.setitem(refine.LOSSES, "KLD", lambda h, c, p: targets.append(p) or loss(h, c, p))
     run(blobs, epochs=1, augment=(4, 5))

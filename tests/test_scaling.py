@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from n2d import scaling
 from n2d.scaling import Scaling
@@ -9,6 +10,7 @@ SCALED = {
     "minmax": [[0, 0, 0], [1, 1, 0]],
     "standard": [[-1, -1, 0], [1, 1, 0]],
     "255": [[0, 10 / 255, 5 / 255], [1, 20 / 255, 5 / 255]],
+    "range": [[0, 10 / 255, 5 / 255], [1, 20 / 255, 5 / 255]],
 }
 
 
@@ -29,3 +31,27 @@ def test_scaling_is_that_of_the_whole_data(scale, monkeypatch):
         np.testing.assert_allclose(scaled.std(axis=0), [1, 1, 0], atol=1e-5)
     else:
         np.testing.assert_allclose([scaled.min(axis=0), scaled.max(axis=0)], [[0, 0, 0], [1, 1, 0]], atol=1e-6)
+
+
+def test_seconds_of_the_unix_epoch_are_scaled_in_float64():
+    x = 1.7e9 + np.random.default_rng(0).normal(0, 20, size=(1000, 1))
+    for kind in ("standard", "minmax"):
+        scaler = Scaling.fit(x, kind)
+        near = Scaling.fit(x - 1.7e9, kind)
+        np.testing.assert_allclose(scaler.apply(x), near.apply(x - 1.7e9), atol=1e-5)
+        assert scaler.apply(x).dtype == np.float32 and len(np.unique(scaler.apply(x))) > 990
+        batch, prepare = scaler.in_batches(x, "cpu")
+        np.testing.assert_array_equal(prepare(torch.as_tensor(batch)), scaler.apply(x))
+
+
+@pytest.mark.parametrize("kind", scaling.SCALES)
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_batches_are_scaled_as_arrays_are(kind, dtype):
+    x = np.random.default_rng(0).integers(0, 256, size=(40, 3)).astype(dtype)
+    scaler = Scaling.fit(x, kind)
+    batch, prepare = scaler.in_batches(x, "cpu")
+    assert batch.dtype == (np.float32 if dtype == np.float64 else dtype)
+    scaled = prepare(torch.as_tensor(batch)).numpy()
+    assert scaled.dtype == np.float32
+    np.testing.assert_allclose(scaled, scaler.apply(x), rtol=1e-6)
+    np.testing.assert_allclose(scaler.invert(scaled), x, atol=1e-4)

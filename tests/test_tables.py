@@ -1,6 +1,9 @@
 import dataclasses
 import itertools
 import json
+import math
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -177,6 +180,25 @@ def test_a_run_is_measured_and_a_failed_one_says_why(tmp_path, monkeypatch):
         tables.run_n2d("har", "paper", 4, tmp_path / "runs", threads=3)
 
 
+@pytest.mark.parametrize(("system", "unit"), [("linux", 2**10), ("darwin", 2**20)])
+def test_peak_memory_is_in_mb_whatever_the_system_counts_in(system, unit, monkeypatch):
+    class Usage:
+        ru_maxrss = 300 * unit
+
+    class Process:
+        pid = 7
+
+    monkeypatch.setattr(tables.os, "wait4", lambda pid, options: (pid, 0, Usage))
+    monkeypatch.setattr(tables.sys, "platform", system)
+    assert tables.wait(Process) == (0, 300)
+
+
+def test_where_peak_memory_is_not_kept_it_is_no_number(monkeypatch):
+    monkeypatch.delattr(tables.os, "wait4")
+    status, peak_rss_mb = tables.wait(subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]))
+    assert status == 3 and math.isnan(peak_rss_mb)
+
+
 def test_protocols_set_what_is_not_given():
     parser = arguments.build_parser()
     paper = arguments.parse_arguments(parser, ["usps", "cpu", "--protocol=paper"])
@@ -188,6 +210,6 @@ def test_protocols_set_what_is_not_given():
 
 
 def test_the_estimator_starts_from_the_default_protocol():
-    arguments = N2D().get_params()
-    arguments["umap_neighbors"], arguments["umap_candidates"] = arguments["n_neighbors"], arguments["n_candidates"]
-    assert arguments.PROTOCOLS["default"].items() <= arguments.items()
+    parameters = N2D().get_params()
+    flags = {"umap_neighbors": parameters["n_neighbors"], "umap_candidates": parameters["n_candidates"]}
+    assert arguments.PROTOCOLS["default"].items() <= (parameters | flags).items()

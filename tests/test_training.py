@@ -82,6 +82,13 @@ def test_automatic_precision_asks_the_processor(monkeypatch):
         assert training.choose_precision("bf16", "cpu") == "bf16"
 
 
+def test_automatic_precision_is_fp32_where_the_processor_cannot_be_asked(monkeypatch):
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.delattr(torch.cpu, name)
+    assert training.choose_precision("auto", "cpu") == "fp32"
+    assert training.choose_precision("auto", "mps") == "fp32"
+
+
 def test_distorted_images_are_shifted_and_rotated_each_in_its_own_way():
     image = torch.zeros(20, 10)
     image[4:6, 4:6] = 1  # its middle lies 5 above the picture's

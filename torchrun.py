@@ -1,6 +1,10 @@
 """Several processes that train together, as torchrun starts them."""
 
+import atexit
 import gc
+import os
+import signal
+import sys
 
 import torch
 import torch.distributed as dist
@@ -15,7 +19,23 @@ def join(device):
     """Train together with the other processes that torchrun started: over NCCL on GPUs, Gloo on CPUs."""
     if torch.device(device).type == "cuda":
         torch.cuda.set_device(device)
+    # no handler written in Python runs while this waits for the others, and torchrun waits 30 s before it kills
+    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)}
     dist.init_process_group("nccl" if torch.device(device).type == "cuda" else "gloo")
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    atexit.register(_leave)
+
+
+def _leave():
+    """End at once if this process ends before its `part`: an error is the reason, and torchrun then ends the others.
+
+    What ends in order may wait for these others, which wait for it.
+    """
+    if dist.is_initialized():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)
 
 
 def part():

@@ -1,0 +1,190 @@
+"""A table as a dataset: which of its columns are features, and which are names, classes, words or dates."""
+
+import warnings
+
+import numpy as np
+
+from n2d.samples import Dataset, DatasetError, classes, is_number, listed, notice
+
+LABELS = ("label", "labels", "target", "class", "classes", "category", "species", "ground_truth")
+MAX_WORDS = 100  # different ones in a column that --categorical=onehot encodes
+MIN_IDS = 10  # rows of which a column of different whole numbers looks like names of the rows
+
+
+def from_frame(frame, options, how=""):
+    """The dataset in a table.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With whole numbers as names of the columns if it has no header.
+    options : samples.Options
+    how : str
+        How the table is written, for the summary.
+
+    Raises
+    ------
+    DatasetError
+        If a column holds anything but numbers; the message names it and says what to do.
+    """
+    if not len(frame):
+        raise DatasetError("a table must have rows")
+    left_out = []
+    frame = _without_nothing(frame, left_out)
+    (y, label_names), frame = _labels(frame, options.label_column)
+    sample_names, frame = _row_names(frame, left_out)
+    if not frame.shape[1]:
+        raise DatasetError("a table must have columns of numbers")
+    _name_odd_columns(frame, options.label_column)
+    frame, kinds = _as_numbers(frame, options)
+    names = None if frame.columns.dtype.kind == "i" else tuple(map(str, frame))
+    x = frame.to_numpy(np.float64, na_value=np.nan)
+    kinds = "; ".join(filter(None, (kinds, how)))
+    return Dataset(x, y, label_names, None, None, names, sample_names, kinds, tuple(left_out))
+
+
+def _is_unnamed(name):
+    return str(name) == "" or str(name).startswith("Unnamed: ")
+
+
+def _without_nothing(frame, left_out):
+    """Without rows that hold nothing, and without columns that hold nothing and have no name."""
+    import pandas as pd
+
+    rows = frame.isna().all(axis=1)
+    columns = [name for name in frame if _is_unnamed(name) and frame[name].isna().all()]
+    if rows.any():
+        left_out.append(f"{rows.sum():,} empty rows")
+    if columns:
+        left_out.append(f"{len(columns)} empty columns without a name")
+    if rows.any() or columns:
+        notice(f"left out: {' and '.join(left_out)}")
+        is_counted = isinstance(frame.index, pd.RangeIndex)
+        frame = frame[~rows].drop(columns=columns)
+        frame = frame.reset_index(drop=True) if is_counted else frame
+    return frame
+
+
+def _labels(frame, label_column):
+    """Classes and their names, and the other columns."""
+    if label_column is None:
+        return (None, ()), frame
+    names = [str(name) for name in frame]
+    try:
+        number = names.index(label_column) if label_column in names else range(len(names))[int(label_column)]
+    except (ValueError, IndexError) as error:
+        raise DatasetError(
+            f"--label_column {label_column} is neither a column nor a number of one (there: {listed(names, 20)})"
+        ) from error
+    return classes(frame.iloc[:, number], len(frame)), frame.drop(columns=frame.columns[number])
+
+
+def _row_names(frame, left_out):
+    """Names of the samples, and the other columns: an index, or a first column without a name as R and pandas write."""
+    import pandas as pd
+
+    if not isinstance(frame.index, pd.RangeIndex):
+        left_out.append("the names of the rows")
+        return tuple(map(str, frame.index)), frame
+    if not frame.shape[1] or not _is_unnamed(frame.columns[0]):
+        return None, frame
+    first = frame.iloc[:, 0]
+    if first.dtype.kind == "f" or not first.is_unique:
+        return None, frame
+    in_order = (
+        first.dtype.kind in "iu" and sorted(first - first.min()) == list(range(len(first))) and first.min() in (0, 1)
+    )
+    notice(f"the first column has no name and {'counts' if in_order else 'names'} the rows: left out")
+    left_out.append("the first column, which has no name")
+    return tuple(map(str, first)), frame.iloc[:, 1:]
+
+
+def _name_odd_columns(frame, label_column):
+    """Notices of columns that are clustered, and perhaps should not be."""
+    for name in frame:
+        column = frame[name]
+        if label_column is None and str(name).lower() in LABELS and column.dtype.kind in "fiub":
+            notice(f"column {name} is clustered: give --label_column={name} if it has the classes, or remove it")
+        elif column.dtype.kind in "iu" and len(column) >= MIN_IDS and column.is_unique:
+            notice(f"column {name} has another whole number in every row, and is clustered: remove it if it is an id")
+    if unnamed := [name for name in frame if _is_unnamed(name)]:
+        notice(f"columns without a name are clustered: {listed(unnamed)}")
+    constant = [name for name in frame if frame[name].dtype.kind in "fiub" and frame[name].nunique(dropna=False) == 1]
+    if constant:
+        notice(f"column {listed(constant)} has one value in all rows: it says nothing")
+
+
+def _as_numbers(frame, options):
+    """The frame with numbers alone, and what they are in words."""
+    import pandas as pd
+
+    kinds = {name: _kind(frame[name]) for name in frame}
+    words = [name for name in frame if kinds[name] in ("words", "yes/no")]
+    dates = [name for name in frame if kinds[name] == "dates"]
+    if dates:
+        raise DatasetError(f"columns must be numbers, got dates in {listed(dates)}: remove them, or give days or years")
+    if words and options.categorical is None:
+        what = listed(f"{name}{_mistyped(frame[name], kinds[name])}" for name in words)
+        raise DatasetError(
+            f"columns must be numbers, got {what}: remove them, give --label_column for the classes, or "
+            "--categorical=onehot"
+        )
+    for name in words:
+        if n_missing := frame[name].isna().sum():
+            rows = f"{n_missing:,} of {len(frame):,} rows"
+            raise DatasetError(
+                f"words are missing in column {name} ({rows}): fill them in, or leave rows or column out"
+            )
+        if kinds[name] == "words" and (n_words := frame[name].nunique()) > MAX_WORDS:
+            raise DatasetError(f"column {name} has {n_words:,} different words, too many for --categorical: remove it")
+    counts = [f"{count:,} {kind}" for kind, count in pd.Series(kinds.values()).value_counts(sort=False).items()]
+    return _encoded(frame, words, kinds), "features: " + ", ".join(counts)
+
+
+def _encoded(frame, words, kinds):
+    """The frame with a column of 0 and 1 for each word, in the place of the words; of yes and no, 1 is yes."""
+    import pandas as pd
+
+    if not words:
+        return frame
+    parts = []
+    for name in frame:
+        column = frame[name]
+        if kinds[name] == "yes/no":
+            parts.append(column.astype(bool).astype(float).rename(str(name)))
+        elif kinds[name] == "words":
+            parts.append(pd.get_dummies(column.astype(str), prefix=str(name), prefix_sep="=", dtype=float))
+        else:
+            parts.append(column.rename(str(name)))
+    return pd.concat(parts, axis=1)
+
+
+def _kind(column):
+    """What a column holds, in a word."""
+    import pandas as pd
+
+    types = pd.api.types
+    if types.is_bool_dtype(column.dtype) or column.dtype == object and set(column.dropna().unique()) <= {True, False}:
+        return "yes/no"
+    if types.is_numeric_dtype(column.dtype) and not types.is_complex_dtype(column.dtype):
+        return "whole" if types.is_integer_dtype(column.dtype) else "decimal"
+    if types.is_datetime64_any_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype):
+        return "dates"
+    some = column.dropna().astype(str).head(100)
+    if len(some) and some.str.contains(r"\d\D+\d").all():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if pd.to_datetime(some, errors="coerce", format="mixed").notna().all():
+                return "dates"
+    return "words"
+
+
+def _mistyped(column, kind):
+    """Where the words begin, in a column that has more numbers than words."""
+    if kind != "words":
+        return f" ({kind})"
+    numbers = column.dropna().astype(str).map(is_number)
+    if numbers.mean() <= 0.5:
+        return ""
+    row = numbers.index[~numbers][0]
+    return f" ({column[row]!r} in row {row})"

@@ -1,0 +1,118 @@
+"""Tables in files: text, Parquet, Feather, Excel."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+from contextlib import contextmanager
+
+from n2d.frames import from_frame
+from n2d.samples import DatasetError, is_number, listed, notice
+from n2d.table_text import MISSING, PREVIEW, describe, encoding_of, has_names
+
+TEXTS = (".csv", ".tsv")
+PACKED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
+@contextmanager
+def opened(path):
+    """The bytes of a text file, packed or not."""
+    if path.suffix.lower() == ".zip":
+        with zipfile.ZipFile(path) as archive, archive.open(_only_table(archive)) as file:
+            yield file
+    else:
+        with PACKED.get(path.suffix.lower(), open)(path, "rb") as file:
+            yield file
+
+
+@contextmanager
+def opened_as_text(path, encoding):
+    """Its text, with line breaks as they are."""
+    with opened(path) as file, io.TextIOWrapper(file, encoding, newline="") as text:
+        yield text
+
+
+def _only_table(archive):
+    names = [name for name in archive.namelist() if name.lower().endswith(TEXTS) and not name.startswith("__MACOSX")]
+    if len(names) != 1:
+        raise DatasetError(f"a .zip must hold one table ({', '.join(TEXTS)}), this has {listed(names) or 'none'}")
+    return names[0]
+
+
+def read_text(path, options):
+    """Numbers and words, as spreadsheets and programs write them."""
+    import pandas as pd
+
+    with opened(path) as file:
+        encoding = encoding_of(file)
+    with opened_as_text(path, encoding) as file:
+        dialect = describe(file, encoding, options)
+    settings = {
+        "sep": dialect.separator,
+        "header": 0 if dialect.has_header else None,
+        "skiprows": dialect.n_skipped,
+        "decimal": dialect.decimal,
+        "dtype": None if dialect.thousands is None else str,  # pandas would make a number of 01.02.2020
+        "na_values": MISSING,
+        "skipinitialspace": True,
+        "low_memory": False,
+        "index_col": False if dialect.trails else None,
+    }
+    with opened_as_text(path, encoding) as file:
+        frame = pd.read_csv(file, **settings)
+    if dialect.thousands is not None:
+        frame = _with_thousands(frame, dialect)
+    if dialect.has_header:
+        frame.columns = [name.lstrip("# ") if i == 0 else name for i, name in enumerate(frame)]
+    return from_frame(frame, options, dialect.line)
+
+
+def _with_thousands(frame, dialect):
+    """The numbers in columns of text."""
+    import pandas as pd
+
+    is_named = not isinstance(frame.index, pd.RangeIndex)  # by what the dialect counts as the first column
+    columns = {}
+    for i, name in enumerate(frame, start=int(is_named)):
+        text = frame[name].str.replace(dialect.thousands, "").str.replace(dialect.decimal, ".")
+        numbers = pd.to_numeric(text, errors="coerce")
+        is_numeric = i not in dialect.words and numbers.notna().sum() == text.notna().sum()
+        columns[name] = numbers if is_numeric else frame[name]
+    return pd.DataFrame(columns)
+
+
+def read_parquet(path, options):
+    """Columns with types and names."""
+    import pandas as pd
+
+    return from_frame(_with("pyarrow", pd.read_parquet, path), options)
+
+
+def read_feather(path, options):
+    """The same as another file."""
+    import pandas as pd
+
+    return from_frame(_with("pyarrow", pd.read_feather, path), options)
+
+
+def read_excel(path, options):
+    """The first sheet of a workbook."""
+    import pandas as pd
+
+    book = _with("openpyxl", pd.ExcelFile, path)
+    if len(book.sheet_names) > 1:
+        notice(f"of {len(book.sheet_names)} sheets the first is read, {book.sheet_names[0]}")
+    frame = book.parse(0, header=None, na_values=MISSING, nrows=PREVIEW, dtype=str)
+    rows = frame.fillna("").to_numpy().tolist()
+    if not rows:
+        raise DatasetError("it is empty")
+    header = 0 if has_names(rows, is_number, options) else None
+    return from_frame(book.parse(0, header=header, na_values=MISSING), options)
+
+
+def _with(package, reader, path):
+    try:
+        return reader(path)
+    except ImportError as error:
+        raise DatasetError(f"reading {path.suffix} needs {package} (pip install {package})") from error

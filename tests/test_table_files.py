@@ -1,0 +1,277 @@
+import gzip
+import warnings
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from n2d import files, samples
+from n2d.samples import DatasetError
+
+ROWS = [[0.5, 100, 3], [1.25, 200, 4], [2, 3000.5, 5], [3, 400, 7]]
+
+
+def read(path, text=None, **options):
+    """The dataset in a file, and the notices."""
+    if text is not None:
+        path.write_text(text)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        data = files.read(path, **options)
+    return data, [str(warning.message) for warning in caught]
+
+
+def table(separator=",", number=str):
+    lines = [["a", "b", "c"], *([number(value) for value in row] for row in ROWS)]
+    return "".join(separator.join(line) + "\n" for line in lines)
+
+
+def european(value):
+    return f"{value:,}".replace(",", "_").replace(".", ",").replace("_", ".")
+
+
+SPELLINGS = {
+    "commas": (table(","), "commas"),
+    "semicolons": (table(";"), "semicolons"),
+    "tabs": (table("\t"), "tabs"),
+    "bars": (table("|"), "bars"),
+    "blanks": (table("  "), "blanks"),
+    "decimal commas": (table(";", lambda value: str(value).replace(".", ",")), "semicolons, decimal commas"),
+    "decimal commas and tabs": (table("\t", lambda value: str(value).replace(".", ",")), "tabs, decimal commas"),
+    "decimal commas and blanks": (table(" ", lambda value: str(value).replace(".", ",")), "blanks, decimal commas"),
+    "decimal commas and points": (table(";", european), "semicolons, decimal commas, thousands by '.'"),
+    "thousands in quotes": (table(",", lambda value: f'"{value:,}"'), "commas, thousands by ','"),
+    "thousands by blanks": (
+        table(";", lambda value: f"{value:,}".replace(",", "\u202f").replace(".", ",")),
+        r"semicolons, decimal commas, thousands by '\u202f'",
+    ),
+    "blanks after commas": (table(", "), "commas"),
+    "comments above": ("# by hand\n# in 2020\n" + table(), "commas"),
+    "a title above": ("Measured by hand\n\n" + table(), "commas"),
+    "numpy.savetxt": ("# " + table(), "commas"),
+    "separators at the ends": (table().replace("\n", ",\n"), "commas"),
+    "separators at the ends but of the header": (table().replace("\n", ",\n").replace("c,", "c"), "commas"),
+    "empty rows at the end": (table() + ",,\n,,\n", "commas"),
+    "a row of the lines of Windows": (table().replace("\n", "\r\n"), "commas"),
+}
+
+
+@pytest.mark.parametrize("text, how", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_table_is_read_however_it_is_written(tmp_path, text, how):
+    (tmp_path / "a.csv").write_bytes(text.encode())
+    data, _ = read(tmp_path / "a.csv")
+    assert data.x.tolist() == ROWS and data.feature_names == ("a", "b", "c")
+    assert data.kinds.endswith(f"separated by {how}")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_a_table_is_read_in_the_encoding_that_it_has(tmp_path, encoding):
+    (tmp_path / "a.csv").write_bytes(table().replace("a", "Größe").encode(encoding))
+    data, notices = read(tmp_path / "a.csv")
+    assert data.x.tolist() == ROWS and data.feature_names == ("Größe", "b", "c")
+    assert bool(notices) == (encoding == "latin-1")
+
+
+def test_line_breaks_in_quotes_do_not_end_a_row(tmp_path):
+    data, _ = read(tmp_path / "a.csv", '"the\nage",b\n1,2\n3,5\n')
+    assert data.x.tolist() == [[1, 2], [3, 5]] and data.feature_names == ("the\nage", "b")
+
+
+def test_packed_tables(tmp_path):
+    with gzip.open(tmp_path / "a.csv.gz", "wt") as file:
+        file.write(table())
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("folder/b.csv", table(";"))
+        archive.writestr("__MACOSX/folder/._b.csv", "\0")
+    (tmp_path / "C.CSV").write_text(table())
+    for name in ("a.csv.gz", "b.zip", "C.CSV"):
+        assert read(tmp_path / name)[0].x.tolist() == ROWS
+    with zipfile.ZipFile(tmp_path / "b.zip", "a") as archive:
+        archive.writestr("c.csv", table())
+    with pytest.raises(DatasetError, match="must hold one table .*, this has folder/b.csv, c.csv"):
+        read(tmp_path / "b.zip")
+
+
+def test_feather(tmp_path):
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed (pip install pyarrow)")
+    pd.DataFrame(ROWS, columns=["a", "b", "c"]).to_feather(tmp_path / "a.feather")
+    data, _ = read(tmp_path / "a.feather")
+    assert data.x.tolist() == ROWS and data.feature_names == ("a", "b", "c")
+
+
+def test_excel(tmp_path):
+    pytest.importorskip("openpyxl", reason="openpyxl is not installed (pip install openpyxl)")
+    frame = pd.DataFrame(ROWS, columns=["a", "b", "c"])
+    with pd.ExcelWriter(tmp_path / "a.xlsx") as book:
+        frame.to_excel(book, sheet_name="first", index=False)
+        frame.to_excel(book, sheet_name="second", index=False)
+    data, notices = read(tmp_path / "a.xlsx")
+    assert data.x.tolist() == ROWS and data.feature_names == ("a", "b", "c")
+    assert notices == ["of 2 sheets the first is read, first"]
+    frame.to_excel(tmp_path / "b.xlsx", index=False, header=False)
+    assert read(tmp_path / "b.xlsx")[0].x.tolist() == ROWS
+
+
+def test_a_package_that_is_not_there_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(pd, "ExcelFile", lambda path: __import__("no_such_package"))
+    (tmp_path / "a.xlsx").touch()
+    with pytest.raises(DatasetError, match=r"reading .xlsx needs openpyxl \(pip install openpyxl\)"):
+        read(tmp_path / "a.xlsx")
+
+
+def spectra(header):
+    rng = np.random.default_rng(0)
+    rows = [[kind, *rng.random(3).round(3)] for kind in rng.choice(["oat", "rye"], 40)]
+    return "".join(",".join(map(str, row)) + "\n" for row in [header, *rows])
+
+
+def test_a_header_of_wavelengths_is_no_sample(tmp_path):
+    data, notices = read(tmp_path / "a.csv", spectra(["class", 400, 402, 404]), label_column="class")
+    assert len(data.x) == 40 and data.feature_names == ("400", "402", "404") and data.label_names == ("oat", "rye")
+    data, notices = read(tmp_path / "a.csv", spectra(["kind", 400, 402, 404]), label_column="0")
+    assert len(data.x) == 40 and "is taken for a header: --header=no if it is a sample" in notices[0]
+    text = "\n".join(line.split(",", 1)[1] for line in spectra(["class", 400, 402, 404]).splitlines())
+    data, notices = read(tmp_path / "a.csv", text)
+    assert len(data.x) == 40 and "counts evenly: taken for a header" in notices[0]
+    assert len(read(tmp_path / "a.csv", text, header="no")[0].x) == 41
+
+
+def test_a_first_sample_of_a_class_is_no_header(tmp_path):
+    data, notices = read(tmp_path / "a.csv", spectra(["rye", 0.4, 0.5, 0.6]), label_column="0")
+    assert len(data.x) == 41 and data.feature_names is None and not notices
+
+
+@pytest.mark.parametrize("header, n_samples", [("yes", 40), ("no", 41)])
+def test_a_first_line_that_may_be_either_is_refused_until_a_flag_says_what_it_is(tmp_path, header, n_samples):
+    text = spectra(["elm", 0.4, 0.5, 0.6])
+    with pytest.raises(DatasetError, match=r"\(elm, 0.4, 0.5, 0.6\) has names: give --header=yes or --header=no"):
+        read(tmp_path / "a.csv", text, label_column="0")
+    assert len(read(tmp_path / "a.csv", text, label_column="0", header=header)[0].x) == n_samples
+
+
+@pytest.mark.parametrize("gap", ["", "?", "NA", "nan", "-", "null"])
+def test_a_gap_in_the_first_row_makes_it_no_header(tmp_path, gap):
+    text = f"1,{gap},3\n4,5,6\n7,8,9\n1,2,3\n"
+    with pytest.raises(DatasetError, match=r"values are missing in column 1 \(1 of 4 rows\)"):
+        read(tmp_path / "a.csv", text)
+    data, notices = read(tmp_path / "a.csv", text, missing="median")
+    assert data.x.tolist() == [[1, 5, 3], [4, 5, 6], [7, 8, 9], [1, 2, 3]] and data.feature_names is None
+    assert "filled with the median of their column: 1 (1 of 4 rows)" in notices[0]
+
+
+def test_a_word_in_the_first_row_that_may_be_a_gap_is_asked_about(tmp_path):
+    with pytest.raises(DatasetError, match="give --header=yes or --header=no"):
+        read(tmp_path / "a.csv", "1,unknown,3,4\n4,5,6,7\n7,8,9,9\n1,2,3,0\n")
+
+
+INDEXES = {
+    "R": (range(1, 5), "counts"),
+    "pandas": (range(4), "counts"),
+    "shuffled": ((2, 0, 3, 1), "counts"),
+    "a part of another table": ((17, 4, 99, 2), "names"),
+    "words": (("ann", "bob", "cid", "dan"), "names"),
+}
+
+
+@pytest.mark.parametrize("index, what", INDEXES.values(), ids=INDEXES)
+def test_names_of_rows_are_no_feature(tmp_path, index, what):
+    pd.DataFrame(ROWS, columns=["a", "b", "c"], index=index).to_csv(tmp_path / "a.csv")
+    data, notices = read(tmp_path / "a.csv")
+    assert data.x.tolist() == ROWS and data.feature_names == ("a", "b", "c")
+    assert data.sample_names == tuple(map(str, index))
+    assert notices == [f"the first column has no name and {what} the rows: left out"]
+    assert samples.summary("a", data).endswith("left out: the first column, which has no name")
+
+
+def test_names_of_rows_as_r_writes_a_table(tmp_path):
+    data, _ = read(tmp_path / "a.csv", '"a" "b"\n"ann" 1 2\n"bob" 3 5\n')
+    assert data.x.tolist() == [[1, 2], [3, 5]] and data.sample_names == ("ann", "bob")
+    assert samples.summary("a", data).endswith("left out: the names of the rows")
+
+
+def test_a_comma_that_may_divide_thousands_is_asked_about(tmp_path):
+    text = "a;b\n1,234;1\n2,345;2\n"
+    with pytest.raises(DatasetError, match="whether 1,234 has a decimal comma or thousands: give --decimal=, or"):
+        read(tmp_path / "a.csv", text)
+    assert read(tmp_path / "a.csv", text, decimal=",")[0].x.tolist() == [[1.234, 1], [2.345, 2]]
+    assert read(tmp_path / "a.csv", text, decimal=".")[0].x.tolist() == [[1234, 1], [2345, 2]]
+
+
+def test_dates_with_points_are_no_thousands(tmp_path):
+    with pytest.raises(DatasetError, match="got dates in day: remove them, or give days or years"):
+        read(tmp_path / "a.csv", "day;b\n01.02.2020;1.234,5\n02.02.2020;2.345,5\n")
+
+
+MIXED = "height,kind,smoker\n1,cat,True\n2,dog,False\n3,cat,False\n5,cow,True\n"
+
+
+def test_words_and_yes_and_no_are_refused_by_name_or_encoded(tmp_path):
+    with pytest.raises(DatasetError, match=r"got kind, smoker \(yes/no\): remove them, .* or --categorical=onehot"):
+        read(tmp_path / "a.csv", MIXED)
+    data, _ = read(tmp_path / "a.csv", MIXED, categorical="onehot")
+    assert data.feature_names == ("height", "kind=cat", "kind=cow", "kind=dog", "smoker")
+    assert data.x.tolist() == [[1, 1, 0, 0, 1], [2, 0, 0, 1, 0], [3, 1, 0, 0, 0], [5, 0, 1, 0, 1]]
+    assert data.kinds.startswith("features: 1 whole, 1 words, 1 yes/no")
+    with pytest.raises(DatasetError, match="column kind has 200 different words, too many"):
+        read(tmp_path / "a.csv", "a,kind\n" + "".join(f"{i},w{i}\n" for i in range(200)), categorical="onehot")
+
+
+def test_a_missing_word_is_a_missing_value(tmp_path):
+    with pytest.raises(DatasetError, match=r"words are missing in column kind \(1 of 4 rows\)"):
+        read(tmp_path / "a.csv", MIXED.replace("dog", ""), categorical="onehot")
+
+
+def test_a_mistyped_number_is_shown(tmp_path):
+    with pytest.raises(DatasetError, match=r"columns must be numbers, got b \('4o' in row 1\)"):
+        read(tmp_path / "a.csv", "a,b\n1,2\n3,4o\n5,6\n7,8\n")
+
+
+def test_missing_values_are_refused_with_columns_and_counts_or_filled(tmp_path):
+    text = "a,b,c\n1,2,\n3,,\n5,7,1\n8,9,2\n"
+    with pytest.raises(DatasetError, match=r"column b \(1 of 4 rows\), c \(2 of 4 rows\): fill them in"):
+        read(tmp_path / "a.csv", text)
+    data, _ = read(tmp_path / "a.csv", text, missing="median")
+    assert data.x.tolist() == [[1, 2, 1.5], [3, 7, 1.5], [5, 7, 1], [8, 9, 2]]
+    with pytest.raises(DatasetError, match="column b has no value"):
+        read(tmp_path / "a.csv", "a,b\n1,\n2,\n", missing="median")
+
+
+def test_columns_that_look_odd_are_named(tmp_path):
+    text = "id,class,k,a,a\n" + "".join(f"{7 * i % 40},{i % 2},1,{i / 7},{i / 3}\n" for i in range(40))
+    data, notices = read(tmp_path / "a.csv", text)
+    assert data.feature_names == ("id", "class", "k", "a", "a.1")
+    assert "columns have the same name (a): the second is called a.1" in notices[0]
+    assert "column id has another whole number in every row, and is clustered" in notices[1]
+    assert "column class is clustered: give --label_column=class" in notices[2]
+    assert "column k has one value in all rows" in notices[3]
+    assert samples.summary("a", data) == (
+        "a: 40 samples, 5 features; features: 3 whole, 2 decimal; separated by commas; left out: nothing"
+    )
+    _, notices = read(tmp_path / "a.csv", text, label_column="class")
+    assert not any("--label_column" in notice for notice in notices)
+
+
+def test_seconds_of_the_unix_epoch_lose_nothing(tmp_path):
+    seconds = 1_700_000_000.25 + np.arange(40)
+    frame = pd.DataFrame({"t": seconds, "u": seconds % 7})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_parquet(tmp_path / "a.parquet")
+    for name in ("a.csv", "a.parquet"):
+        data, _ = read(tmp_path / name)
+        assert data.scale == "standard" and np.array_equal(data.x[:, 0], seconds)
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "Float64", "double[pyarrow]", "int64[pyarrow]"])
+def test_nullable_and_arrow_columns(tmp_path, dtype):
+    frame = pd.DataFrame({"a": [1, 2, None], "b": [3, 5, 4]}).astype(dtype)
+    frame.to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(DatasetError, match=r"column a \(1 of 3 rows\)"):
+        read(tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet", missing="median")[0].x.tolist() == [[1, 3], [2, 5], [1.5, 4]]
+
+
+def test_an_index_of_parquet_names_the_samples(tmp_path):
+    pd.DataFrame(ROWS, columns=["a", "b", "c"], index=["p", "q", "r", "s"]).to_parquet(tmp_path / "a.parquet")
+    data, _ = read(tmp_path / "a.parquet")
+    assert data.sample_names == ("p", "q", "r", "s") and data.x.tolist() == ROWS
