@@ -71,7 +71,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         one of the 20 nearest in the latent space, the mean over the best fits of each map, see `clustering.confidence`.
         Of a sample that was placed among those of the fit, see `predict`.
     reach_ : float
-        The greatest distance of a sample from the tenth of its nearest, itself the first, as `predict` measures it.
+        All but a hundredth of the samples have the tenth of their nearest, themselves the first, within this distance.
     n_clusters_ : int
     scan_ : list of dict, or None
         With n_clusters='auto': the figures of each number that was tried, see `clustering.scan`.
@@ -460,7 +460,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
             knn = self.neighbourhood_.propose(CONFIDENCE_NEIGHBORS)
             graph = manifold.neighbor_graph(knn[0], np.ones_like(knn[1]))
         self.confidence_ = clustering.confidence(graph, self.labels_, rivals)
-        self.reach_ = float(knn[1][:, : neighbors.N_ALIKE].max())
+        self.reach_ = float(np.quantile(knn[1][:, : neighbors.N_ALIKE][:, -1], 0.99))  # a few samples may be outliers
 
     def _known_memberships(self, embedding, labels):
         """What the mixture says of samples that it was fitted to; of other clusterers the clusters themselves."""
