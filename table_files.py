@@ -57,6 +57,7 @@ def read_text(path, options):
         "na_values": MISSING,
         "skipinitialspace": True,
         "low_memory": False,
+        "float_precision": "round_trip",  # the default loses the last digits of long ones
         "index_col": False if dialect.trails else None,
     }
     with opened_as_text(path, encoding) as file:
