@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from n2d import arguments, folders, metrics, samples
-from n2d.pipeline import N2D, ModelError
+from n2d.persistence import ModelError
+from n2d.pipeline import N2D
 from n2d.report import clusters_table, score_line
 
 

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import NotFittedError
 
-from n2d import pipeline, weights
+from n2d import persistence, pipeline, weights
 
 QUICK = {
     "n_clusters": 4,
@@ -72,19 +72,19 @@ def test_images_of_a_saved_model_are_kept_in_bytes_if_nothing_is_lost(fitted, tm
 def test_what_is_not_a_saved_model_is_refused(fitted, tmp_path):
     with pytest.raises(NotFittedError):
         pipeline.N2D().save(tmp_path / "unfitted")
-    with pytest.raises(pipeline.ModelError, match="nothing does not hold a saved model"):
+    with pytest.raises(persistence.ModelError, match="nothing does not hold a saved model"):
         pipeline.N2D.load(tmp_path / "nothing")
     fitted.save(tmp_path)
     record = json.loads((tmp_path / "model.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps({"format": record["format"], "parameters": {"n_clusters": 4}}))
-    with pytest.raises(pipeline.ModelError, match="does not hold a saved model"):
+    with pytest.raises(persistence.ModelError, match="does not hold a saved model"):
         pipeline.N2D.load(tmp_path)
     (tmp_path / "model.json").write_text(json.dumps(record | {"format": 1}))
-    with pytest.raises(pipeline.ModelError, match="its format is 1, not 3"):
+    with pytest.raises(persistence.ModelError, match="its format is 1, not 3"):
         pipeline.N2D.load(tmp_path)
     fitted.save(tmp_path)
     (tmp_path / "state.safetensors").write_bytes(b"cut")
-    with pytest.raises(pipeline.ModelError, match="does not hold a saved model"):
+    with pytest.raises(persistence.ModelError, match="does not hold a saved model"):
         pipeline.N2D.load(tmp_path)
 
 
@@ -120,7 +120,7 @@ def test_a_damaged_model_is_one_error(fitted, tmp_path, damage):
     clone(fitted).set_params(n_candidates=None, n_autoencoders=1).fit(np.eye(12, dtype=np.float32)).save(tmp_path)
     record = json.loads((tmp_path / "model.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps(record | damage))
-    with pytest.raises(pipeline.ModelError, match="does not hold a saved model"):
+    with pytest.raises(persistence.ModelError, match="does not hold a saved model"):
         pipeline.N2D.load(tmp_path)
 
 
@@ -133,7 +133,7 @@ def test_a_small_copy_of_weights_stays_one(blobs, fitted, tmp_path):
     model.fit(blobs[0]).save(tmp_path / "model")
     loaded = pipeline.N2D.load(tmp_path / "model")
     assert np.array_equal(loaded.predict(blobs[0]), model.labels_)
-    with pytest.raises(pipeline.ModelError, match="without a decoder"):
+    with pytest.raises(persistence.ModelError, match="without a decoder"):
         loaded.inverse_transform(model.embedding_)
 
 

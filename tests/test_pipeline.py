@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from n2d import clustering, datasets, evaluation, neighbors, pipeline, training, weights
+from n2d import clustering, datasets, evaluation, neighbors, persistence, pipeline, training, weights
 from n2d.checkpoint import Checkpoint
 from n2d.neighbors import Neighbourhood
 
@@ -231,7 +231,7 @@ def test_it_is_a_step_of_a_pipeline_and_survives_pickling(blobs):
 def test_a_small_copy_of_the_weights_cannot_decode(blobs, fitted, tmp_path):
     weights.save_weights(fitted.autoencoder_, tmp_path / "small.safetensors", compact=True)
     loaded = clone(fitted).set_params(ae_weights=tmp_path / "small.safetensors").fit(blobs[0])
-    with pytest.raises(pipeline.ModelError, match="small copy without a decoder"):
+    with pytest.raises(persistence.ModelError, match="small copy without a decoder"):
         loaded.inverse_transform(loaded.embedding_)
 
 
@@ -363,9 +363,7 @@ def test_points_between_clusters_and_far_from_all_are_less_sure(blobs, fitted, p
 
 def test_the_confidence_of_digits_knows_errors():
     data = datasets.load("digits")
-    model = pipeline.N2D(
-        image_shape=data.image_shape, pretrain_epochs=5, gmm_restarts=10, random_state=0
-    ).fit(data.x)
+    model = pipeline.N2D(image_shape=data.image_shape, pretrain_epochs=5, gmm_restarts=10, random_state=0).fit(data.x)
     majority = np.array([np.bincount(data.y[model.labels_ == cluster]).argmax() for cluster in range(10)])
     is_right = majority[model.labels_] == data.y
     assert 0.5 < is_right.mean() < 1

@@ -1,0 +1,132 @@
+"""What a fitted N2D makes of points: their clusters, their places on the map, and what lies at a place."""
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from n2d import clustering, neighbors, training
+from n2d.persistence import ModelError
+
+
+def _gives_probabilities(model):
+    return model.cluster == "GMM"
+
+
+class OfPoints(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """The half of N2D that needs no fit of its own: every point is what its nearest samples are."""
+
+    def transform(self, x):
+        """Embed points, each between its nearest neighbours among the samples.
+
+        Parameters
+        ----------
+        x : array-like of shape (n_points, n_features)
+            Points of the fit get their place in `embedding_`, up to rounding.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_points, n_components)
+        """
+        check_is_fitted(self)
+        latent = self.encode(x)
+        if self.manifold_learner == "none":
+            return latent
+        return neighbors.place(self._neighbors_of(x, latent), self.embedding_[self.sample_])
+
+    def predict(self, x, return_confidence=False):
+        """The clusters of points, and how sure they are.
+
+        The cluster to which most of a point's neighbours belong, each weighted as in `transform`. Where the neighbours
+        lie in two clusters, the mixture at the point's own place, between the two, is a worse guess.
+
+        Parameters
+        ----------
+        x : array-like of shape (n_points, n_features)
+        return_confidence : bool
+
+        Returns
+        -------
+        labels : ndarray of int, shape (n_points,)
+        confidence : ndarray of float, shape (n_points,)
+            Only with `return_confidence`. 0 to 1: the mean `confidence_` of the neighbours, those in other clusters
+            counting as 0; of a point of the fit its own. Less, in proportion, for a point that is farther from the
+            nearest sample than `reach_`.
+        """
+        knn = self._neighbors_of(x)
+        labels = self._memberships(knn).argmax(axis=1)
+        if not return_confidence:
+            return labels
+        known = self.labels_[self.sample_], self.confidence_[self.sample_]
+        return labels, clustering.confidence_of_points(knn, labels, *known, self.reach_)
+
+    @available_if(_gives_probabilities)
+    def predict_proba(self, x):
+        """The mixture's posterior probabilities of a point's neighbours, on average.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_points, n_clusters)
+            Rows sum to 1.
+        """
+        return self._memberships(self._neighbors_of(x))
+
+    def encode(self, x):
+        """The latent space of x, array-like of shape (n_points, n_features): float32 (n_points, n_latent)."""
+        x, prepare = self.scaling_.in_batches(self._checked(x), self.device)
+        return training.encode(self.autoencoder_, x, prepare=prepare)
+
+    def inverse_transform(self, embedding):
+        """What lies at places of the embedding: their neighbours' mean latent point, decoded.
+
+        Parameters
+        ----------
+        embedding : array-like of shape (n_points, n_components)
+
+        Returns
+        -------
+        ndarray of float32, shape (n_points, n_features)
+            In the units of the data, the mean over the autoencoders.
+
+        Raises
+        ------
+        ModelError
+            If the autoencoder comes from a small copy of its weights, which has no decoder.
+        models.ArchitectureError
+            If a layer of the autoencoder is of type MaxPool2D*, which is only undone beside its input.
+        """
+        check_is_fitted(self)
+        if not self.autoencoder_.decodes:
+            raise ModelError("the weights are a small copy without a decoder: nothing can be decoded")
+        latent = np.asarray(embedding, dtype=np.float32)
+        if self.manifold_learner != "none":
+            knn = neighbors.nearest_among(latent, self.embedding_[self.sample_], neighbors.N_ALIKE)
+            latent = neighbors.place(knn, self.latent_[self.sample_])
+        return self.scaling_.invert(training.decode(self.autoencoder_, latent))
+
+    def scaled(self, x):
+        """x, array-like of shape (n_samples, n_features), checked and in float32, as the autoencoder sees it."""
+        return self.scaling_.apply(self._checked(x))
+
+    def _checked(self, x, reset=False, **requirements):
+        """x as an array of float64, or of float32 or bytes if it is one of these, which are never copied whole."""
+        return validate_data(self, x, dtype=[np.float64, np.float32, np.uint8], order="C", reset=reset, **requirements)
+
+    def _neighbors_of(self, x, latent=None):
+        """The ten samples that points, array-like (n_points, n_features), are most like: indices, distances."""
+        check_is_fitted(self)
+        return self.neighbourhood_.of_points(self.encode(x) if latent is None else latent, self._checked(x))
+
+    def _memberships(self, knn):
+        known = self._known_memberships(self.embedding_[self.sample_], self.labels_[self.sample_])
+        return neighbors.place(knn, known)
+
+    def _known_memberships(self, embedding, labels):
+        """What the mixture says of samples that it was fitted to; of other clusterers the clusters themselves."""
+        of_labels = np.eye(self.n_clusters_)[labels]
+        if not hasattr(self.clusterer_, "predict_proba"):
+            return of_labels
+        memberships = self.clusterer_.predict_proba(embedding.astype(np.float64))
+        moved = memberships.argmax(axis=1) != labels  # to the cluster of samples that are equal to them
+        memberships[moved] = of_labels[moved]
+        return memberships
