@@ -51,7 +51,7 @@ def main():
     parser.add_argument("dataset", nargs="?", default="mnist")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--data_dir", type=Path, default=n2d.DATA_DIR)
+    parser.add_argument("--data_dir", type=Path, default=n2d.arguments.DATA_DIR)
     args = parser.parse_args()
     data = n2d.datasets.load(args.dataset, args.data_dir)
     with tempfile.TemporaryDirectory() as folder:

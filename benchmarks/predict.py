@@ -28,7 +28,7 @@ def main():
     parser.add_argument("--fit", type=int, help="samples to fit to (all)")
     parser.add_argument("--ae_weights", type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--data_dir", type=Path, default=n2d.DATA_DIR)
+    parser.add_argument("--data_dir", type=Path, default=n2d.arguments.DATA_DIR)
     args = parser.parse_args()
     data = n2d.datasets.load(args.dataset, args.data_dir)
     n_clusters = len(data.label_names)

@@ -105,7 +105,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 70_000, 280_000, 1_100_000])
     parser.add_argument("--fit_samples", type=int, default=70_000)
-    parser.add_argument("--data_dir", type=Path, default=n2d.DATA_DIR)
+    parser.add_argument("--data_dir", type=Path, default=n2d.arguments.DATA_DIR)
     parser.add_argument("--out", type=Path, default=HERE, help="folder of scale.csv and scale.png")
     args = parser.parse_args()
     path = args.out / "scale.csv"

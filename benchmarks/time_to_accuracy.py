@@ -67,7 +67,7 @@ def main():
     parser.add_argument("--target", type=float, default=0.97)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--epochs", type=int, nargs="+", default=[2, 10, 20, 40])
-    parser.add_argument("--data_dir", type=Path, default=n2d.DATA_DIR)
+    parser.add_argument("--data_dir", type=Path, default=n2d.arguments.DATA_DIR)
     parser.add_argument("--clustpy", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.clustpy:
