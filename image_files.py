@@ -215,15 +215,15 @@ def _background(headers):
     """White, or black where white would hide the images."""
     from PIL import Image
 
-    light = []
-    for header in [header for header in headers if header.is_transparent][:SOME]:
-        try:
-            with Image.open(header.path) as picture:
-                pixels = np.asarray(picture.convert("LA"), np.float32)
-        except Exception:  # it is noted as broken when it is read
-            continue
-        if pixels[..., 1].any():
-            light.append(np.average(pixels[..., 0], weights=pixels[..., 1]))
+    def brightness(file):
+        """Mean of what can be seen of an image, 0 to 255; None of nothing."""
+        with Image.open(file) as picture:
+            pixels = np.asarray(picture.convert("LA"), np.float32)
+        return np.average(pixels[..., 0], weights=pixels[..., 1]) if pixels[..., 1].any() else None
+
+    clear = [header.path for header in headers if header.is_transparent][:SOME]
+    found = [_tried(brightness, {}, file) for file in clear]  # what is broken is noted when it is read
+    light = [mean for mean in found if mean is not None]
     return 0 if light and np.mean(light) > BRIGHT else 255
 
 

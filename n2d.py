@@ -8,7 +8,7 @@ from functools import partial
 
 __path__ = [os.path.dirname(os.path.abspath(__file__))]  # this folder is the package n2d: `from n2d import models`
 
-from n2d import arguments, folders, launch
+from n2d import arguments, folders, launch, limits
 
 
 def __getattr__(name):
@@ -35,7 +35,7 @@ def main(argv=None):
     parser = arguments.build_parser()
     args = arguments.parse_arguments(parser, argv)
     data = arguments.load(parser, args)
-    arguments.check_data(parser, args, data)
+    limits.check_data(parser, args, data, arguments.processes()[1])
     if arguments.processes()[0] > 0:
         return launch.help_along(parser, args, data)
     with folders.save_folder(parser, args):

@@ -296,11 +296,8 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         with self._stage("neighbours", f"{neighbourhood.n_proposed(size)} nearest of each sample in the latent space"):
             knn = neighbourhood.propose(size)
         if neighbourhood.inputs is not None:
-            kind = (
-                f"{self.metric} distance of the inputs"
-                if self.image_shape is None
-                else "deformation-invariant distance"
-            )
+            has_images = self.image_shape is not None
+            kind = "deformation-invariant distance" if has_images else f"{self.metric} distance of the inputs"
             with self._stage("neighbours", f"re-ranked by the {kind}"):
                 knn = neighbourhood.rank(knn, size)
         return neighbourhood, knn

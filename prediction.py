@@ -39,7 +39,7 @@ def as_the_model_wants(parser, args, model, data):
             parser.error(f"{args.dataset} must have the model's {model.n_features_in_} features, got {data.x.shape[1]}")
         return data.x
     points = pd.DataFrame(data.x, columns=data.feature_names)
-    if getattr(args, "categorical", None) == "onehot":  # a word of the model's may not be among the new points
+    if args.categorical == "onehot":  # a word of the model's may not be among the new points
         same = [name for name in points if "=" not in name] == [name for name in known if "=" not in name]
         if same and set(points) <= set(known):
             points = points.reindex(columns=known, fill_value=0.0)

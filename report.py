@@ -37,7 +37,6 @@ def log_epoch(board, autoencoder, epoch, loss, learning_rate):
 
 def log_projection(board, model, data):
     """The latent space of some points, with clusters and classes, for TensorBoard's projector."""
-
     some = np.random.default_rng(model.random_state).permutation(len(data.x))[:N_TSNE]
     columns = clusters_table(data, model.labels_, None).iloc[some].reset_index().astype(str)
     board.add_embedding(
@@ -122,7 +121,6 @@ def versions():
 
 def machine(model):
     """What else the last bits of the results depend on."""
-
     return {
         "device": str(next(model.autoencoder_.parameters()).device),
         "precision": training.choose_precision(model.precision, model.device),
@@ -134,7 +132,6 @@ def machine(model):
 
 def clusters_table(data, labels, confidence):
     """A row a sample: its cluster, and what else is known of it."""
-
     columns = {"cluster": labels, "confidence": confidence}
     if data.y is not None:
         columns["label"] = np.array([*samples.no_formulas(data.label_names), ""])[data.y]  # unknown is -1
@@ -145,7 +142,6 @@ def clusters_table(data, labels, confidence):
 
 def report(model, data, args, folder):
     """Scores on screen, and returned; scores, clusters and arrays in a folder."""
-
     clusters = clusters_table(data, model.labels_, model.confidence_)
     clusters.to_csv(folder / "clusters.csv", index_label="index", float_format="%.4f")
     losses = [(i, e, loss) for i, run in enumerate(model.history_) for e, loss in enumerate(run, start=1)]
@@ -180,7 +176,6 @@ def report(model, data, args, folder):
 
 def compare_stages(model, data, args, folder):
     """What the stages are worth, on screen and in a folder; and the manifolds of --eval_all, for its picture."""
-
     rows, maps = [], {}
     if is_staged(args) and data.y is not None:
         for row in evaluation.stages(model, data.x, data.y):
@@ -225,7 +220,6 @@ def print_unlabelled(figures):
 
 def draw(model, data, args, folder, scores, maps):
     """The same map twice, coloured by class and by cluster; the clusters' members; a page; what else was asked for."""
-
     what = f"{args.manifold_learner} of the autoencoder's latent space"
     if model.neighbourhood_.inputs is not None:
         what = "UMAP of the latent space's neighbours, re-ranked by the distance of the inputs"
@@ -267,7 +261,6 @@ def draw(model, data, args, folder, scores, maps):
 
 def draw_stages(model, data, args, folder):
     """What the stages of the autoencoder's training made of the data."""
-
     rng = np.random.default_rng(args.seed)
     some = rng.choice(len(data.x), min(N_TSNE, len(data.x)), replace=False)
     if data.y is not None:

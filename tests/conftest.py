@@ -1,10 +1,15 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import make_blobs
 
+import n2d
 from n2d import datasets
+from n2d.pipeline import N2D
 from n2d.samples import Dataset
 
 
@@ -16,6 +21,32 @@ def data_dir():
     if missing:
         pytest.skip(f"{missing[0]} is not in {folder}: set N2D_DATA_DIR to a folder with the downloaded datasets")
     return folder
+
+
+@pytest.fixture(scope="session")
+def run():
+    """Run n2d.py in a process of its own: a function of its arguments, its folder and additions to the environment."""
+    root = Path(n2d.__file__).parent
+
+    def run(*arguments, cwd=root, **environment):
+        command = [sys.executable, str(root / "n2d.py"), *arguments]
+        return subprocess.run(command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def blobs():
+    """400 points in four separate blobs of 12 features, and which blob each is in."""
+    x, y = make_blobs(400, n_features=12, centers=4, cluster_std=0.3, random_state=0)
+    return x.astype(np.float32), y
+
+
+@pytest.fixture(scope="session")
+def fitted(blobs):
+    """A quick N2D of the blobs."""
+    quick = {"n_autoencoders": 2, "pretrain_epochs": 5, "n_neighbors": 10, "gmm_restarts": 3}
+    return N2D(4, **quick, random_state=0).fit(blobs[0])
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -6,19 +5,9 @@ from pathlib import Path
 import pytest
 
 import n2d
-from n2d import arguments, clustering, manifold, neighbors, parameters, refine, scaling
+from n2d import arguments, clustering, limits, manifold, neighbors, parameters, refine, scaling
 
 ROOT = Path(n2d.__file__).parent
-
-
-def run(*arguments, cwd=ROOT, **environment):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "n2d.py"), *arguments],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-    )
 
 
 def test_default_place_and_names_of_weights(tmp_path, monkeypatch):
@@ -44,7 +33,7 @@ def test_help_needs_no_heavy_import():
     assert not modules & {"torch", "umap", "sklearn", "scipy", "pandas", "matplotlib", "torchvision"}
 
 
-def test_help_names_every_flag_of_the_papers_code():
+def test_help_names_every_flag_of_the_papers_code(run):
     done = run("--help")
     assert done.returncode == 0
     for flag in (
@@ -61,7 +50,7 @@ def test_names_on_the_command_line_are_those_of_the_stages():
     assert arguments.METRICS == neighbors.METRICS
     assert arguments.CLUSTERERS == clustering.CLUSTERERS
     assert arguments.SCALES == scaling.SCALES
-    assert (arguments.MIN_AUTO, arguments.MIN_SAMPLES) == (parameters.MIN_AUTO, parameters.MIN_SAMPLES)
+    assert (limits.MIN_AUTO, limits.MIN_SAMPLES) == (parameters.MIN_AUTO, parameters.MIN_SAMPLES)
     assert arguments.LOSSES == tuple(refine.LOSSES)
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_wine, make_blobs
+from sklearn.datasets import load_wine
 
-from n2d import evaluation, manifold, pipeline
+from n2d import evaluation, manifold
 
 QUICK = {
     "n_clusters": 4,
@@ -13,17 +13,6 @@ QUICK = {
     "gmm_restarts": 3,
     "random_state": 0,
 }
-
-
-@pytest.fixture(scope="module")
-def blobs():
-    x, y = make_blobs(400, n_features=12, centers=4, cluster_std=0.3, random_state=0)
-    return x.astype(np.float32), y
-
-
-@pytest.fixture(scope="module")
-def fitted(blobs):
-    return pipeline.N2D(**QUICK).fit(blobs[0])
 
 
 def test_comparison_scores_every_clusterer_on_every_space(blobs, fitted):

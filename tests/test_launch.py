@@ -25,18 +25,8 @@ QUICK = ["--umap_neighbors=20", "--gmm_restarts=10"]
 FILES = {"clusters.csv", "embedding.npy", "history.csv", "latent.npy", "metrics.json", "weights.safetensors"}
 
 
-def run(*arguments, cwd=ROOT, **environment):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "n2d.py"), *arguments],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-    )
-
-
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory):
+def digits(tmp_path_factory, run):
     """A short run on scikit-learn's digits, in a process of its own."""
     folder = tmp_path_factory.mktemp("digits")
     done = run("digits", "cpu", "--umap_dim=2", "--visualize", "--pretrain_epochs=30", cwd=folder)
@@ -58,7 +48,7 @@ def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, ca
     assert save.stat().st_size < 0.14 * (tmp_path / "run/weights.safetensors").stat().st_size
 
 
-def test_a_stopped_run_goes_on_with_the_same_command(tmp_path):
+def test_a_stopped_run_goes_on_with_the_same_command(tmp_path, run):
     """Stopped twice in its training, and undisturbed, a run ends with the very same files."""
     arguments = ["digits", "cpu", "--pretrain_epochs=60", "--autoencoders=2", *QUICK]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}

@@ -1,7 +1,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -33,18 +32,8 @@ PICTURES = {"clusters.png", "confusion.png", "explore.html", "history.png"}
 FILES = {"clusters.csv", "embedding.npy", "history.csv", "latent.npy", "metrics.json", "weights.safetensors"}
 
 
-def run(*arguments, cwd=ROOT, **environment):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "n2d.py"), *arguments],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-    )
-
-
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory):
+def digits(tmp_path_factory, run):
     """A short run on scikit-learn's digits, in a process of its own."""
     folder = tmp_path_factory.mktemp("digits")
     done = run("digits", "cpu", "--umap_dim=2", "--visualize", "--pretrain_epochs=30", cwd=folder)
@@ -97,7 +86,7 @@ def test_weights_tell_where_they_come_from(digits):
     assert "torch" in metadata["versions"]
 
 
-def test_same_seed_same_clusters_and_weights_stand_for_training(digits, tmp_path):
+def test_same_seed_same_clusters_and_weights_stand_for_training(digits, tmp_path, run):
     """A process that loads the first run's weights ends with the very same clusters."""
     folder, _ = digits
     weights = folder / "weights.safetensors"
@@ -109,7 +98,7 @@ def test_same_seed_same_clusters_and_weights_stand_for_training(digits, tmp_path
     assert {path.name for path in tmp_path.iterdir()} == FILES - {"weights.safetensors"}
 
 
-def test_without_a_seed_every_run_is_another(digits, tmp_path):
+def test_without_a_seed_every_run_is_another(digits, tmp_path, run):
     weights = digits[0] / "weights.safetensors"
     embeddings = []
     for folder in (tmp_path / "first", tmp_path / "second"):
@@ -121,7 +110,7 @@ def test_without_a_seed_every_run_is_another(digits, tmp_path):
     assert (embeddings[0] != embeddings[1]).any()
 
 
-def test_the_same_command_twice_gives_the_very_same_files(tmp_path):
+def test_the_same_command_twice_gives_the_very_same_files(tmp_path, run):
     """Weights, latent space, embedding and clusters, from scratch, in two processes of as many threads as there are."""
     arguments = ["digits", "cpu", "--pretrain_epochs=5", "--autoencoders=2"]
     first, second = tmp_path / "first", tmp_path / "second"
@@ -166,7 +155,7 @@ def architecture(tmp_path_factory):
     return path
 
 
-def test_a_described_autoencoder_is_trained_refined_and_scored_at_each_stage(architecture, tmp_path):
+def test_a_described_autoencoder_is_trained_refined_and_scored_at_each_stage(architecture, tmp_path, run):
     arguments = "digits cpu --autoencoders=1 --pretrain_epochs=5 --refine=KLD --refine_epochs=3 --visualize"
     done = run(*arguments.split(), *QUICK, f"--architecture={architecture}", f"--save_dir={tmp_path}")
     assert done.returncode == 0, done.stderr
@@ -228,7 +217,7 @@ def test_weights_of_another_dataset_are_refused_with_both_shapes(digits, data_di
     assert "64-500-500-2000-10" in error and "256-500-500-2000-10" in error and error.count("\n") == 1
 
 
-def test_missing_data_is_one_line_and_nothing_is_left(tmp_path):
+def test_missing_data_is_one_line_and_nothing_is_left(tmp_path, run):
     proxy = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
     done = run("usps", "cpu", "--data_dir=nowhere", "--save_dir=run", cwd=tmp_path, **proxy)
     assert done.returncode == 2

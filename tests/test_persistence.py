@@ -7,7 +7,6 @@ import pytest
 import safetensors.numpy
 import torch
 from sklearn.base import clone
-from sklearn.datasets import make_blobs
 from sklearn.exceptions import NotFittedError
 
 from n2d import persistence, pipeline, weights
@@ -20,17 +19,6 @@ QUICK = {
     "gmm_restarts": 3,
     "random_state": 0,
 }
-
-
-@pytest.fixture(scope="module")
-def blobs():
-    x, y = make_blobs(400, n_features=12, centers=4, cluster_std=0.3, random_state=0)
-    return x.astype(np.float32), y
-
-
-@pytest.fixture(scope="module")
-def fitted(blobs):
-    return pipeline.N2D(**QUICK).fit(blobs[0])
 
 
 @pytest.mark.parametrize("parameters", [{}, {"cluster": "KM", "scale": "minmax"}, {"cluster": "SC"}])

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.datasets import load_digits, make_blobs
+from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -28,17 +28,6 @@ QUICK = {
     "gmm_restarts": 3,
     "random_state": 0,
 }
-
-
-@pytest.fixture(scope="module")
-def blobs():
-    x, y = make_blobs(400, n_features=12, centers=4, cluster_std=0.3, random_state=0)
-    return x.astype(np.float32), y
-
-
-@pytest.fixture(scope="module")
-def fitted(blobs):
-    return pipeline.N2D(**QUICK).fit(blobs[0])
 
 
 def test_separate_blobs_are_found(blobs, fitted):
