@@ -43,10 +43,25 @@ def blobs():
 
 
 @pytest.fixture(scope="session")
-def fitted(blobs):
+def quick():
+    """Parameters of a fit to the blobs that takes a second."""
+    sizes = {"n_clusters": 4, "n_autoencoders": 2, "pretrain_epochs": 5, "n_neighbors": 10, "gmm_restarts": 3}
+    return sizes | {"random_state": 0}
+
+
+@pytest.fixture(scope="session")
+def fitted(blobs, quick):
     """A quick N2D of the blobs."""
-    quick = {"n_autoencoders": 2, "pretrain_epochs": 5, "n_neighbors": 10, "gmm_restarts": 3}
-    return N2D(4, **quick, random_state=0).fit(blobs[0])
+    return N2D(**quick).fit(blobs[0])
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory, run):
+    """The folder of a short run on scikit-learn's digits, and what it printed."""
+    folder = tmp_path_factory.mktemp("digits")
+    done = run("digits", "cpu", "--umap_dim=2", "--visualize", "--pretrain_epochs=30", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "runs/digits-n2d", done.stdout
 
 
 @pytest.fixture

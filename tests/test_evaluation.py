@@ -5,15 +5,6 @@ from sklearn.datasets import load_wine
 
 from n2d import evaluation, manifold
 
-QUICK = {
-    "n_clusters": 4,
-    "n_autoencoders": 2,
-    "pretrain_epochs": 5,
-    "n_neighbors": 10,
-    "gmm_restarts": 3,
-    "random_state": 0,
-}
-
 
 def test_comparison_scores_every_clusterer_on_every_space(blobs, fitted):
     rows, embeddings = zip(*evaluation.compare(fitted, *blobs))

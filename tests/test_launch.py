@@ -25,15 +25,6 @@ QUICK = ["--umap_neighbors=20", "--gmm_restarts=10"]
 FILES = {"clusters.csv", "embedding.npy", "history.csv", "latent.npy", "metrics.json", "weights.safetensors"}
 
 
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory, run):
-    """A short run on scikit-learn's digits, in a process of its own."""
-    folder = tmp_path_factory.mktemp("digits")
-    done = run("digits", "cpu", "--umap_dim=2", "--visualize", "--pretrain_epochs=30", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "runs/digits-n2d", done.stdout
-
-
 def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, capsys, monkeypatch):
     """pendigits, real data, from scratch; its latent space after 2 epochs is already good for most digits."""
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)

@@ -32,15 +32,6 @@ PICTURES = {"clusters.png", "confusion.png", "explore.html", "history.png"}
 FILES = {"clusters.csv", "embedding.npy", "history.csv", "latent.npy", "metrics.json", "weights.safetensors"}
 
 
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory, run):
-    """A short run on scikit-learn's digits, in a process of its own."""
-    folder = tmp_path_factory.mktemp("digits")
-    done = run("digits", "cpu", "--umap_dim=2", "--visualize", "--pretrain_epochs=30", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "runs/digits-n2d", done.stdout
-
-
 def test_digits_leave_every_file(digits):
     folder, output = digits
     assert {path.name for path in folder.iterdir()} == FILES | PICTURES | {"digits-n2d.png", "digits-n2d-predicted.png"}

@@ -11,20 +11,11 @@ from sklearn.exceptions import NotFittedError
 
 from n2d import persistence, pipeline, weights
 
-QUICK = {
-    "n_clusters": 4,
-    "n_autoencoders": 2,
-    "pretrain_epochs": 5,
-    "n_neighbors": 10,
-    "gmm_restarts": 3,
-    "random_state": 0,
-}
-
 
 @pytest.mark.parametrize("parameters", [{}, {"cluster": "KM", "scale": "minmax"}, {"cluster": "SC"}])
-def test_a_saved_model_predicts_the_same(blobs, tmp_path, parameters):
+def test_a_saved_model_predicts_the_same(blobs, tmp_path, parameters, quick):
     frame = pd.DataFrame(blobs[0], columns=[f"c{i}" for i in range(12)])
-    model = pipeline.N2D(**QUICK, **parameters).fit(frame)
+    model = pipeline.N2D(**quick, **parameters).fit(frame)
     model.save(tmp_path / "model")
     files = {path.name for path in (tmp_path / "model").iterdir()}
     assert files == {"model.json", "autoencoder.safetensors", "state.safetensors"}
@@ -76,9 +67,9 @@ def test_what_is_not_a_saved_model_is_refused(fitted, tmp_path):
         pipeline.N2D.load(tmp_path)
 
 
-def test_numbers_of_numpy_and_a_random_state_can_be_saved(blobs, tmp_path):
+def test_numbers_of_numpy_and_a_random_state_can_be_saved(blobs, tmp_path, quick):
     state, device = np.random.RandomState(0), torch.device("cpu")
-    settings = QUICK | {"n_clusters": np.int64(4), "random_state": state, "device": device}
+    settings = quick | {"n_clusters": np.int64(4), "random_state": state, "device": device}
     model = pipeline.N2D(**settings).fit(blobs[0])
     model.save(tmp_path)
     loaded = pipeline.N2D.load(tmp_path)

@@ -20,15 +20,6 @@ from n2d import clustering, datasets, evaluation, neighbors, persistence, pipeli
 from n2d.checkpoint import Checkpoint
 from n2d.neighbors import Neighbourhood
 
-QUICK = {
-    "n_clusters": 4,
-    "n_autoencoders": 2,
-    "pretrain_epochs": 5,
-    "n_neighbors": 10,
-    "gmm_restarts": 3,
-    "random_state": 0,
-}
-
 
 def test_separate_blobs_are_found(blobs, fitted):
     assert adjusted_rand_score(blobs[1], fitted.labels_) == 1
@@ -101,13 +92,13 @@ def test_members_differ_and_a_larger_ensemble_starts_with_the_same(blobs, fitted
     assert single.history_ == [first] and first != second
 
 
-def test_no_random_state_still_works(blobs):
-    labels = pipeline.N2D(**{**QUICK, "random_state": None}).fit_predict(blobs[0])
+def test_no_random_state_still_works(blobs, quick):
+    labels = pipeline.N2D(**{**quick, "random_state": None}).fit_predict(blobs[0])
     assert adjusted_rand_score(blobs[1], labels) == 1
 
 
-def test_verbose_reports_each_stage(blobs, capsys):
-    pipeline.N2D(**QUICK, verbose=True).fit(blobs[0])
+def test_verbose_reports_each_stage(blobs, capsys, quick):
+    pipeline.N2D(**quick, verbose=True).fit(blobs[0])
     lines = capsys.readouterr().out.splitlines()
     stages = ["pretrain", "encode", "neighbours", "neighbours", "manifold", "cluster"]
     assert [line.split()[0] for line in lines] == stages
@@ -125,9 +116,9 @@ def test_without_umap_there_is_no_graph_and_the_likeliest_mixture_is_kept(blobs,
     assert adjusted_rand_score(blobs[1], model.labels_) == 1
 
 
-def test_bad_data_is_refused():
+def test_bad_data_is_refused(quick):
     with pytest.raises(ValueError, match="NaN"):
-        pipeline.N2D(**QUICK).fit(np.full((50, 3), np.nan))
+        pipeline.N2D(**quick).fit(np.full((50, 3), np.nan))
 
 
 ESTIMATORS = {
@@ -159,10 +150,10 @@ def test_points_of_the_fit_get_their_place_and_cluster_again(blobs, fitted):
 
 
 @pytest.mark.parametrize("cluster", ["GMM", "KM", "SC"])
-def test_new_points_go_to_the_cluster_of_their_like(blobs, cluster):
+def test_new_points_go_to_the_cluster_of_their_like(blobs, cluster, quick):
     x, y = blobs
     learner = "none" if cluster == "SC" else "UMAP"  # UMAP tears the blobs into more pieces than there are clusters
-    model = pipeline.N2D(**QUICK, cluster=cluster, manifold_learner=learner).fit(x[:300])
+    model = pipeline.N2D(**quick, cluster=cluster, manifold_learner=learner).fit(x[:300])
     assert adjusted_rand_score(y[300:], model.predict(x[300:])) == 1
     assert hasattr(model, "predict_proba") == (cluster == "GMM")
     if cluster == "GMM":
@@ -191,9 +182,9 @@ def test_a_new_point_is_what_its_ten_nearest_neighbours_are(blobs, fitted, n_can
     assert np.array_equal(model.predict(between), model.predict_proba(between).argmax(axis=1))
 
 
-def test_places_of_the_embedding_are_decoded_in_the_units_of_the_data(blobs):
+def test_places_of_the_embedding_are_decoded_in_the_units_of_the_data(blobs, quick):
     x = 50 + 20 * blobs[0]
-    model = pipeline.N2D(**{**QUICK, "pretrain_epochs": 30}, scale="standard").fit(x)
+    model = pipeline.N2D(**{**quick, "pretrain_epochs": 30}, scale="standard").fit(x)
     decoded = model.inverse_transform(model.embedding_)
     assert decoded.shape == x.shape and decoded.dtype == np.float32
     assert ((decoded - x) ** 2).mean() < 0.2 * x.var(axis=0).mean()
@@ -210,8 +201,8 @@ def test_arrays_frames_and_tensors_are_all_the_same(blobs, fitted):
     assert model.get_feature_names_out().tolist() == ["n2d0", "n2d1"]
 
 
-def test_it_is_a_step_of_a_pipeline_and_survives_pickling(blobs):
-    steps = make_pipeline(StandardScaler(), pipeline.N2D(**QUICK)).fit(blobs[0])
+def test_it_is_a_step_of_a_pipeline_and_survives_pickling(blobs, quick):
+    steps = make_pipeline(StandardScaler(), pipeline.N2D(**quick)).fit(blobs[0])
     again = pickle.loads(pickle.dumps(steps))
     assert np.array_equal(again.predict(blobs[0]), steps.predict(blobs[0]))
     assert adjusted_rand_score(again.predict(blobs[0]), blobs[1]) == 1
@@ -224,8 +215,8 @@ def test_a_small_copy_of_the_weights_cannot_decode(blobs, fitted, tmp_path):
         loaded.inverse_transform(loaded.embedding_)
 
 
-def test_the_number_of_clusters_is_found(blobs):
-    model = pipeline.N2D(**{**QUICK, "n_clusters": "auto"}).fit(blobs[0])
+def test_the_number_of_clusters_is_found(blobs, quick):
+    model = pipeline.N2D(**{**quick, "n_clusters": "auto"}).fit(blobs[0])
     assert model.n_clusters_ == 4 and len(np.unique(model.labels_)) == 4
     assert [row["n_clusters"] for row in model.scan_] == list(range(2, 21))
     assert model.latent_.shape == (400, 20)  # 10 dimensions for each of two autoencoders
@@ -310,18 +301,18 @@ def test_the_input_decides_which_of_the_latent_neighbours_are_neighbours(blobs, 
 
 
 @pytest.mark.filterwarnings("error:.*feature names")
-def test_a_frame_is_known_by_its_names_without_a_warning(blobs):
+def test_a_frame_is_known_by_its_names_without_a_warning(blobs, quick):
     frame = pd.DataFrame(blobs[0], columns=[f"c{i}" for i in range(12)])
-    model = pipeline.N2D(**QUICK, scale="standard").fit(frame)
+    model = pipeline.N2D(**quick, scale="standard").fit(frame)
     assert np.array_equal(model.predict(frame), model.labels_)
 
 
-def test_only_its_own_checkpoints_are_removed(blobs, tmp_path):
+def test_only_its_own_checkpoints_are_removed(blobs, tmp_path, quick):
     (tmp_path / "checkpoint-best.pt").write_bytes(b"somebody else's")
     Checkpoint(tmp_path / "n2d-checkpoint-1.pt", "of another training").write({})
-    pipeline.N2D(**QUICK, checkpoint_dir=tmp_path).fit(blobs[0])
+    pipeline.N2D(**quick, checkpoint_dir=tmp_path).fit(blobs[0])
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-best.pt"]
-    seedless = pipeline.N2D(**QUICK | {"random_state": None}, checkpoint_dir=tmp_path).fit_autoencoder(blobs[0])
+    seedless = pipeline.N2D(**quick | {"random_state": None}, checkpoint_dir=tmp_path).fit_autoencoder(blobs[0])
     assert seedless.resumed_seconds_ == 0 and len(list(tmp_path.iterdir())) == 1
 
 

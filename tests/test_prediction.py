@@ -30,7 +30,7 @@ def asked(known, data, **arguments):
             raise SystemExit(message)
 
     try:
-        return prediction.as_the_model_wants(Parser(), argparse.Namespace(dataset="new", **arguments), known, data)
+        return prediction.as_the_model_wants(Parser(), argparse.Namespace(**{"dataset": "new", "categorical": None} | arguments), known, data)
     except SystemExit as stop:
         return stop.code
 
