@@ -29,8 +29,9 @@ def asked(known, data, **arguments):
         def error(self, message):
             raise SystemExit(message)
 
+    args = argparse.Namespace(**{"dataset": "new", "categorical": None} | arguments)
     try:
-        return prediction.as_the_model_wants(Parser(), argparse.Namespace(**{"dataset": "new", "categorical": None} | arguments), known, data)
+        return prediction.as_the_model_wants(Parser(), args, known, data)
     except SystemExit as stop:
         return stop.code
 
