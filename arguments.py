@@ -158,8 +158,9 @@ def add_manifold(parser):
         "--umap_neighbors",
         type=neighbourhoods,
         metavar="N[,N...]",
-        help="neighbours of a point, of UMAP, LLE and isomap; of several, with UMAP, the one whose clusters have "
-        f"the greatest modularity is kept ({of_protocol('umap_neighbors')}; without UMAP 10)",
+        help="neighbours of a point, of UMAP, LLE and isomap; of several, with UMAP, the one whose clusters have the "
+        "greatest assortativity is kept (those of 10,20,50,100 that suit the number of samples and clusters, or 20 "
+        "with --protocol paper; without UMAP 10)",
     )
     add(
         "--umap_candidates",
@@ -171,10 +172,11 @@ def add_manifold(parser):
     add("--umap_min_dist", type=float, default=0.0, help="smallest distance in the embedding, 0 to 1 (%(default)s)")
     add(
         "--umap_metric",
-        choices=METRICS,
+        choices=("auto", *METRICS),
         metavar="METRIC",
-        default="euclidean",
-        help="distance in the latent space: %(choices)s (%(default)s)",
+        default="auto",
+        help="distance in the latent space and of inputs that are no images: %(choices)s (auto: cosine where all "
+        "samples have length 1, otherwise euclidean)",
     )
     add(
         "--umap_fit_samples",

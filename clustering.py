@@ -7,18 +7,21 @@ from typing import NamedTuple
 
 import joblib
 import numpy as np
+from sklearn.utils import gen_batches
 
 from n2d import metrics, neighbors
 from n2d.compiled import n_threads
 
 CLUSTERERS = ("GMM", "KM", "SC")
-STATE = {  # the arrays that each needs to cluster new points
-    "GMM": ("weights_", "means_", "covariances_", "precisions_cholesky_"),
-    "KM": ("cluster_centers_",),
-    "SC": (),
+STATE = {  # the arrays that each fitted estimator needs to cluster new points
+    "GaussianMixture": ("weights_", "means_", "covariances_", "precisions_cholesky_"),
+    "KMeans": ("cluster_centers_",),
+    "SpectralClustering": (),
 }
 SPECTRAL_NEIGHBORS = 10  # the point itself included, as in scikit-learn
 N_RIVALS = 2  # 1, 4 or 9 make little difference to how well `confidence` finds errors
+MUCH_CLEARER = 10  # times
+INPUT_STARTS = 20  # of k-means of the inputs
 REG_COVAR = 1e-6  # scikit-learn's
 MIXTURE_SAMPLE = 20_000  # points: enough for the few hundred numbers of a mixture in ten dimensions
 MIXTURE_NUMBERS = 16_000_000  # points times dimensions: an iteration on all of MNIST's pixels takes 34 s
@@ -46,18 +49,38 @@ class Fit(NamedTuple):
     cut: float | None = None
     rivals: tuple = ()
 
+    @property
+    def assortativity(self):
+        """The modularity, as a share of what it would be if no edge were cut; None without a neighbour graph.
+
+        Newman, "Mixing patterns in networks", Physical Review E 2003, equation 2: r = Q / (1 - sum_c a_c^2), at most 1.
+        It does not favour clusters of equal sizes, as the modularity does.
+        """
+        return None if self.modularity is None else self.modularity / max(self.modularity + self.cut, 1e-12)
+
 
 def merit(fit):
-    """The rule that tells the best of many fits: its modularity, or without a graph its likelihood."""
+    """What tells the best of many fits to one embedding: the modularity, or without a graph the likelihood."""
     return fit.log_likelihood if fit.modularity is None else fit.modularity
 
 
 def best(fits):
-    """The fit of the greatest `merit`, the first of equal ones, of an iterable of `Fit`; the next two are its rivals.
+    """The best fit to one embedding, of an iterable of `Fit`; those of the next greatest `merit` are its rivals.
+
+    That of the greatest merit, the first of equal ones, unless one is ten times clearer: 1 less its assortativity is
+    less than a tenth. So clusters that lie apart are found, whatever their sizes; where they touch, the modularity is
+    the steadier judge.
 
     They are looked at one at a time: the labels of a hundred fits to a million points are a gigabyte.
     """
-    kept, *others = heapq.nlargest(1 + N_RIVALS, fits, key=merit)
+    first, clearest = [], None
+    for fit in fits:
+        first = heapq.nlargest(1 + N_RIVALS, [*first, fit], key=merit)
+        if clearest is None or fit.modularity is not None and fit.assortativity > clearest.assortativity:
+            clearest = fit
+    kept, *others = first
+    if kept.modularity is not None and MUCH_CLEARER * (1 - clearest.assortativity) < 1 - kept.assortativity:
+        kept, others = clearest, first[:N_RIVALS]
     return kept._replace(rivals=tuple(fit.labels for fit in others))
 
 
@@ -207,6 +230,31 @@ def _is_flat(mixture):
     return bool((variances.min(axis=1) < mixture.reg_covar * (1 + 1e-6) + rounding).any())
 
 
+def of_inputs(x, n_clusters, graph, random_state=None):
+    """k-means of the inputs themselves, which may know better than any map: it tears apart what varies in density.
+
+    Parameters
+    ----------
+    x : ndarray of float32 or uint8, shape (n_samples, n_features)
+        The centres are found among at most 20,000 of them.
+    n_clusters, graph, random_state
+        See `fit`.
+
+    Returns
+    -------
+    Fit
+    """
+    from sklearn.cluster import KMeans
+
+    sample = x
+    if len(x) > MIXTURE_SAMPLE:
+        sample = x[np.random.default_rng(random_state).choice(len(x), MIXTURE_SAMPLE, replace=False)]
+    clusterer = KMeans(n_clusters, n_init=INPUT_STARTS, random_state=random_state).fit(sample.astype(np.float32))
+    parts = gen_batches(len(x), MIXTURE_SAMPLE)
+    labels = np.concatenate([clusterer.predict(x[part].astype(np.float32)) for part in parts])
+    return Fit(clusterer, labels, None, *support(graph, labels))
+
+
 def scan(embedding, sizes, *, random_state=None, halves=6, restarts=5):
     """How good each number of clusters is, without labels: mixtures of random halves that agree, and likelihood.
 
@@ -281,13 +329,13 @@ def unite_equal(x, labels):
 
 
 def restore(name, arrays):
-    """The clusterer of a saved model, from the arrays of `STATE`, ready to predict."""
+    """The clusterer of a saved model, from the name of its class and the arrays of `STATE`, ready to predict."""
     from sklearn import cluster, mixture
 
-    if name == "KM":  # centres as the samples are the centres of their own clusters
+    if name == "KMeans":  # centres as the samples are the centres of their own clusters
         centres = arrays["cluster_centers_"]
         return cluster.KMeans(len(centres), init=centres, n_init=1).fit(centres)
-    clusterer = {"GMM": mixture.GaussianMixture, "SC": cluster.SpectralClustering}[name]()
+    clusterer = {"GaussianMixture": mixture.GaussianMixture, "SpectralClustering": cluster.SpectralClustering}[name]()
     for attribute in STATE[name]:
         setattr(clusterer, attribute, arrays[attribute])
     return clusterer

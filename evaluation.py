@@ -26,13 +26,13 @@ def unlabelled(model):
     """
     other = copy.copy(model).set_params(random_state=(model.seed_ + 1) % 2**32)
     other.seed_, other.seconds_ = other.random_state, {}
-    labels = other.embed_and_cluster(model.neighbourhood_.latent, model.knn_)[-1].labels
-    embedding = model.embedding_.astype(np.float64)
+    labels = other.embed_and_cluster(model.neighbourhood_, model.knn_)[-1].labels
+    embedding, has_mixture = model.embedding_.astype(np.float64), hasattr(model.clusterer_, "predict_proba")
     return {
         "agreement": float(adjusted_rand_score(model.labels_[model.sample_], labels)),
         "modularity": model.modularity_,
         "silhouette": metrics.silhouette(embedding, model.labels_, model.seed_),
-        "log_likelihood": float(model.clusterer_.score(embedding)) if model.cluster == "GMM" else None,
+        "log_likelihood": float(model.clusterer_.score(embedding)) if has_mixture else None,
         "sizes": np.bincount(model.labels_, minlength=model.n_clusters_).tolist(),
     }
 
@@ -73,7 +73,7 @@ def stages(model, x, y):
             labels, seconds = model.labels_, fitted_s
         else:
             start = time.perf_counter()
-            labels = model.embed_and_cluster(points, model.find_neighbors(points, x)[1])[-1].labels
+            labels = model.embed_and_cluster(*model.find_neighbors(points, x))[-1].labels
             seconds = time.perf_counter() - start
         yield {"space": space, "method": "n2d", **metrics.scores(*metrics.of_known(y, labels)), "seconds": seconds}
 
@@ -103,7 +103,7 @@ def compare(model, x, y, folder=None):
         meanwhile, on Linux) and trustworthiness (of the embedding, on at most 5,000 samples).
     embedding : ndarray of shape (n_samples, n_components)
     """
-    n_neighbors = {"UMAP": int(np.min(model.n_neighbors)), "LLE": 10, "isomap": 10, "tSNE": 10}
+    n_neighbors = {"UMAP": model.sizes(len(x), model.n_clusters_)[0], "LLE": 10, "isomap": 10, "tSNE": 10}
     needed = max(manifold.neighbors_needed(name, size) for name, size in n_neighbors.items())
     settings = {"n_clusters": model.n_clusters_, "restarts": model.gmm_restarts, "random_state": model.seed_}
     for source, points in (("raw", model.scaled(x)), ("autoencoder", model.latent_)):
@@ -113,7 +113,7 @@ def compare(model, x, y, folder=None):
                 "n_components": model.n_components if name != "tSNE" or model.n_components <= 3 else 2,
                 "n_neighbors": n_neighbors.get(name),
                 "min_dist": model.min_dist,
-                "metric": model.metric,
+                "metric": model.metric_,
                 "random_state": model.seed_,
             }
             kept = None
@@ -124,7 +124,7 @@ def compare(model, x, y, folder=None):
                     rows, embedding = json.loads(str(done["rows"])), done["embedding"]
             else:
                 if knn is None:
-                    knn = neighbors.nearest_neighbors(points, min(needed, len(points)), model.metric)
+                    knn = neighbors.nearest_neighbors(points, min(needed, len(points)), model.metric_)
                 rows, embedding = _score_manifold(name, points, y, knn, options, settings)
                 if kept is not None:
                     np.savez(kept.with_suffix(".part.npz"), rows=json.dumps(rows), embedding=embedding)

@@ -3,7 +3,7 @@
 import numpy as np
 
 PROTOCOLS = {  # what some flags are unless they are given
-    "default": {"pretrain_epochs": None, "umap_neighbors": (20, 50, 100), "umap_candidates": 100, "gmm_restarts": 100},
+    "default": {"pretrain_epochs": None, "umap_neighbors": None, "umap_candidates": 100, "gmm_restarts": 100},
     "paper": {"pretrain_epochs": 1000, "umap_neighbors": (20,), "umap_candidates": 0, "gmm_restarts": 1},
 }
 RANGES = {
@@ -84,10 +84,7 @@ def check_sizes(parser, args, n_samples):
     """Refuse numbers of clusters, neighbours and dimensions that are too large for so many samples."""
     n_fitted = min(n_samples, args.umap_fit_samples or n_samples)
     for name in ("n_clusters", "umap_neighbors", "umap_dim"):
-        sizes = [value for value in values(args, name) if value != "auto"]
-        is_default = args.umap_neighbors == PROTOCOLS[args.protocol]["umap_neighbors"]
-        if name == "umap_neighbors" and is_default:  # N2D has as many as there are
-            continue
+        sizes = [value for value in values(args, name) if value not in (None, "auto")]
         if sizes and max(sizes) >= n_fitted:
             samples = f"{n_fitted} samples of {args.dataset}" + " that are fitted" * (n_fitted < n_samples)
             parser.error(f"--{name} must be less than the {samples}, got {max(sizes)}")

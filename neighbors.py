@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 from scipy import sparse
+from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
@@ -13,6 +14,8 @@ from n2d import deformation
 from n2d.compiled import by_threads, import_compiled, n_threads, njit
 
 EXACT_NEIGHBORS = 200_000  # samples up to which an exact search is faster than an approximate one
+N_COMPONENTS = 50  # that wide features are compared by
+COMPONENTS_SAMPLE = 20_000  # samples that these are learnt from
 N_FRIENDS = 15  # nearest candidates, itself included, whose own become a point's
 METRICS = ("euclidean", "manhattan", "chebyshev", "canberra", "braycurtis", "cosine", "correlation")
 RANKED = ("euclidean", "cosine", "correlation")  # by which the inputs of tables are compared
@@ -41,6 +44,9 @@ class Neighbourhood:
     scaling : scaling.Scaling or None
         Of the inputs, before they are compared. Images, and features that are all scaled alike, are compared as they
         are: that does not change who is nearest.
+    reduces : bool
+        More than 50 standardised features are compared by the cosine distance of their 50 principal components: the
+        noise of many features that vary alike hides what few of them say together.
     n_jobs : int or None
         Threads, see `compiled.n_threads`.
 
@@ -49,6 +55,8 @@ class Neighbourhood:
     latent : ndarray of float32
     inputs : ndarray of float32 or uint8, or None
         As they are compared: scaled, and of unit length where the metric looks at directions alone.
+    components : PCA or None
+        Of the scaled inputs, if they are reduced.
     """
 
     def __init__(
@@ -60,12 +68,17 @@ class Neighbourhood:
         n_candidates=100,
         image_shape=None,
         scaling=None,
+        reduces=False,
         n_jobs=None,
     ):
         self.latent, self.metric, self.n_candidates, self.image_shape = latent, metric, n_candidates, image_shape
         self.n_jobs = n_jobs
         self._scaling = None if scaling is None or scaling.is_uniform or image_shape is not None else scaling
         ranks = inputs is not None and (image_shape is not None or metric in RANKED)
+        self.components = None
+        if ranks and reduces and self._scaling is not None and self._scaling.kind == "standard":
+            if inputs.shape[1] > N_COMPONENTS:
+                self.components = fit_components(inputs, self._scaling)
         self.inputs = self._comparable(inputs) if ranks else None
 
     def n_proposed(self, n_neighbors):
@@ -115,11 +128,28 @@ class Neighbourhood:
             inputs = self._scaling.apply(inputs)
         elif inputs.dtype != np.uint8:
             inputs = inputs.astype(np.float32, copy=False)
+        if self.components is not None:
+            parts = [self.components.transform(inputs[rows]) for rows in gen_batches(len(inputs), CHUNK)]
+            return normalize(np.concatenate(parts))
         if self.image_shape is not None or self.metric == "euclidean":
             return inputs
         if self.metric == "correlation":
             inputs = inputs - inputs.mean(axis=1, keepdims=True)
         return normalize(inputs.astype(np.float32, copy=False))
+
+
+def fit_components(x, scaling):
+    """The 50 principal components of features, ndarray of shape (n_samples, n_features), once they are scaled."""
+    if len(x) > COMPONENTS_SAMPLE:
+        x = x[np.random.default_rng(0).choice(len(x), COMPONENTS_SAMPLE, replace=False)]
+    return PCA(min(N_COMPONENTS, len(x)), random_state=0).fit(scaling.apply(x))
+
+
+def restore_components(components, mean):
+    """The PCA of a saved model, ready to transform."""
+    pca = PCA(len(components))
+    pca.components_, pca.mean_ = components, mean
+    return pca
 
 
 def nearest_neighbors(x, n_neighbors, metric="euclidean", n_jobs=None):

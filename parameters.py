@@ -15,7 +15,8 @@ from n2d.scaling import SCALES
 LATENT_DIMS = 10  # if the number of clusters is not known
 MIN_SAMPLES = 4
 MIN_AUTO = 10  # samples of which 'auto' can fit mixtures to halves
-NEIGHBORHOODS = (20, 50, 100)
+NEIGHBORHOODS = (10, 20, 50, 100)
+PER_CLUSTER = 5  # a neighbourhood is at most a fifth of the samples that a cluster has on average
 
 
 class Parameters(BaseEstimator):
@@ -40,10 +41,10 @@ class Parameters(BaseEstimator):
         "refine_tol": [Interval(Real, 0, 1, closed="both")],
         "manifold_learner": [StrOptions(set(manifold.MANIFOLD_LEARNERS))],
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "n_neighbors": [Interval(Integral, 2, None, closed="left"), "array-like"],
+        "n_neighbors": [Interval(Integral, 2, None, closed="left"), "array-like", None],
         "n_candidates": [Interval(Integral, 0, None, closed="left"), None],
         "min_dist": [Interval(Real, 0, 1, closed="both")],
-        "metric": [StrOptions(set(neighbors.METRICS))],
+        "metric": [StrOptions({"auto", *neighbors.METRICS})],
         "fit_samples": [Interval(Integral, MIN_SAMPLES, None, closed="left"), None],
         "cluster": [StrOptions(set(clustering.CLUSTERERS))],
         "gmm_restarts": [Interval(Integral, 1, None, closed="left")],
@@ -75,10 +76,10 @@ class Parameters(BaseEstimator):
         refine_tol=0.001,
         manifold_learner="UMAP",
         n_components=2,
-        n_neighbors=NEIGHBORHOODS,
+        n_neighbors=None,
         n_candidates=100,
         min_dist=0.0,
-        metric="euclidean",
+        metric="auto",
         fit_samples=None,
         cluster="GMM",
         gmm_restarts=100,
@@ -125,11 +126,15 @@ class Parameters(BaseEstimator):
         refine_tol : float
             The refinement stops when not more than this share of the points changes its cluster in an epoch.
         manifold_learner : {'UMAP', 'LLE', 'tSNE', 'isomap', 'none'}
-        n_components, min_dist, metric
+        n_components, min_dist
             Of the manifold learner, see `manifold.manifold_learner`.
-        n_neighbors : int or sequence of int
+        metric : str
+            Distance in the latent space, and of inputs that are no images. 'auto': cosine if all samples have length 1,
+            otherwise Euclidean; and of more than 50 standardised features the cosine of their 50 principal components.
+        n_neighbors : int, sequence of int, or None
             Size of the neighbourhoods, at most n_samples - 1. Of several (UMAP alone), the one whose clusters have the
-            greatest modularity is kept.
+            greatest assortativity is kept. None: of 10, 20, 50 and 100 the three largest that are at most a fifth of
+            the samples that a cluster has on average, or 10; without UMAP 10.
         n_candidates : int or None
             UMAP alone: so many neighbours in the latent space are re-ranked by the distance of the inputs, of images by
             the deformation-invariant one, see `neighbors.closest`. None or 0: the neighbours in the latent space, as in
@@ -189,10 +194,10 @@ class Parameters(BaseEstimator):
         """Refuse parameters that are wrong, or wrong for x, before anything is trained."""
         self._validate_params()  # scikit-learn's, by _parameter_constraints
         n_samples, n_features = x.shape
-        sizes = np.ravel(self.n_neighbors)
+        sizes = np.ravel(NEIGHBORHOODS[:1] if self.n_neighbors is None else self.n_neighbors)
         if not len(sizes) or sizes.dtype.kind not in "iu" or sizes.min() < 2:
             raise ValueError(f"n_neighbors must be one or more whole numbers of at least 2, got {self.n_neighbors!r}")
-        if len(sizes) > 1 and self.manifold_learner != "UMAP" and not np.array_equal(sizes, NEIGHBORHOODS):
+        if len(sizes) > 1 and self.manifold_learner != "UMAP":
             raise ValueError(f"n_neighbors must be one number with {self.manifold_learner}, got {self.n_neighbors}")
         if self.manifold_learner == "tSNE" and self.n_components > 3:
             raise ValueError(f"n_components must be 1, 2 or 3 with tSNE, got {self.n_components}")
@@ -228,8 +233,10 @@ class Parameters(BaseEstimator):
         """Dimensions of one paper's autoencoder: as many as there are clusters."""
         return LATENT_DIMS if self.n_clusters == "auto" else self.n_clusters
 
-    def sizes(self, n_samples):
-        """The sizes of the neighbourhoods of so many samples, in ascending order."""
-        if self.manifold_learner != "UMAP" and np.array_equal(self.n_neighbors, NEIGHBORHOODS):
-            return [min(10, n_samples - 1)]
-        return np.unique(np.minimum(self.n_neighbors, n_samples - 1)).tolist()
+    def sizes(self, n_samples, n_clusters):
+        """The sizes of the neighbourhoods of so many samples in so many clusters, in ascending order."""
+        sizes = self.n_neighbors
+        if sizes is None:
+            small = [size for size in NEIGHBORHOODS if size * PER_CLUSTER * n_clusters <= n_samples]
+            sizes = small[-3:] if small and self.manifold_learner == "UMAP" else NEIGHBORHOODS[0]
+        return np.unique(np.minimum(sizes, n_samples - 1)).tolist()

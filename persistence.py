@@ -8,11 +8,11 @@ import numpy as np
 import safetensors.numpy
 from sklearn.utils.validation import check_is_fitted
 
-from n2d import clustering, models, weights
+from n2d import clustering, models, neighbors, weights
 from n2d.neighbors import Neighbourhood
 from n2d.scaling import Scaling
 
-FORMAT = 3
+FORMAT = 4
 FIT_ALONE = ("ae_weights", "architecture", "callback", "checkpoint_dir", "device")  # what a saved model forgets
 STATE = ("latent", "embedding", "labels", "confidence")  # arrays of the samples of the fit, with a trailing underscore
 
@@ -39,7 +39,7 @@ def save(model, folder):
     inputs, divisor = model.neighbourhood_.inputs, None
     if inputs is not None:
         inputs, divisor = _as_bytes(inputs)
-    network = model.network_
+    network, clusterer = model.network_, type(model.clusterer_).__name__
     parameters = {name: _plain(value) for name, value in model.get_params().items() if name not in FIT_ALONE}
     if isinstance(model.random_state, np.random.RandomState):
         parameters["random_state"] = model.seed_
@@ -50,6 +50,8 @@ def save(model, folder):
         "feature_names": getattr(model, "feature_names_in_", np.array([])).tolist(),
         "inputs_divisor": divisor,
         "n_clusters": model.n_clusters_,
+        "clusterer": clusterer,
+        "metric": model.metric_,
         "modularity": model.modularity_,
         "reach": model.reach_,
         "largest": getattr(model, "largest_", None),
@@ -64,7 +66,9 @@ def save(model, folder):
     state |= {f"{name}_": getattr(model, f"{name}_")[model.sample_] for name in STATE}
     if inputs is not None:
         state["inputs_"] = inputs
-    state |= {f"clusterer_.{name}": getattr(model.clusterer_, name) for name in clustering.STATE[model.cluster]}
+    if (components := model.neighbourhood_.components) is not None:
+        state |= {"components_": components.components_, "mean_": components.mean_}
+    state |= {f"clusterer_.{name}": getattr(model.clusterer_, name) for name in clustering.STATE[clusterer]}
     state = {name: np.ascontiguousarray(array) for name, array in state.items()}
     with weights.ordinary_mode(folder / "state.safetensors"):
         safetensors.numpy.save_file(state, folder / "state.safetensors")
@@ -110,10 +114,13 @@ def _restore(cls, folder, record, state, device):
     inputs = state.pop("inputs_", None)
     if record["inputs_divisor"]:
         inputs = inputs.astype(np.float32) / np.float32(record["inputs_divisor"])
+    model.metric_ = record["metric"]
     model.neighbourhood_ = Neighbourhood(model.latent_, None, **model._neighbourhood_settings())
+    if "components_" in state:
+        model.neighbourhood_.components = neighbors.restore_components(state.pop("components_"), state.pop("mean_"))
     model.neighbourhood_.inputs = inputs  # they were scaled before they were saved
     arrays = {name.removeprefix("clusterer_."): array for name, array in state.items()}
-    model.clusterer_ = clustering.restore(model.cluster, arrays)
+    model.clusterer_ = clustering.restore(record["clusterer"], arrays)
     if record["feature_names"]:
         model.feature_names_in_ = np.array(record["feature_names"], dtype=object)
     model.modularity_, model.reach_, model.n_iter_ = (record[name] for name in ("modularity", "reach", "n_iter"))

@@ -16,6 +16,7 @@ from n2d.checkpoint import Checkpoint
 from n2d.neighbors import Neighbourhood
 from n2d.of_points import OfPoints
 from n2d.parameters import MIN_SAMPLES, Parameters
+from n2d.samples import has_unit_length
 from n2d.scaling import Scaling
 
 CHECKPOINT = "n2d-checkpoint-{}.pt"
@@ -108,11 +109,14 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         x = self._checked(x, reset=True, ensure_min_samples=MIN_SAMPLES)
         self.validate(x)
         self.scaling_ = Scaling.fit(x, self.scale)
+        self.metric_ = self.metric
+        if self.metric == "auto":
+            self.metric_ = "cosine" if self.image_shape is None and has_unit_length(x) else "euclidean"
         self.seconds_, self.resumed_seconds_ = {}, 0.0
         is_seed = isinstance(self.random_state, numbers.Integral)
         self.seed_ = self.random_state if is_seed else check_random_state(self.random_state).randint(2**31 - 1)
         self.network_ = (x.shape[1], *models.HIDDEN_DIMS, self.n_latent)
-        self.batch_size_ = self.batch_size or 256
+        self.batch_size_ = self.batch_size or training.BATCH_SIZE
         if self.architecture is not None:
             self.network_ = models.read_architecture(self.architecture)
             self.batch_size_ = self.batch_size or self.network_.batch_size
@@ -208,7 +212,7 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         x = self._checked(x)
         self.n_clusters_ = None if self.n_clusters == "auto" else self.n_clusters
         self.scan_ = None
-        found = self.embed_and_cluster(self.neighbourhood_.latent, self.knn_)
+        found = self.embed_and_cluster(self.neighbourhood_, self.knn_)
         self.graph_, self.manifold_, self.embedding_, fit = found
         self.clusterer_ = fit.clusterer
         self.labels_ = clustering.unite_equal(x[self.sample_], fit.labels)
@@ -283,8 +287,8 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         return checkpoint
 
     def _neighbourhood_settings(self):
-        settings = {"metric": self.metric, "n_candidates": self.n_candidates, "image_shape": self.image_shape}
-        return settings | {"scaling": self.scaling_, "n_jobs": self.n_jobs}
+        settings = {"metric": self.metric_, "n_candidates": self.n_candidates, "image_shape": self.image_shape}
+        return settings | {"scaling": self.scaling_, "reduces": self.metric == "auto", "n_jobs": self.n_jobs}
 
     def find_neighbors(self, latent, x):
         """The neighbourhood of samples, by latent space and input, and their neighbours, which UMAP alone needs."""
@@ -292,19 +296,26 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         neighbourhood = Neighbourhood(latent, x if ranks else None, **self._neighbourhood_settings())
         if self.manifold_learner != "UMAP":
             return neighbourhood, None
-        size = self.sizes(len(latent))[-1]
+        size = self.sizes(len(latent), 2 if self.n_clusters == "auto" else self.n_clusters)[-1]
         with self._stage("neighbours", f"{neighbourhood.n_proposed(size)} nearest of each sample in the latent space"):
             knn = neighbourhood.propose(size)
         if neighbourhood.inputs is not None:
             has_images = self.image_shape is not None
-            kind = "deformation-invariant distance" if has_images else f"{self.metric} distance of the inputs"
+            kind = "deformation-invariant distance" if has_images else f"{self.metric_} distance of the inputs"
+            if neighbourhood.components is not None:
+                kind = f"cosine distance of {neighbourhood.components.n_components} principal components"
             with self._stage("neighbours", f"re-ranked by the {kind}"):
                 knn = neighbourhood.rank(knn, size)
         return neighbourhood, knn
 
-    def embed_and_cluster(self, latent, knn):
-        """UMAP's neighbour graph, and of several embeddings the best one: its learner, itself, and its clusters."""
-        sizes = self.sizes(len(latent))
+    def embed_and_cluster(self, neighbourhood, knn):
+        """UMAP's neighbour graph, and of several embeddings the best one: its learner, itself, and its clusters.
+
+        Of the best fits to each embedding, and k-means of the inputs where these rank the neighbours, the one of the
+        greatest assortativity. If it is k-means, the embedding is the one that comes next.
+        """
+        latent = neighbourhood.latent
+        sizes = self.sizes(len(latent), 2 if self.n_clusters == "auto" else self.n_clusters)
         n_jobs = (self.n_jobs or 1) if len(latent) >= PARALLEL_SAMPLES else 1
         runs = manifold.embed(
             latent,
@@ -313,7 +324,7 @@ class N2D(OfPoints, ClusterMixin, Parameters):
             n_jobs=n_jobs,
             n_components=self.n_components,
             min_dist=self.min_dist,
-            metric=self.metric,
+            metric=self.metric_,
             random_state=None if self.random_state is None else self.seed_,  # without a seed UMAP runs in parallel
             knn=knn,
         )
@@ -334,10 +345,16 @@ class N2D(OfPoints, ClusterMixin, Parameters):
             with self._stage("cluster", f"{self.cluster}, {self.n_clusters_} clusters, {n_neighbors} neighbours"):
                 fit = clustering.fit(self.cluster, embedding, n_clusters=self.n_clusters_, **settings)
             clustered.append((learner, embedding, fit))
-        clustered.sort(key=lambda of_size: clustering.merit(of_size[-1]), reverse=True)
+        clustered.sort(key=lambda of_size: of_size[-1].assortativity, reverse=True)
         learner, embedding, fit = clustered[0]
         labels = [labels for *_, of_size in clustered for labels in (of_size.labels, *of_size.rivals)]
-        return graph, learner, embedding, fit._replace(rivals=labels[1:])
+        fit = fit._replace(rivals=labels[1:])
+        if graph is not None and self.cluster == "GMM" and neighbourhood.inputs is not None:
+            with self._stage("cluster", f"k-means of the inputs, {self.n_clusters_} clusters"):
+                of_inputs = clustering.of_inputs(neighbourhood.inputs, self.n_clusters_, graph, self.seed_)
+            if of_inputs.assortativity > fit.assortativity:
+                fit = of_inputs._replace(rivals=labels)
+        return graph, learner, embedding, fit
 
     def _measure_confidence(self, rivals):
         knn, graph = self.knn_, self.graph_

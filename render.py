@@ -1,5 +1,6 @@
 """Rows of results/*.csv as Markdown tables and figures, beside the papers' numbers."""
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from n2d.visualize import palette
@@ -42,6 +43,20 @@ LOSSES_PAPER = {  # Aljalbout et al.'s README: k-means in each space, ACC, NMI
         "kl-loss": (0.762, 0.848),
     },
 }
+OTHER_KINDS = (  # datasets of `tables.py collection` that are none of the paper's
+    "coil20",
+    "yale",
+    "pbmc68k",
+    "worm",
+    "wdbc",
+    "statlog",
+    "tox171",
+    "unbalance",
+    "chainlink",
+    "stackoverflow",
+)
+COLLECTION = (*OTHER_KINDS, *PAPER)
+AUTO = "N2D, auto"  # a row that has to find the number of clusters, and no peer of those that know it
 ABLATION_PAGE = """# Manifold learners and clusterers
 
 ACC / NMI of one run each (`python tables.py ablation --seeds 1 --n_jobs 2`), at full size. The autoencoders \
@@ -145,6 +160,69 @@ def losses_page(rows, folder, commands):
         encoding="utf-8",
     )
     return text
+
+
+def collection_page(rows, folder):
+    """collection.md and collection.png; returns the table of the means.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of results/collection.csv.
+    folder : pathlib.Path
+    """
+    means = rows.groupby(["dataset", "method"])[["acc", "nmi", "ari"]].mean()
+    ari = (
+        means["ari"]
+        .unstack()[list(dict.fromkeys(rows["method"]))]
+        .reindex([d for d in COLLECTION if d in set(rows["dataset"])])
+    )
+    collection_figure(ari.drop(columns=AUTO), folder / "collection.png")
+    text = collection_table(rows, means, ari)
+    whole = markdown(["dataset", *ari], [[name, *(f"{value:.3f}" for value in row)] for name, *row in ari.itertuples()])
+    page = f"# Data of other kinds\n\n{text}\n## ARI, mean of all seeds\n\n{whole}\n![ARI](collection.png)\n"
+    (folder / "collection.md").write_text(page, encoding="utf-8")
+    return text
+
+
+def collection_table(rows, means, ari):
+    """A line a method: mean scores, rank and regret on the data of other kinds, and the clusters that it finds."""
+    others = ari.loc[[name for name in OTHER_KINDS if name in ari.index]]
+    rivals = others.drop(columns=AUTO)
+    regret, rank = rivals.rsub(rivals.max(axis=1), axis=0), rivals.rank(axis=1, ascending=False)
+    error = np.log2(rows["k_found"] / rows["k"]).abs().groupby(rows["method"]).mean()
+    body = []
+    for method in ari:
+        scores = means.xs(method, level="method").loc[others.index].mean()
+        cells = [method, *(f"{scores[score]:.3f}" for score in ("acc", "nmi", "ari"))]
+        if method in rivals:
+            cells += [f"{rank[method].mean():.2f}", f"{regret[method].mean():.3f}", f"{regret[method].max():.3f}"]
+        else:
+            cells += ["", "", ""]
+        finds = method in (AUTO, "UMAP + HDBSCAN", "Leiden")
+        body.append([*cells, f"{error[method]:.2f}" if finds else ""])
+    heads = ["method", "ACC", "NMI", "ARI", "rank by ARI", "regret", "greatest regret", "mean abs log2(found / true k)"]
+    return markdown(heads, body)
+
+
+def collection_figure(ari, path):
+    """One row a dataset: N2D's ARI as a large dot, those of the others as small ones."""
+    figure = Figure(figsize=(8.4, 0.34 * len(ari) + 1.4), layout="constrained")
+    axis = figure.subplots()
+    markers = "osD^vP*X"
+    for method, marker, color in zip(ari, markers, palette(len(ari.columns))):
+        first = method == ari.columns[0]
+        size, z = (90, 3) if first else (30, 2)
+        axis.scatter(
+            ari[method], range(len(ari)), s=size, marker=marker, color=color, zorder=z, alpha=0.85, label=method
+        )
+    axis.set_yticks(range(len(ari)), ari.index)
+    axis.invert_yaxis()
+    axis.set_xlabel("adjusted Rand index, mean of all seeds")
+    axis.grid(alpha=0.3)
+    axis.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside right upper", frameon=False)
+    figure.savefig(path, dpi=150)
 
 
 def ablation_page(rows, folder):

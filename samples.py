@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 
+CHUNK = 20_000  # samples that are looked at together
 CHANNELS = (1, 3, 4)  # grey, red-green-blue, and that with transparency
 MANY = 5  # names that a message lists
 FAR = 128  # whole numbers that reach it, and not 256, are bytes, and not in [0, 1]
@@ -235,9 +236,15 @@ def suitable_scale(x, image_shape=None):
     """
     low, high = float(x.min()), float(x.max())
     if -1 <= low and high <= 1:
-        if max(-low, high) > FULL or np.allclose(np.linalg.norm(x, axis=1), 1, atol=1e-3):
+        if max(-low, high) > FULL or has_unit_length(x):
             return "none"
     return "range" if image_shape is not None and low >= 0 else "standard"
+
+
+def has_unit_length(x):
+    """Whether all samples, ndarray (n_samples, n_features), are vectors of length 1, as embeddings of texts are."""
+    parts = (x[start : start + CHUNK] for start in range(0, len(x), CHUNK))
+    return x.dtype != np.uint8 and all(np.allclose(np.linalg.norm(part, axis=1), 1, atol=1e-3) for part in parts)
 
 
 def _told_apart(names):

@@ -143,10 +143,38 @@ def test_confidence_is_low_where_rivals_put_a_group_elsewhere_whatever_they_call
 
 
 def test_the_next_best_fits_are_the_rivals_of_the_best():
-    fits = [clustering.Fit(None, np.array([i]), modularity=m) for i, m in enumerate([0.1, 0.4, 0.2, 0.4, 0.3])]
+    fits = [clustering.Fit(None, np.array([i]), None, m, 0.1) for i, m in enumerate([0.1, 0.4, 0.2, 0.4, 0.3])]
     kept = clustering.best(iter(fits))
     assert kept.labels == [1] and np.concatenate(kept.rivals).tolist() == [3, 4]
     assert clustering.best(fits[:1]).rivals == ()
+
+
+def test_assortativity_is_the_modularity_as_a_share_of_the_greatest_that_there_could_be():
+    graph = np.kron(np.eye(2), np.ones((3, 3)) - np.eye(3))
+    graph[2, 3] = graph[3, 2] = 1
+    fit = clustering.Fit(None, None, None, *clustering.support(graph, np.repeat([0, 1], 3)))
+    assert fit.assortativity == pytest.approx((6 / 7 - 1 / 2) / (1 - 1 / 2))
+    assert clustering.Fit(None, None, None, 0.0, 0.0).assortativity == 0  # one cluster alone
+    assert clustering.Fit(None, None).assortativity is None
+
+
+def test_clusters_that_lie_apart_are_kept_though_unequal_ones_have_less_modularity():
+    """Newman's modularity prefers a cut through the large cluster; 1 less the assortativity is a hundredth of its."""
+    cut = clustering.Fit(None, np.array([0]), None, 0.70, 0.10)
+    apart = clustering.Fit(None, np.array([1]), None, 0.60, 0.001)
+    close = clustering.Fit(None, np.array([2]), None, 0.60, 0.02)
+    kept = clustering.best([cut, close, apart])
+    assert kept is not apart and kept.labels == [1] and np.concatenate(kept.rivals).tolist() == [0, 2]
+    assert clustering.best([close, cut]).labels == [0]  # clearer, but not ten times
+
+
+def test_k_means_of_the_inputs_is_judged_by_the_graph(monkeypatch):
+    monkeypatch.setattr(clustering, "MIXTURE_SAMPLE", 100)
+    x = np.repeat(np.array([[0, 0], [0, 200], [200, 0]], np.uint8), 100, axis=0)
+    graph = sparse.csr_array(np.kron(np.eye(3), np.ones((100, 100))))
+    fit = clustering.of_inputs(x, 3, graph, random_state=0)
+    assert fit.modularity == pytest.approx(2 / 3) and fit.cut == 0
+    assert sorted(np.bincount(fit.labels)) == [100, 100, 100]
 
 
 def test_confidence_of_a_new_point_is_that_of_its_neighbours():

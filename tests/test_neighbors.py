@@ -3,6 +3,7 @@ import pytest
 from sklearn.datasets import make_swiss_roll
 
 from n2d import datasets, neighbors
+from n2d.scaling import Scaling
 
 BOTH_WAYS = np.array([[0, 1], [1, 0]])
 
@@ -90,3 +91,31 @@ def test_many_points_have_approximate_neighbors(roll, monkeypatch):
     indices, distances = neighbors.nearest_neighbors(roll, 10)
     assert indices[:, 0].tolist() == list(range(800)) and not distances[:, 0].any()
     assert np.mean([len(set(a) & set(b)) for a, b in zip(indices, exact)]) > 9.8
+
+
+def test_many_standardised_features_are_compared_by_the_direction_of_their_components():
+    """Sixty features say a little of which of four groups a sample is in; six hundred say nothing."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(range(4), 100)
+    x = np.hstack([rng.normal(0, 0.5, size=(4, 60))[y] + rng.normal(size=(400, 60)), rng.normal(size=(400, 600))])
+    latent = np.ones((400, 1), np.float32)  # it proposes nothing
+    candidates = np.array([[i, *np.delete(np.arange(400), i)] for i in range(400)])
+    purity = {}
+    for reduces in (False, True):
+        scaling = Scaling.fit(x, "standard")
+        found = neighbors.Neighbourhood(latent, x, n_candidates=399, scaling=scaling, reduces=reduces)
+        ranked, _ = found.rank((candidates, None), 10)
+        purity[reduces] = (y[ranked] == y[:, None]).mean()
+    assert purity[True] > purity[False] + 0.05
+    assert found.inputs.shape == (400, 50)
+    np.testing.assert_allclose(np.linalg.norm(found.inputs, axis=1), 1, rtol=1e-5)
+    found.n_candidates = 400
+    nearest, _ = found.of_points(latent, x)
+    assert nearest[:, 0].tolist() == list(range(400))
+
+
+@pytest.mark.parametrize(("features", "kind"), [(50, "standard"), (60, "minmax"), (60, "none")])
+def test_few_features_and_those_that_were_not_standardised_are_compared_as_they_are(features, kind):
+    x = np.random.default_rng(0).normal(size=(80, features))
+    found = neighbors.Neighbourhood(x[:, :1], x, scaling=Scaling.fit(x, kind), reduces=True)
+    assert found.components is None and found.inputs.shape == x.shape

@@ -79,14 +79,23 @@ def test_seven_samples_are_too_few_for_auto():
 
 
 def test_without_umap_there_is_one_neighbourhood():
-    default = N2D().n_neighbors
-    assert N2D(n_neighbors=10).sizes(400) == [10]
-    assert N2D(manifold_learner="isomap", n_neighbors=default).sizes(400) == [10]
+    assert N2D(n_neighbors=10).sizes(400, 2) == [10]
+    assert N2D(manifold_learner="isomap").sizes(400, 2) == [10]
 
 
-def test_neighbourhoods_are_cut_to_the_samples_that_there_are():
-    assert N2D().sizes(400) == [20, 50, 100]
-    assert N2D().sizes(31) == [20, 30]
+def test_neighbourhoods_suit_the_number_of_samples_and_clusters():
+    """Of 10, 20, 50 and 100 the three largest of at most a fifth of a cluster's samples, or 10."""
+    assert N2D().sizes(10_000, 10) == [20, 50, 100]
+    assert N2D().sizes(4999, 10) == [10, 20, 50]
+    assert N2D().sizes(400, 2) == [10, 20]
+    assert N2D().sizes(165, 15) == [10]
+    assert N2D().sizes(6, 2) == [5]
+    assert N2D(n_neighbors=(20, 50, 100)).sizes(31, 10) == [20, 30]
+
+
+def test_a_small_sample_is_trained_on_for_a_thousand_steps_of_256():
+    assert [training.default_epochs(n) for n in (165, 256, 257, 4000)] == [1000, 1000, 500, 63]
+    assert [training.default_epochs(n) for n in (5121, 14_000, 70_000, 1_000_000)] == [50, 50, 10, 10]
 
 
 def test_four_samples_are_enough_and_three_are_refused():

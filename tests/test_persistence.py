@@ -9,7 +9,7 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from n2d import persistence, pipeline, weights
+from n2d import clustering, persistence, pipeline, weights
 
 
 @pytest.mark.parametrize("parameters", [{}, {"cluster": "KM", "scale": "minmax"}, {"cluster": "SC"}])
@@ -33,6 +33,31 @@ def test_a_saved_model_predicts_the_same(blobs, tmp_path, parameters, quick):
         np.testing.assert_allclose(loaded.predict_proba(between), model.predict_proba(between))
     with pytest.raises(ValueError, match="feature names"):
         loaded.predict(frame.rename(columns={"c0": "other"}))
+
+
+def test_a_saved_model_compares_by_the_same_components(fitted, tmp_path):
+    x = np.random.default_rng(0).normal(size=(120, 60))
+    model = clone(fitted).set_params(metric="auto", scale="standard", pretrain_epochs=1).fit(x)
+    model.save(tmp_path)
+    loaded = pipeline.N2D.load(tmp_path)
+    new = np.random.default_rng(1).normal(size=(30, 60))
+    assert loaded.neighbourhood_.inputs.shape == (120, 50)
+    for found, expected in zip(*(one.neighbourhood_.of_points(one.encode(new), new) for one in (loaded, model))):
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_a_saved_model_whose_clusters_are_those_of_k_means_predicts_the_same(fitted, tmp_path):
+    """A large and some small clusters, between which no mixture of a map is as clear."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(700, 2)) * 0.5 + np.repeat([[0, 0], [9, 9], [9, 0], [0, 9]], [500, 100, 50, 50], axis=0)
+    model = clone(fitted).set_params(n_clusters=4, scale="standard")
+    model.fit_autoencoder(x).fit_latent(x).fit_neighbors(x).fit_clusters(x)
+    of_inputs = clustering.of_inputs(model.neighbourhood_.inputs, 4, model.graph_, 0)
+    model.clusterer_, model.labels_ = of_inputs.clusterer, of_inputs.labels
+    model.save(tmp_path)
+    loaded = pipeline.N2D.load(tmp_path)
+    assert np.array_equal(loaded.predict(x), model.labels_)
+    assert np.array_equal(loaded.predict_proba(x[:9]).argmax(axis=1), model.labels_[:9])
 
 
 @pytest.mark.parametrize("divisor", [1, 255, None])
@@ -59,7 +84,7 @@ def test_what_is_not_a_saved_model_is_refused(fitted, tmp_path):
     with pytest.raises(persistence.ModelError, match="does not hold a saved model"):
         pipeline.N2D.load(tmp_path)
     (tmp_path / "model.json").write_text(json.dumps(record | {"format": 1}))
-    with pytest.raises(persistence.ModelError, match="its format is 1, not 3"):
+    with pytest.raises(persistence.ModelError, match="its format is 1, not 4"):
         pipeline.N2D.load(tmp_path)
     fitted.save(tmp_path)
     (tmp_path / "state.safetensors").write_bytes(b"cut")

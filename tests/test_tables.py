@@ -204,7 +204,7 @@ def test_protocols_set_what_is_not_given():
     paper = arguments.parse_arguments(parser, ["usps", "cpu", "--protocol=paper"])
     assert (paper.autoencoders, paper.pretrain_epochs, paper.umap_neighbors, paper.gmm_restarts) == (1, 1000, (20,), 1)
     default = arguments.parse_arguments(parser, ["usps", "cpu", "--gmm_restarts=7"])
-    assert (default.autoencoders, default.umap_neighbors, default.gmm_restarts) == (1, (20, 50, 100), 7)
+    assert (default.autoencoders, default.umap_neighbors, default.gmm_restarts) == (1, None, 7)
     other = arguments.parse_arguments(parser, ["usps", "cpu", "--manifold_learner=LLE"])
     assert other.umap_neighbors == (10,)
 
