@@ -108,7 +108,7 @@ def test_no_random_state_still_works(blobs, quick):
 def test_verbose_reports_each_stage(blobs, capsys, quick):
     pipeline.N2D(**quick, verbose=True).fit(blobs[0])
     lines = capsys.readouterr().out.splitlines()
-    stages = ["pretrain", "encode", "neighbours", "neighbours", "manifold", "cluster"]
+    stages = ["pretrain", "encode", "neighbours", "neighbours", "manifold", "cluster", "cluster"]
     assert [line.split()[0] for line in lines] == stages
 
 
