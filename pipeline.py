@@ -1,8 +1,6 @@
 """N2D as a scikit-learn estimator: autoencode, embed, cluster."""
 
 import numbers
-import time
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import numpy as np
 from sklearn.base import ClusterMixin
 from sklearn.utils import check_random_state
 
-from n2d import clustering, manifold, models, neighbors, persistence, refine, training, weights
+from n2d import clustering, manifold, models, neighbors, persistence, progress, refine, training, weights
 from n2d.checkpoint import Checkpoint
 from n2d.neighbors import Neighbourhood
 from n2d.of_points import OfPoints
@@ -59,6 +57,7 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         n_latent is n_autoencoders times the latent dimensions of one.
     embedding_ : ndarray of float32, shape (n_samples, n_components)
     labels_ : ndarray of int, shape (n_samples,)
+        0 is the largest cluster, the next one is 1, and so on.
     confidence_ : ndarray of float, shape (n_samples,)
         The share of each sample's neighbourhood that is in its cluster, 0 to 1: of its weight in `graph_`, or without
         one of the 20 nearest in the latent space, the mean over the best fits of each map, see `clustering.confidence`.
@@ -218,6 +217,7 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         if len(others):
             with self._stage("place", f"{len(others):,} samples among the {self.fit_samples:,}"):
                 self._place(others, self.neighbourhood_.of_points(self.latent_, x, others))
+        self._number_by_size()
         return self
 
     def forget_checkpoints(self):
@@ -361,11 +361,20 @@ class N2D(OfPoints, ClusterMixin, Parameters):
     def _place_in_embedding(self, others, knn):
         return self.latent_[others] if self.manifold_learner == "none" else neighbors.place(knn, self.embedding_)
 
-    @contextmanager
+    def _number_by_size(self):
+        """Call the largest cluster 0, the next one 1, and so on; of two of a size the one with the first sample."""
+        sizes = np.bincount(self.labels_, minlength=self.n_clusters_)
+        found, first = np.unique(self.labels_, return_index=True)
+        firsts = np.full(len(sizes), len(self.labels_))
+        firsts[found] = first
+        order = np.lexsort((firsts, -sizes))
+        numbers_of = np.argsort(order)
+        self.labels_ = numbers_of[self.labels_]
+        for name in ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_", "cluster_centers_"):
+            if hasattr(self.clusterer_, name):
+                setattr(self.clusterer_, name, getattr(self.clusterer_, name)[order])
+        if hasattr(self.clusterer_, "labels_"):  # k-means and spectral clustering
+            self.clusterer_.labels_ = numbers_of[self.clusterer_.labels_].astype(np.int32)
+
     def _stage(self, name, description):
-        start = time.perf_counter()
-        yield
-        seconds = time.perf_counter() - start
-        self.seconds_[name] = self.seconds_.get(name, 0.0) + seconds
-        if self.verbose:
-            print(f"{name:<10} {seconds:8.1f} s   {description}", flush=True)
+        return progress.stage(name, description, self.seconds_, self.verbose)
