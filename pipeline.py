@@ -1,6 +1,7 @@
 """N2D as a scikit-learn estimator: autoencode, embed, cluster."""
 
 import numbers
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from n2d.checkpoint import Checkpoint
 from n2d.neighbors import Neighbourhood
 from n2d.of_points import OfPoints
 from n2d.parameters import MIN_SAMPLES, Parameters
+from n2d.samples import suitable_scale
 from n2d.scaling import Scaling
 
 CHECKPOINT = "n2d-checkpoint-{}.pt"
@@ -21,6 +23,7 @@ FORMAT = 3  # of checkpoints
 N_TRACKED = 1000  # points whose way through the refinement is kept for its picture
 CONFIDENCE_NEIGHBORS = 20  # the sample itself included, where there is no graph
 PARALLEL_SAMPLES = 10_000  # for fewer, other processes take longer to start than they save
+UNEQUAL = 10  # features whose standard deviations differ by such a factor want to be scaled
 MAX_CLUSTERS = 20  # that 'auto' tries
 
 
@@ -106,6 +109,7 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         """First stage of `fit`: train the autoencoder, or load its weights."""
         x = self._checked(x, reset=True, ensure_min_samples=MIN_SAMPLES)
         self.validate(x)
+        self._warn_of_units(x)
         self.scaling_ = Scaling.fit(x, self.scale)
         self.seconds_, self.resumed_seconds_ = {}, 0.0
         is_seed = isinstance(self.random_state, numbers.Integral)
@@ -128,6 +132,18 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         if self.ae_weights is None:
             self._pretrain(x)
         return self
+
+    def _warn_of_units(self, x):
+        if self.scale != "none" or self.image_shape is not None or suitable_scale(x) == "none":
+            return
+        deviations = x.std(axis=0, dtype=np.float64)
+        low, high = deviations[deviations > 0].min(initial=np.inf), deviations.max()
+        if high > UNEQUAL * low:
+            warnings.warn(
+                f"features have standard deviations from {low:.3g} to {high:.3g}, and the largest decide: "
+                "scale='standard' makes them equal",
+                stacklevel=3,
+            )
 
     def _pretrain(self, x):
         x, prepare = self.scaling_.in_batches(x, self.device)

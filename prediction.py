@@ -61,10 +61,10 @@ def refuse_other_units(parser, args, model, data):
     if None not in (data.image_shape, model.image_shape) and tuple(data.image_shape) != tuple(model.image_shape):
         now, then = (" x ".join(map(str, shape)) for shape in (data.image_shape, model.image_shape))
         height, width = model.image_shape[-2:]
-        parser.error(
-            f"{args.dataset} has images of {now}, and the model is of {then}: give --image_size={height}x{width}"
-            f"{' --grayscale' if len(model.image_shape) == 2 else ''}"
-        )
+        ways = [f"--image_size={height}x{width}"] * (tuple(data.image_shape[-2:]) != (height, width))
+        ways += ["--grayscale"] * (len(data.image_shape) > len(model.image_shape))
+        advice = " ".join(ways) or "images in colour"
+        parser.error(f"{args.dataset} has images of {now}, and the model is of {then}: give {advice}")
     if model.largest_ is None or model.image_shape is None and "255" not in (model.scale, data.scale):
         return
     now, then = samples.largest(data.x), model.largest_

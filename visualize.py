@@ -63,9 +63,10 @@ def scatter(
         texts.append(text)
     _legend(axes, colors[present], [names[group] for group in present], heading)
     axes.set(xlabel=axis_names[0], ylabel=axis_names[1], xticks=[], yticks=[])
-    axes.set_title(_wrapped(subtitle, 80), size=10)
+    is_wide = max(len(names[group]) for group in present) < 16  # the map beside the legend
+    axes.set_title(_wrapped(subtitle, 80 if is_wide else 50), size=10)
     axes.spines[:].set_visible(False)
-    figure.suptitle(_wrapped(title, 70), size=13)
+    _head(figure, title)
     spread(texts)
     figure.savefig(path, dpi=150)
 
@@ -114,7 +115,7 @@ def grid(embeddings, groups, names, path, *, title="", max_points=10_000, seed=0
         axis.set_title(name, size=10)
     last = axes[:, -1][0]
     _legend(last, colors, names)
-    figure.suptitle(_wrapped(title, 30 * n_columns), size=13)
+    _head(figure, title)
     figure.savefig(path, dpi=150)
 
 
@@ -169,7 +170,7 @@ def evolution(frames, groups, names, path, *, title, fps=5):
     axes.spines[:].set_visible(False)
     drawn = axes.scatter(*points[0].T, c=colors[groups], s=8, linewidths=0, alpha=0.7)
     _legend(axes, colors, names)
-    figure.suptitle(_wrapped(title, 60), size=13)
+    _head(figure, title)
 
     def show(i):
         drawn.set_offsets(points[i])
@@ -191,7 +192,7 @@ def losses(history, path, *, title):
     axes.spines[["top", "right"]].set_visible(False)
     if len(history) > 1:
         axes.legend(title="autoencoder", frameon=False)
-    figure.suptitle(_wrapped(title, 60), size=13, parse_math=False)  # the axis has formulas of its own
+    _head(figure, title, parse_math=False)  # the axis has formulas of its own
     figure.savefig(path, dpi=150)
 
 
@@ -209,7 +210,7 @@ def scan(rows, chosen, path, *, title):
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
     axes[1].set(xlabel="clusters", xticks=numbers)
-    figure.suptitle(_wrapped(f"{title}: {chosen} clusters", 60), size=13)
+    _head(figure, f"{title}: {chosen} clusters")
     figure.savefig(path, dpi=150)
 
 
@@ -247,7 +248,7 @@ def confusion(classes, clusters, class_names, cluster_names, path, *, title, ord
     axes.set_yticks(range(len(class_names)), class_names)
     axes.set(xlabel="cluster: name", ylabel="true class")
     axes.spines[:].set_visible(False)
-    figure.suptitle(_wrapped(title, int(9 * max(4, width))), size=13)
+    _head(figure, title)
     figure.savefig(path, dpi=150)
 
 
@@ -290,7 +291,7 @@ def members(data, embedding, groups, path, *, names, confidence, title, n_member
         row[0].set_ylabel(short(names[group], 32), rotation=0, ha="right", va="center")
     axes[0, 0].set_title("most typical", size=10)
     axes[0, 1].set_title("least certain", size=10)
-    figure.suptitle(_wrapped(title, 80), size=13)
+    _head(figure, title)
     figure.savefig(path, dpi=150)
 
 
@@ -314,7 +315,7 @@ def _profiles(data, groups, present, path, *, names, title, n_features=30):
     figure.colorbar(drawn)
     what = "mean of each cluster, in standard deviations from that of all"
     axes.set_title(_wrapped(what, int(11 * width) - 12), size=10)
-    figure.suptitle(_wrapped(title, int(9 * width) - 8), size=13)
+    _head(figure, title)
     figure.savefig(path, dpi=150)
 
 
@@ -382,6 +383,11 @@ def short(name, most=28):
 def _wrapped(text, width):
     """The lines of a text, broken between words where they are longer than so many characters."""
     return "\n".join(part for line in text.splitlines() for part in textwrap.wrap(line, width))
+
+
+def _head(figure, title, **settings):
+    """The title of a finished figure, in lines that fit into it."""
+    figure.suptitle(_wrapped(title, int(7 * figure.get_figwidth())), size=13, **settings)
 
 
 def _legend(axes, colors, names, title=None):
