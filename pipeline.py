@@ -3,6 +3,7 @@
 import numbers
 import warnings
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import joblib
@@ -386,7 +387,7 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         order = np.lexsort((firsts, -sizes))
         numbers_of = np.argsort(order)
         self.labels_ = numbers_of[self.labels_]
-        for name in ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_", "cluster_centers_"):
+        for name in {"precisions_", *chain.from_iterable(clustering.STATE.values())}:
             if hasattr(self.clusterer_, name):
                 setattr(self.clusterer_, name, getattr(self.clusterer_, name)[order])
         if hasattr(self.clusterer_, "labels_"):  # k-means and spectral clustering
