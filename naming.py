@@ -34,9 +34,10 @@ class Clusters:
 
     @property
     def captions(self):
-        """What pictures write, by number: '3', or with a name '3: cat'."""
-        numbers = map(str, range(len(self.colors)))
-        return list(numbers) if self.names is None else [f"{i}: {name}" for i, name in zip(numbers, self.names)]
+        """What pictures write, by number: '3: cat', or without a name 'cluster 3'."""
+        if self.names is None:
+            return [f"cluster {i}" for i in range(len(self.colors))]
+        return [f"{i}: {name}" for i, name in enumerate(self.names)]
 
 
 def named(labels, n_clusters, y=None, label_names=()):

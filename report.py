@@ -250,7 +250,7 @@ def draw(model, data, args, folder, scores, maps):
     if model.neighbourhood_.inputs is not None:
         what = "UMAP of the latent space's neighbours, re-ranked by the distance of the inputs"
     clusters = clusters_of(model, data)
-    look = {"colors": clusters.colors, "heading": "cluster" if clusters.names is None else "cluster: name"}
+    look = {"colors": clusters.colors, "heading": None if clusters.names is None else "cluster: name"}
     coloured = clusters.labels, clusters.captions
     pictures = {f"{args.name}-n2d.png": ("clusters", *coloured, look)}
     if data.y is not None:
@@ -295,7 +295,7 @@ def draw_stages(model, data, args, folder):
     if data.y is not None:
         groups, names, colouring = *data.groups, "class"
     else:
-        groups, names, colouring = model.labels_, [f"{i}" for i in range(model.n_clusters_)], "cluster"
+        groups, names, colouring = model.labels_, clusters_of(model, data).captions, "cluster"
     spaces = {
         "raw": ("as the autoencoder sees it", model.scaled(data.x)),
         "autoencoder": ("latent space of the autoencoder", model.latent_),

@@ -30,7 +30,7 @@ def scatter(
     groups : ndarray of int, shape (n_samples,)
         Index into `names`.
     names : sequence of str
-        One for each group, for the legend; each group's name, or of many groups what stands before the colon, also
+        One for each group, for the legend; each group's name, or of many groups the cluster's number alone, also
         stands on the map, so that colour is not needed to tell groups apart. Long ones are cut short.
     path : path-like
     title, subtitle : str
@@ -56,7 +56,9 @@ def scatter(
     is_few = len(present) <= FEW
     texts = []
     for group in present:
-        caption = short(names[group] if is_few else names[group].split(":")[0], 18 if is_few else 10)
+        caption = short(
+            names[group] if is_few else names[group].removeprefix("cluster ").split(":")[0], 18 if is_few else 10
+        )
         place = np.median(points[groups == group], axis=0)
         text = axes.text(*place, caption, size=9 if is_few else 7, weight="bold", ha="center")
         text.set_path_effects([patheffects.withStroke(linewidth=3 if is_few else 2, foreground="white")])

@@ -13,7 +13,7 @@ def test_clusters_take_name_and_colour_of_the_class_they_are_matched_with():
 
 def test_without_classes_a_cluster_is_a_number():
     clusters = naming.named(np.array([0, 1, 1]), 3)
-    assert clusters.names is None and clusters.captions == ["0", "1", "2"]
+    assert clusters.names is None and clusters.captions == ["cluster 0", "cluster 1", "cluster 2"]
 
 
 def test_names_are_different_also_where_a_class_looks_like_the_name_of_a_second_cluster():
