@@ -302,7 +302,7 @@ def test_a_second_run_into_the_folder_leaves_nothing_of_the_first_but_what_is_th
     assert f"open this first: {tmp_path / 'explore.html'}" in first
     weights = tmp_path / "weights.safetensors"
     kept = weights.read_bytes()
-    n2d.main([*common, "--n_clusters=4", f"--ae_weights={weights}"])
+    n2d.main([*common, "--seed=1", f"--ae_weights={weights}"])
     second = capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == FILES | {"notes.png"} and weights.read_bytes() == kept
     listed = [line.split()[0] for line in second.split(f"written to {tmp_path}/:\n")[1].split("\n\n")[0].splitlines()]
