@@ -2,7 +2,9 @@
 
 import argparse
 import dataclasses
+import difflib
 import os
+import re
 import time
 from functools import partial
 from pathlib import Path
@@ -10,11 +12,21 @@ from pathlib import Path
 from n2d import datasets, limits, samples
 from n2d.limits import PROTOCOLS
 
+USAGE = """\
+n2d.py DATASET [GPU] [flags]
+       n2d.py predict MODEL_DIR FILE [--out=clusters.csv]
+       n2d.py inspect FILE"""
 DESCRIPTION = """\
-N2D, (Not Too) Deep clustering: train an autoencoder, learn the manifold of its latent space, cluster it.
+N2D, (Not Too) Deep clustering: train an autoencoder, learn the manifold of its
+latent space, cluster it. `predict` sorts new points into the clusters of a
+model that --save_model kept; `inspect` says what is understood of a file.
 
-`n2d.py predict MODEL_DIR FILE` sorts new points into the clusters of a model that --save_model kept.
-`n2d.py inspect FILE` says what is understood of a file.
+examples:
+  python n2d.py digits --visualize
+  python n2d.py flowers.csv --label_column=species --save_model=model
+  python n2d.py folder_of_images --n_clusters=auto --visualize
+  python n2d.py mnist 0 --umap_dim=10            (0: the first CUDA device)
+  python n2d.py predict model new_flowers.csv
 """
 DATA_DIR = Path(os.environ.get("N2D_DATA_DIR", "data"))
 WEIGHTS = Path(__file__).resolve().parent / "weights"
@@ -42,6 +54,10 @@ class Parser(argparse.ArgumentParser):
         if processes()[0] > 0:  # the first of several says it, before torchrun ends it because this one has ended
             time.sleep(PATIENCE)
             self.exit(2)
+        for flag in re.findall(r"(?<= )--\w+", message) if message.startswith("unrecognized arguments") else ():
+            if near := difflib.get_close_matches(flag, self._option_string_actions, n=1):
+                message += f": did you mean {near[0]}?"
+                break
         printable = "".join(character if character.isprintable() else " " for character in message)
         self.exit(2, f"{self.prog}: error: {printable}\n")
 
@@ -49,9 +65,14 @@ class Parser(argparse.ArgumentParser):
 def build_parser():
     """The command line, in argument groups; its help is the reference."""
     parser = Parser(
-        prog="n2d.py", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        prog="n2d.py",
+        usage=USAGE,
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     for add_group in (
+        add_most_used,
         add_data,
         add_autoencoder,
         add_refinement,
@@ -64,17 +85,44 @@ def build_parser():
     return parser
 
 
-def add_data(parser):
-    """What is clustered."""
-    group = parser.add_argument_group("Data")
-    add = group.add_argument
+def add_most_used(parser):
+    """What is clustered, and the flags that most runs have."""
+    add = parser.add_argument_group("Most used").add_argument
     add(
         "dataset",
         help=f"{' | '.join(datasets.REGISTRY)}, or your own: a table (.csv, .tsv, .xlsx, .parquet, .feather), arrays "
         "(.npy, .npz, .mat, .h5, .zarr), an .h5ad file, or a folder of images, or of one folder of images "
         "for each class",
     )
-    add("gpu", help="where the autoencoder is trained: 0, 1, ... (a CUDA device), mps (Apple's) or cpu")
+    add(
+        "gpu",
+        nargs="?",
+        default="cpu",
+        help="where the autoencoder is trained: 0, 1, ... (a CUDA device), mps (Apple's) or cpu (cpu)",
+    )
+    add(
+        "--n_clusters",
+        type=partial(number_or, auto="auto"),
+        metavar="N|auto",
+        help="number of clusters; auto: the one on which halves of the data agree (the dataset's number of classes)",
+    )
+    add_label_column(add)
+    add("--visualize", action="store_true", help="draw the embedding, the clusters, and a page to explore them")
+    add("--save_dir", type=Path, help="folder of everything that is written (runs/{dataset}-n2d)")
+    add("--save_model", type=Path, metavar="DIR", help="keep the fitted model, for n2d.py predict and N2D.load")
+    add(
+        "--seed",
+        type=partial(number_or, none=None),
+        default=0,
+        metavar="N|none",
+        help="the same seed gives the same clusters; none: others each time, and UMAP on all threads (%(default)s)",
+    )
+
+
+def add_data(parser):
+    """How it is found and read."""
+    group = parser.add_argument_group("Data")
+    add = group.add_argument
     add(
         "--data_dir",
         type=Path,
@@ -191,12 +239,6 @@ def add_clustering(parser):
     """How the embedding is clustered."""
     add = parser.add_argument_group("Clustering").add_argument
     add("--cluster", choices=CLUSTERERS, default="GMM", help="mixture, k-means or spectral (%(default)s)")
-    add(
-        "--n_clusters",
-        type=partial(number_or, auto="auto"),
-        metavar="N|auto",
-        help="number of clusters; auto: the one on which halves of the data agree (the dataset's number of classes)",
-    )
     add("--gmm_restarts", type=int, help=f"fits of the mixture, of which one is kept ({of_protocol('gmm_restarts')})")
     add(
         "--eval_all",
@@ -206,17 +248,14 @@ def add_clustering(parser):
 
 
 def add_output(parser):
-    """What is written, and where."""
+    """What else is written."""
     add = parser.add_argument_group("Output").add_argument
-    add("--save_dir", type=Path, help="folder of everything that is written (runs/{dataset}-n2d)")
-    add("--save_model", type=Path, metavar="DIR", help="keep the fitted model, for n2d.py predict and N2D.load")
-    add("--visualize", action="store_true", help="draw the embedding, the clusters, and a page to explore them")
     add("--tensorboard", action="store_true", help="write loss and latent space for TensorBoard, while training")
     add("--max_points", type=int, default=100_000, help="points drawn at most (%(default)s)")
 
 
 def add_run(parser):
-    """Protocol, stopping and seed."""
+    """Protocol and stopping."""
     add = parser.add_argument_group("Run").add_argument
     add(
         "--protocol",
@@ -230,13 +269,6 @@ def add_run(parser):
         default="auto",
         help="auto: the same command goes on with a training that was stopped (%(default)s)",
     )
-    add(
-        "--seed",
-        type=partial(number_or, none=None),
-        default=0,
-        metavar="N|none",
-        help="the same seed gives the same clusters; none: others each time, and UMAP on all threads (%(default)s)",
-    )
 
 
 def build_predict_parser():
@@ -246,6 +278,7 @@ def build_predict_parser():
     parser.add_argument("dataset", help="the points: a file or folder, or a dataset, as for n2d.py")
     parser.add_argument("--out", type=Path, default=Path("clusters.csv"), help="table to write (%(default)s)")
     parser.add_argument("--data_dir", type=Path, default=DATA_DIR)
+    add_label_column(parser.add_argument)
     add_file_arguments(parser)
     return parser
 
@@ -255,17 +288,31 @@ def build_inspect_parser():
     parser = Parser(prog="n2d.py inspect", description="Say what is understood of a file, without training.")
     parser.add_argument("dataset", help="a file or folder, or a dataset, as for n2d.py")
     parser.add_argument("--data_dir", type=Path, default=DATA_DIR)
+    add_label_column(parser.add_argument)
     add_file_arguments(parser)
     return parser
+
+
+def add_label_column(add):
+    """Which column has the classes."""
+    add(
+        "--label_column",
+        metavar="NAME|NUMBER",
+        help="a table's column with the true classes, by name or by number from 0; for scores and pictures only",
+    )
 
 
 def add_file_arguments(parser):
     """How to read the user's own files."""
     add = parser.add_argument
+    add("--id_column", metavar="NAME|NUMBER", help="a table's column with the names of the samples, for clusters.csv")
     add(
-        "--label_column",
+        "--drop",
+        nargs="+",
+        action="extend",
+        default=[],
         metavar="NAME|NUMBER",
-        help="a table's column with the true classes, by name or by number from 0; for scores and pictures only",
+        help="a table's columns that are left out",
     )
     add(
         "--header",
@@ -319,6 +366,7 @@ def load(parser, args):
     """The dataset of the command line."""
     try:
         options = {field.name: getattr(args, field.name) for field in dataclasses.fields(samples.Options)}
+        options["drop"] = tuple(args.drop)
         return datasets.load(args.dataset, args.data_dir, **options)
     except datasets.DatasetError as error:
         parser.error(str(error))
@@ -326,7 +374,7 @@ def load(parser, args):
 
 def parse_arguments(parser, argv):
     """Parse, fill in the defaults that depend on the protocol and the dataset, and check what needs no data."""
-    args = parser.parse_args(argv)
+    args = parser.parse_intermixed_args(argv)  # a device may stand behind the flags
     if args.manifold_learner != "UMAP" and args.umap_neighbors is None:
         args.umap_neighbors = (10,)
     for name, value in PROTOCOLS[args.protocol].items():

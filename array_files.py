@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 
-from n2d.samples import CHANNELS, FAR, Dataset, DatasetError, classes, listed, notice
+from n2d.samples import CHANNELS, FAR, Dataset, DatasetError, classes, listed, notice, or_near
 
 SAMPLES = ("x", "X", "data")  # names of arrays
 LABELS = ("y", "Y", "labels", "label", "target")
@@ -86,7 +86,9 @@ def read_h5ad(path, options):
     y, label_names = None, ()
     if options.label_column is not None:
         if options.label_column not in cells.obs:
-            raise DatasetError(f"--label_column {options.label_column} is not in obs (there: {listed(cells.obs, 20)})")
+            raise DatasetError(
+                f"--label_column {options.label_column} is not in obs ({or_near(options.label_column, cells.obs)})"
+            )
         y, label_names = classes(cells.obs[options.label_column], len(x))
     names = {"feature_names": feature_names, "sample_names": tuple(cells.obs_names)}
     return Dataset(x, y, label_names, scale=None, kinds=f"features: {x.dtype}", **names)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from n2d import files
-from n2d.samples import Dataset, DatasetError
+from n2d.samples import Dataset, DatasetError, Options
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian package dataset-fashion-mnist
 DIGIT_NAMES = tuple("0123456789")
@@ -98,6 +98,8 @@ def load(name, data_dir="data", **options):
         files: if they hold anything but finite numbers; the message names the place.
     """
     if name in REGISTRY:
+        if given := Options(**options).given:
+            raise DatasetError(f"--{given[0]} is for your own files, and {name} is none")
         return REGISTRY[name](Path(data_dir))
     path = Path(name)
     if not path.exists():

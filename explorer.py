@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import json
 from pathlib import Path
 
 import matplotlib
@@ -12,125 +13,137 @@ from matplotlib.colors import to_hex
 from n2d.samples import FORMULA
 from n2d.visualize import as_picture, palette, plane
 
-PAGE_SCRIPTS = {
-    "colour": """
-        source.data.color = source.data['color_' + select.value];
-        source.change.emit();
-        key.text = keys[select.value];
-    """,
-    "select": """
-        const indices = source.selected.indices;
-        const rows = {};
-        for (const name of Object.keys(chosen.data)) rows[name] = indices.map(i => source.data[name][i]);
-        chosen.data = rows;
-        count.text = indices.length + ' points selected';
-    """,
-    "save": """
-        const names = Object.keys(chosen.data);
-        const isFormula = value => new RegExp('^' + formula).test(value) && isNaN(value);
-        const quote = value => '"' + (isFormula(value) ? "'" : '') + String(value).replaceAll('"', '""') + '"';
-        const lines = [names.join(',')];
-        for (let i = 0; i < chosen.data.index.length; i++) {
-            lines.push(names.map(name => quote(chosen.data[name][i])).join(','));
-        }
-        const link = document.createElement('a');
-        link.href = URL.createObjectURL(new Blob([lines.join('\\n') + '\\n'], {type: 'text/csv'}));
-        link.download = 'selection.csv';
-        link.click();
-    """,
-}
+PAGE = Path(__file__).resolve().parent / "page"  # its HTML, its looks and what it does
+STEPS = (0, 0.3, 0.5, 0.7, 0.9)  # of confidence, each with a colour of its own
 
 
-def explore(data, embedding, groups, path, *, names, confidence, title, max_points=10_000, seed=0):
+def explore(data, embedding, clusters, path, *, confidence, title, max_points=10_000, seed=0):
     """Write a map to explore in a browser, one HTML file that needs no network.
 
-    Points can be coloured by cluster, true class or confidence; a card shows the image under the pointer, or the
-    features of it that are furthest from their mean; clusters hide with a click into the legend; what a box or a lasso
-    selects is listed, and saved as CSV.
+    Points can be coloured by cluster, true class or confidence, and the legend hides what it shows; a card shows the
+    image under the pointer, or the features of it that are furthest from their mean; what a box or a lasso selects is
+    listed, and saved as CSV, with the columns of `clusters.csv`.
 
     Parameters
     ----------
-    data, embedding, groups, names, confidence, title
+    data, embedding, confidence, title
         See `visualize.members`.
+    clusters : naming.Clusters
     path : path-like
     max_points : int
         A random sample of this size is shown if there are more points.
     seed : int
         Of the sample.
     """
-    from bokeh import embed, layouts, models, resources
+    from bokeh import embed, resources
 
     order = np.random.default_rng(seed).permutation(len(embedding))[:max_points]
     points = plane(embedding)[0][order].astype(np.float32)
-    columns, colors, keys = _columns(data, groups, names, confidence, order)
-    hexes = {f"color_{name}": [to_hex(color) for color in rgba] for name, rgba in colors.items()}
-    place = {"x": points[:, 0], "y": points[:, 1], "color": hexes["color_cluster"], "card": _cards(data, order)}
-    source = models.ColumnDataSource({**columns, **hexes, **place})
+    columns = _columns(data, clusters, confidence, order)
     some = f"{len(order):,} of {len(embedding):,}" if len(order) < len(embedding) else f"{len(order):,}"
-    present = [names[group] for group in np.unique(groups[order])]
-    page = layouts.row(_map(source, present, columns, f"{title}: {some} points"), _controls(source, columns, keys))
-    Path(path).write_text(embed.file_html(page, resources.INLINE, title), encoding="utf-8")
+    limits = [_with_margin(coordinate) for coordinate in points.T]
+    about = {
+        "title": title,
+        "points": f"{some} points",
+        "columns": list(columns),
+        "colourings": _colourings(data, clusters, confidence, order),
+        "formula": FORMULA,
+        "x": limits[0],
+        "y": limits[1],
+    }
+    document = _document(
+        {**columns, "x": points[:, 0], "y": points[:, 1], "card": _cards(data, order)}, limits, columns
+    )
+    page = {
+        "css": (PAGE / "explore.css").read_text(encoding="utf-8"),
+        "js": (PAGE / "explore.js").read_text(encoding="utf-8"),
+        "about": json.dumps(about).replace("<", "\\u003c"),  # a name may look like the end of the script
+    }
+    template = (PAGE / "explore.html").read_text(encoding="utf-8")
+    text = embed.file_html(document, resources.INLINE, title, template=template, template_variables=page)
+    Path(path).write_text(text, encoding="utf-8")
 
 
-def _columns(data, groups, names, confidence, order):
-    """By name: what is known of the points shown, the colours that they can have, and what the colours mean."""
-    viridis = matplotlib.colormaps["viridis_r"]  # the uncertain ones stand out
-    columns = {"index": order, "cluster": np.array(names)[groups[order]], "confidence": confidence[order].round(4)}
-    colors = {"cluster": palette(len(names))[groups[order]], "confidence": viridis(confidence[order])}
-    keys = {"cluster": "", "confidence": _swatches(("0", "0.5", "1"), viridis([0, 0.5, 1.0]))}
+def _columns(data, clusters, confidence, order):
+    """What is known of the points shown, by the names that it has in clusters.csv."""
+    columns = {"index": order, "cluster": clusters.labels[order]}
+    if clusters.names is not None:
+        columns["cluster_name"] = np.array(clusters.names)[columns["cluster"]]
+    columns["confidence"] = confidence[order].round(4)
     if data.y is not None:
-        classes, class_names = data.groups
-        columns["class"] = np.array(class_names)[classes[order]]
-        colors["class"] = palette(len(class_names))[classes[order]]
-        keys["class"] = _swatches(class_names, palette(len(class_names)))
+        columns["label"] = np.array([*data.label_names, ""])[data.y[order]]  # unknown is -1
     if data.sample_names is not None:
         columns["name"] = np.array(data.sample_names)[order]
-    return columns, colors, keys
+    return columns
 
 
-def _map(source, clusters, columns, title):
-    """The plot: clusters that hide with a click into the legend, and a card under the pointer."""
+def _colourings(data, clusters, confidence, order):
+    """By what points can be coloured: the group of each point, and the name and colour of each group."""
+    steps = np.searchsorted(STEPS, confidence[order], side="right") - 1
+    above = [f"{low:g} to {high:g}" for low, high in zip(STEPS, (*STEPS[1:], 1))]
+    viridis = matplotlib.colormaps["viridis_r"](np.linspace(0, 1, len(STEPS)))  # the uncertain ones stand out
+    what = "cluster" if clusters.names is None else "cluster: name"
+    found = {
+        "cluster": (what, clusters.labels[order], clusters.captions, clusters.colors),
+        "confidence": ("confidence", steps.clip(0), above, viridis),
+    }
+    if data.y is not None:
+        groups, names = data.groups
+        found["label"] = ("true class", groups[order], names, palette(len(names)))
+    return {
+        key: {
+            "title": title,
+            "groups": groups.tolist(),
+            "entries": [{"name": str(name), "color": to_hex(color)} for name, color in zip(names, colors)],
+        }
+        for key, (title, groups, names, colors) in found.items()
+    }
+
+
+def _with_margin(coordinates):
+    """Where an axis begins and ends."""
+    low, high = float(coordinates.min()), float(coordinates.max())
+    margin = 0.05 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+def _document(columns, limits, shown):
+    """Bokeh's part: the points, a ring around the one that is shown, and a card under the pointer."""
     from bokeh import models, plotting
+    from bokeh.document import Document
 
-    tools = "pan,wheel_zoom,box_select,lasso_select,tap,reset,save"
-    plot = plotting.figure(width=900, height=700, output_backend="webgl", tools=tools, active_scroll="wheel_zoom")
-    plot.title.text = title
-    plot.axis.visible = plot.grid.visible = False
-    for cluster in clusters:
-        view = models.CDSView(filter=models.GroupFilter(column_name="cluster", group=cluster))
-        look = {"color": "color", "alpha": 0.7, "nonselection_alpha": 0.1, "legend_label": cluster}
-        plot.scatter("x", "y", source=source, view=view, size=5, **look)
-    plot.add_layout(plot.legend[0], "right")
-    plot.legend.click_policy = "hide"
-    card = "<br>".join(["@card{safe}", *(f"{name} <b>@{name}</b>" for name in columns)])
-    plot.add_tools(models.HoverTool(tooltips=f'<div class="card">{card}</div>', limit=1))
-    return plot
-
-
-def _controls(source, columns, keys):
-    """Beside the plot: the choice of colours and their meaning, and the selected points."""
-    from bokeh import layouts, models
-
-    select = models.Select(title="Colour", value="cluster", options=list(keys), width=200)
-    key, count = models.Div(text=""), models.Div(text="0 points selected: draw a box or a lasso")
-    chosen = models.ColumnDataSource({name: [] for name in columns})
-    titles = [models.TableColumn(field=name, title=name) for name in columns]
-    listing = models.DataTable(source=chosen, columns=titles, width=420, height=480, index_position=None)
-    button = models.Button(label="Save the selection as CSV", width=200)
-    args = {"source": source, "select": select, "key": key, "keys": keys, "chosen": chosen, "count": count}
-    args["formula"] = FORMULA
-    scripts = {name: models.CustomJS(args=args, code=code) for name, code in PAGE_SCRIPTS.items()}
-    select.js_on_change("value", scripts["colour"])
-    source.selected.js_on_change("indices", scripts["select"])
-    button.js_on_click(scripts["save"])
-    return layouts.column(select, key, count, listing, button)
-
-
-def _swatches(names, colors):
-    return " ".join(
-        f'<span style="color:{to_hex(color)}">&#9679;</span>&nbsp;{html.escape(str(name))}'
-        for name, color in zip(names, colors)
+    points = models.ColumnDataSource({**columns, "color": ["gray"] * len(columns["x"])})
+    ring = models.ColumnDataSource({"x": [], "y": []})
+    visible = models.BooleanFilter(booleans=[True] * len(columns["x"]))
+    tools = {"pan": models.PanTool(), "box": models.BoxSelectTool(), "lasso": models.LassoSelectTool()}
+    wheel = models.WheelZoomTool()
+    plot = plotting.figure(
+        name="map",
+        x_range=limits[0],
+        y_range=limits[1],
+        sizing_mode="stretch_both",
+        output_backend="webgl",
+        toolbar_location=None,
+        tools=[*tools.values(), wheel, models.TapTool()],
+        active_drag=tools["pan"],
+        active_scroll=wheel,
     )
+    plot.axis.visible = plot.grid.visible = False
+    plot.outline_line_color = None
+    look = {"line_color": None, "fill_alpha": 0.7, "nonselection_fill_alpha": 0.25}
+    marked = {"selection_fill_alpha": 1.0, "selection_line_color": "black"}
+    view = models.CDSView(filter=visible)
+    size = 6 if len(columns["x"]) > 500 else 9
+    dots = plot.scatter("x", "y", source=points, view=view, size=size, fill_color="color", **look, **marked)
+    plot.scatter("x", "y", source=ring, size=20, fill_color=None, line_color="black", line_width=3)
+    card = "<br>".join(["@card{safe}", *(f"{name} <b>@{name}</b>" for name in shown)])
+    plot.add_tools(models.HoverTool(tooltips=f'<div class="card">{card}</div>', renderers=[dots], limit=1))
+    document = Document()
+    document.add_root(plot)
+    parts = {"plot": plot, "points": points, "visible": visible, "ring": ring, **tools}
+    start = "explore({plot, points, visible, ring, tools: {pan, box, lasso}})"
+    document.js_on_event("document_ready", models.CustomJS(args=parts, code=start))
+    return document
 
 
 def _cards(data, order, side=64):
@@ -146,7 +159,8 @@ def _cards(data, order, side=64):
             file = io.BytesIO()
             picture.save(file, "png")
             code = base64.b64encode(file.getvalue()).decode()
-            cards.append(f'<img src="data:image/png;base64,{code}" style="height:84px;image-rendering:pixelated">')
+            look = "height:84px;image-rendering:pixelated"
+            cards.append(f'<img alt="sample {i}" src="data:image/png;base64,{code}" style="{look}">')
         return cards
     names = data.feature_names or [f"feature {i}" for i in range(data.x.shape[1])]
     deviation = data.x.std(axis=0)

@@ -22,6 +22,17 @@ READERS = {
     ".parquet": table_files.read_parquet,
     ".h5ad": array_files.read_h5ad,
 }
+OF_COLUMNS = {"label_column", "id_column", "drop", "categorical", "missing"}
+OPTIONS = {  # that each reader takes, and what it reads
+    array_files.read_npy: ({"missing"}, "an .npy array"),
+    array_files.read_h5ad: ({"label_column", "layer", "obsm", "missing"}, "annotated data"),
+    table_files.read_text: (OF_COLUMNS | {"header", "decimal"}, "a table"),
+    table_files.read_excel: (OF_COLUMNS | {"header"}, "a workbook"),
+    table_files.read_parquet: (OF_COLUMNS, "a .parquet table"),
+    table_files.read_feather: (OF_COLUMNS, "a .feather table"),
+    image_files.read_folder: ({"image_size", "grayscale", "strict"}, "a folder of images"),
+}
+OF_ARRAYS = ({"label_column", "array", "missing"}, "a file of arrays")
 
 
 def read(path, **options):
@@ -54,6 +65,10 @@ def read(path, **options):
     reader = _reader_of(path)
     if reader is None:
         raise DatasetError(f"{path} must be a folder of images, or end in {', '.join(READERS)}")
+    taken, kind = OPTIONS.get(reader, OF_ARRAYS)
+    if odd := [name for name in options.given if name not in taken]:
+        advice = ": folders are its classes" if odd[0] == "label_column" and reader is image_files.read_folder else ""
+        raise DatasetError(f"--{odd[0]} is not for {kind}, which {path} is{advice}")
     try:
         return checked(reader(path, options), options.missing)
     except DatasetError as error:

@@ -1,9 +1,7 @@
-"""The folders that a run writes to: found writable before the training, one run at a time, filled at once."""
+"""The folders that a run writes to: found writable before the training, one run at a time."""
 
-import os
 import tempfile
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 
 def make_folder(parser, flag, folder):
@@ -31,15 +29,6 @@ def lock(parser, folder):
         with suppress(PermissionError):  # Windows removes no open file: there, `release` does it
             (folder / ".lock").unlink(missing_ok=True)  # first, or else it may be another run's by now
         keeper.release()
-
-
-@contextmanager
-def delivery(save_dir):
-    """A folder whose files go to the save folder when all of them are there."""
-    with tempfile.TemporaryDirectory(dir=save_dir, prefix=".report-") as folder:
-        yield Path(folder)
-        for path in Path(folder).iterdir():
-            os.replace(path, save_dir / path.name)
 
 
 @contextmanager

@@ -4,10 +4,11 @@ import warnings
 
 import numpy as np
 
-from n2d.samples import Dataset, DatasetError, classes, is_number, listed, notice
+from n2d.samples import Dataset, DatasetError, classes, is_number, listed, notice, or_near
 
 LABELS = ("label", "labels", "target", "class", "classes", "category", "species", "ground_truth")
 MAX_WORDS = 100  # different ones in a column that --categorical=onehot encodes
+LINE = "line"  # name of an index that has where each row stands in its file
 MIN_IDS = 10  # rows of which a column of different whole numbers looks like names of the rows
 
 
@@ -31,8 +32,9 @@ def from_frame(frame, options, how=""):
         raise DatasetError("a table must have rows")
     left_out = []
     frame = _without_nothing(frame, left_out)
-    (y, label_names), frame = _labels(frame, options.label_column)
+    (y, label_names), ids, frame = _told(frame, options, left_out)
     sample_names, frame = _row_names(frame, left_out)
+    sample_names = sample_names if ids is None else ids
     if not frame.shape[1]:
         raise DatasetError("a table must have columns of numbers")
     _name_odd_columns(frame, options.label_column)
@@ -40,7 +42,15 @@ def from_frame(frame, options, how=""):
     names = None if frame.columns.dtype.kind == "i" else tuple(map(str, frame))
     x = frame.to_numpy(np.float64, na_value=np.nan)
     kinds = "; ".join(filter(None, (kinds, how)))
-    return Dataset(x, y, label_names, None, None, names, sample_names, kinds, tuple(left_out))
+    lines = frame.index.to_numpy() if frame.index.name == LINE else None
+    return Dataset(x, y, label_names, None, None, names, sample_names, kinds, tuple(left_out), lines)
+
+
+def is_counted(frame):
+    """Whether the index is no names of rows."""
+    import pandas as pd
+
+    return isinstance(frame.index, pd.RangeIndex) or frame.index.name == LINE
 
 
 def _is_unnamed(name):
@@ -49,8 +59,6 @@ def _is_unnamed(name):
 
 def _without_nothing(frame, left_out):
     """Without rows that hold nothing, and without columns that hold nothing and have no name."""
-    import pandas as pd
-
     rows = frame.isna().all(axis=1)
     columns = [name for name in frame if _is_unnamed(name) and frame[name].isna().all()]
     if rows.any():
@@ -59,31 +67,44 @@ def _without_nothing(frame, left_out):
         left_out.append(f"{len(columns)} empty columns without a name")
     if rows.any() or columns:
         notice(f"left out: {' and '.join(left_out)}")
-        is_counted = isinstance(frame.index, pd.RangeIndex)
+        is_range = is_counted(frame) and frame.index.name != LINE
         frame = frame[~rows].drop(columns=columns)
-        frame = frame.reset_index(drop=True) if is_counted else frame
+        frame = frame.reset_index(drop=True) if is_range else frame
     return frame
 
 
-def _labels(frame, label_column):
-    """Classes and their names, and the other columns."""
-    if label_column is None:
-        return (None, ()), frame
+def _told(frame, options, left_out):
+    """Classes and their names, the names of the samples, and the columns that the user has not named."""
     names = [str(name) for name in frame]
+    flags = {"label_column": options.label_column, "id_column": options.id_column}
+    taken = {flag: _position(names, flag, column) for flag, column in flags.items() if column is not None}
+    dropped = [_position(names, "drop", column) for column in options.drop]
+    if "label_column" in taken and taken["label_column"] == taken.get("id_column"):
+        raise DatasetError(f"--label_column and --id_column must be two columns, got {options.id_column} for both")
+    labels, ids = (None, ()), None
+    if "label_column" in taken:
+        labels = classes(frame.iloc[:, taken["label_column"]], len(frame))
+    if "id_column" in taken:
+        column = frame.iloc[:, taken["id_column"]]
+        ids = tuple("" if is_missing else str(value) for value, is_missing in zip(column, column.isna()))
+    if dropped:
+        left_out.append(f"column {listed((names[i] for i in dropped), len(names))}")
+    gone = {*taken.values(), *dropped}
+    return labels, ids, frame.iloc[:, [i for i in range(len(names)) if i not in gone]]
+
+
+def _position(names, flag, column):
+    """Of a column that is told by its name, or by its number from 0."""
     try:
-        number = names.index(label_column) if label_column in names else range(len(names))[int(label_column)]
+        return names.index(column) if column in names else range(len(names))[int(column)]
     except (ValueError, IndexError) as error:
-        raise DatasetError(
-            f"--label_column {label_column} is neither a column nor a number of one (there: {listed(names, 20)})"
-        ) from error
-    return classes(frame.iloc[:, number], len(frame)), frame.drop(columns=frame.columns[number])
+        what = f"--{flag} {column} is neither a column nor a number of one"
+        raise DatasetError(f"{what} ({or_near(column, names)})") from error
 
 
 def _row_names(frame, left_out):
     """Names of the samples, and the other columns: an index, or a first column without a name as R and pandas write."""
-    import pandas as pd
-
-    if not isinstance(frame.index, pd.RangeIndex):
+    if not is_counted(frame):
         left_out.append("the names of the rows")
         return tuple(map(str, frame.index)), frame
     names = None
@@ -106,9 +127,10 @@ def _name_odd_columns(frame, label_column):
     for name in frame:
         column = frame[name]
         if label_column is None and str(name).lower() in LABELS and column.dtype.kind in "fiub":
-            notice(f"column {name} is clustered: give --label_column={name} if it has the classes, or remove it")
+            notice(f"column {name} is clustered: give --label_column={name} if it has the classes, or --drop={name}")
         elif column.dtype.kind in "iu" and len(column) >= MIN_IDS and column.is_unique:
-            notice(f"column {name} has another whole number in every row, and is clustered: remove it if it is an id")
+            what = "has another whole number in every row, and is clustered"
+            notice(f"column {name} {what}: --id_column={name} if it is an id, or --drop={name}")
     if unnamed := [name for name in frame if _is_unnamed(name)]:
         notice(f"columns without a name are clustered: {listed(unnamed)}")
     constant = [name for name in frame if frame[name].dtype.kind in "fiub" and frame[name].nunique(dropna=False) == 1]
@@ -128,8 +150,8 @@ def _as_numbers(frame, options):
     if words and options.categorical is None:
         what = listed(f"{name}{_mistyped(frame[name], kinds[name])}" for name in words)
         raise DatasetError(
-            f"columns must be numbers, got {what}: remove them, give --label_column for the classes, or "
-            "--categorical=onehot"
+            f"columns must be numbers, got {what}: remove them, as --drop does, give --label_column for the "
+            "classes, --id_column for names, or --categorical=onehot"
         )
     for name in words:
         if n_missing := frame[name].isna().sum():
@@ -138,7 +160,7 @@ def _as_numbers(frame, options):
                 f"words are missing in column {name} ({rows}): fill them in, or leave rows or column out"
             )
         if kinds[name] == "words" and (n_words := frame[name].nunique()) > MAX_WORDS:
-            raise DatasetError(f"column {name} has {n_words:,} different words, too many for --categorical: remove it")
+            raise DatasetError(f"column {name} has {n_words:,} different words, too many for --categorical: --drop it")
     counts = [f"{count:,} {kind}" for kind, count in pd.Series(kinds.values()).value_counts(sort=False).items()]
     return _encoded(frame, words, kinds), "features: " + ", ".join(counts)
 
@@ -189,4 +211,4 @@ def _mistyped(column, kind):
     if numbers.mean() <= 0.5:
         return ""
     row = numbers.index[~numbers][0]
-    return f" ({column[row]!r} in row {row})"
+    return f" ({column[row]!r} in {'line' if column.index.name == LINE else 'row'} {row})"

@@ -119,7 +119,8 @@ def mistakes(parser):
 
 def console(main):
     """Run `main` as a program: signals, notices, and one line where the machine is too small."""
-    warnings.formatwarning = lambda message, *_, **__: f"notice: {message}\n"
+    anew = "\r\033[K" if sys.stderr.isatty() else ""  # in the place of the line of a stage that has no end yet
+    warnings.formatwarning = lambda message, *_, **__: f"{anew}notice: {message}\n"
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
     try:

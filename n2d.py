@@ -44,7 +44,7 @@ def main(argv=None):
 
 def run(parser, args, data):
     """One experiment: the paper's three steps, and what is kept of each."""
-    from n2d import report, torchrun  # the heavy imports wait until the input is known to be good
+    from n2d import delivery, report, torchrun  # the heavy imports wait until the input is known to be good
 
     report.announce(args, data)
     model = launch.build_model(parser, args, data)
@@ -54,21 +54,22 @@ def run(parser, args, data):
     board = report.open_board(parser, args.save_dir / "tensorboard") if args.tensorboard else None
     if board is not None:
         model.set_params(callback=partial(report.log_epoch, board))
+    delivered = delivery.Delivery(args.save_dir, keep=args.ae_weights)
     with launch.mistakes(parser):
         model.fit_autoencoder(data.x)
-        report.keep_weights(model, args)
+        report.keep_weights(model, args, delivered)
         model.fit_refinement(data.x)
-        report.keep_refined_weights(model, args)
+        report.keep_refined_weights(model, args, delivered)
     model.fit_latent(data.x)
     torchrun.part()  # the rest is the work of one process
     model.fit_neighbors(data.x).fit_clusters(data.x)
     report.keep_model(model, data, args)
     if board is not None:
         report.log_projection(board, model, data)
-    report.deliver(model, data, args)
+        delivered.wrote("tensorboard")
+    report.deliver(model, data, args, delivered)
     model.forget_checkpoints()
-    names = sorted(path.name for path in args.save_dir.iterdir() if not path.name.startswith("."))
-    print(f"\nwritten to {args.save_dir}{os.sep}: {', '.join(names)}")
+    print(f"\n{delivered.listing(args.name)}")
 
 
 def console():

@@ -55,6 +55,7 @@ def save(model, folder):
         "modularity": model.modularity_,
         "reach": model.reach_,
         "largest": getattr(model, "largest_", None),
+        "cluster_names": getattr(model, "cluster_names_", None),
         "n_iter": model.n_iter_,
         "batch_size": model.batch_size_,
     }
@@ -126,6 +127,8 @@ def _restore(cls, folder, record, state, device):
     model.modularity_, model.reach_, model.n_iter_ = (record[name] for name in ("modularity", "reach", "n_iter"))
     model.n_clusters_, model.batch_size_ = record["n_clusters"], record["batch_size"]
     model.largest_ = record.get("largest")  # of the file, which the command line alone has seen
+    names = record.get("cluster_names")  # the same
+    model.cluster_names_ = names and tuple(names)
     model.history_ = []
     return model
 

@@ -1,9 +1,9 @@
 """N2D as a scikit-learn estimator: autoencode, embed, cluster."""
 
 import numbers
-import time
-from contextlib import contextmanager
+import warnings
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import joblib
@@ -11,12 +11,12 @@ import numpy as np
 from sklearn.base import ClusterMixin
 from sklearn.utils import check_random_state
 
-from n2d import clustering, manifold, models, neighbors, persistence, refine, training, weights
+from n2d import clustering, manifold, models, neighbors, persistence, progress, refine, training, weights
 from n2d.checkpoint import Checkpoint
 from n2d.neighbors import Neighbourhood
 from n2d.of_points import OfPoints
 from n2d.parameters import MIN_SAMPLES, Parameters
-from n2d.samples import has_unit_length
+from n2d.samples import has_unit_length, suitable_scale
 from n2d.scaling import Scaling
 
 CHECKPOINT = "n2d-checkpoint-{}.pt"
@@ -24,6 +24,7 @@ FORMAT = 3  # of checkpoints
 N_TRACKED = 1000  # points whose way through the refinement is kept for its picture
 CONFIDENCE_NEIGHBORS = 20  # the sample itself included, where there is no graph
 PARALLEL_SAMPLES = 10_000  # for fewer, other processes take longer to start than they save
+UNEQUAL = 10  # features whose standard deviations differ by such a factor want to be scaled
 MAX_CLUSTERS = 20  # that 'auto' tries
 
 
@@ -60,6 +61,7 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         n_latent is n_autoencoders times the latent dimensions of one.
     embedding_ : ndarray of float32, shape (n_samples, n_components)
     labels_ : ndarray of int, shape (n_samples,)
+        0 is the largest cluster, the next one is 1, and so on.
     confidence_ : ndarray of float, shape (n_samples,)
         The share of each sample's neighbourhood that is in its cluster, 0 to 1: of its weight in `graph_`, or without
         one of the 20 nearest in the latent space, the mean over the best fits of each map, see `clustering.confidence`.
@@ -108,6 +110,7 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         """First stage of `fit`: train the autoencoder, or load its weights."""
         x = self._checked(x, reset=True, ensure_min_samples=MIN_SAMPLES)
         self.validate(x)
+        self._warn_of_units(x)
         self.scaling_ = Scaling.fit(x, self.scale)
         self.metric_ = self.metric
         if self.metric == "auto":
@@ -133,6 +136,18 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         if self.ae_weights is None:
             self._pretrain(x)
         return self
+
+    def _warn_of_units(self, x):
+        if self.scale != "none" or self.image_shape is not None or suitable_scale(x) == "none":
+            return
+        deviations = x.std(axis=0, dtype=np.float64)
+        low, high = deviations[deviations > 0].min(initial=np.inf), deviations.max()
+        if high > UNEQUAL * low:
+            warnings.warn(
+                f"features have standard deviations from {low:.3g} to {high:.3g}, and the largest decide: "
+                "scale='standard' makes them equal",
+                stacklevel=3,
+            )
 
     def _pretrain(self, x):
         x, prepare = self.scaling_.in_batches(x, self.device)
@@ -222,6 +237,7 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         if len(others):
             with self._stage("place", f"{len(others):,} samples among the {self.fit_samples:,}"):
                 self._place(others, self.neighbourhood_.of_points(self.latent_, x, others))
+        self._number_by_size()
         return self
 
     def forget_checkpoints(self):
@@ -378,11 +394,20 @@ class N2D(OfPoints, ClusterMixin, Parameters):
     def _place_in_embedding(self, others, knn):
         return self.latent_[others] if self.manifold_learner == "none" else neighbors.place(knn, self.embedding_)
 
-    @contextmanager
+    def _number_by_size(self):
+        """Call the largest cluster 0, the next one 1, and so on; of two of a size the one with the first sample."""
+        sizes = np.bincount(self.labels_, minlength=self.n_clusters_)
+        found, first = np.unique(self.labels_, return_index=True)
+        firsts = np.full(len(sizes), len(self.labels_))
+        firsts[found] = first
+        order = np.lexsort((firsts, -sizes))
+        numbers_of = np.argsort(order)
+        self.labels_ = numbers_of[self.labels_]
+        for name in {"precisions_", *chain.from_iterable(clustering.STATE.values())}:
+            if hasattr(self.clusterer_, name):
+                setattr(self.clusterer_, name, getattr(self.clusterer_, name)[order])
+        if hasattr(self.clusterer_, "labels_"):  # k-means and spectral clustering
+            self.clusterer_.labels_ = numbers_of[self.clusterer_.labels_].astype(np.int32)
+
     def _stage(self, name, description):
-        start = time.perf_counter()
-        yield
-        seconds = time.perf_counter() - start
-        self.seconds_[name] = self.seconds_.get(name, 0.0) + seconds
-        if self.verbose:
-            print(f"{name:<10} {seconds:8.1f} s   {description}", flush=True)
+        return progress.stage(name, description, self.seconds_, self.verbose)

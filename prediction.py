@@ -13,18 +13,19 @@ def main(argv):
     """Write a table with the cluster of each point."""
     parser = arguments.build_predict_parser()
     args = parser.parse_args(argv)
-    data = arguments.load(parser, args)
-    folders.make_folder(parser, "out", args.out.parent)
-    if args.out.is_dir():
-        parser.error(f"--out must be a file, got the folder {args.out}")
     try:
         model = N2D.load(args.model_dir)
     except ModelError as error:
         parser.error(str(error))
+    data = arguments.load(parser, args)
+    folders.make_folder(parser, "out", args.out.parent)
+    if args.out.is_dir():
+        parser.error(f"--out must be a file, got the folder {args.out}")
     print(samples.summary(args.dataset, data))
     x = as_the_model_wants(parser, args, model, data)
     labels, confidence = model.predict(x, return_confidence=True)
-    clusters_table(data, labels, confidence).to_csv(args.out, index_label="index", float_format="%.4f")
+    table = clusters_table(data, labels, confidence, model.cluster_names_)
+    table.to_csv(args.out, index_label="index", float_format="%.4f")
     print(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}")
     if data.y is not None:
         print(score_line("clusters of the saved model", metrics.scores(*metrics.of_known(data.y, labels))))
@@ -60,10 +61,10 @@ def refuse_other_units(parser, args, model, data):
     if None not in (data.image_shape, model.image_shape) and tuple(data.image_shape) != tuple(model.image_shape):
         now, then = (" x ".join(map(str, shape)) for shape in (data.image_shape, model.image_shape))
         height, width = model.image_shape[-2:]
-        parser.error(
-            f"{args.dataset} has images of {now}, and the model is of {then}: give --image_size={height}x{width}"
-            f"{' --grayscale' if len(model.image_shape) == 2 else ''}"
-        )
+        ways = [f"--image_size={height}x{width}"] * (tuple(data.image_shape[-2:]) != (height, width))
+        ways += ["--grayscale"] * (len(data.image_shape) > len(model.image_shape))
+        advice = " ".join(ways) or "images in colour"
+        parser.error(f"{args.dataset} has images of {now}, and the model is of {then}: give {advice}")
     if model.largest_ is None or model.image_shape is None and "255" not in (model.scale, data.scale):
         return
     now, then = samples.largest(data.x), model.largest_

@@ -3,6 +3,7 @@
 import copy
 import json
 import shutil
+import textwrap
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,9 +11,20 @@ import numpy as np
 import pandas as pd
 import torch
 
-from n2d import datasets, evaluation, explorer, manifold, metrics, samples, training, visualize, weights
+from n2d import (
+    datasets,
+    evaluation,
+    explorer,
+    manifold,
+    metrics,
+    naming,
+    progress,
+    samples,
+    training,
+    visualize,
+    weights,
+)
 from n2d.arguments import processes
-from n2d.folders import delivery
 
 LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
 N_TSNE = 5000  # points in the pictures of the stages, as in Aljalbout et al.'s code
@@ -38,7 +50,9 @@ def log_epoch(board, autoencoder, epoch, loss, learning_rate):
 def log_projection(board, model, data):
     """The latent space of some points, with clusters and classes, for TensorBoard's projector."""
     some = np.random.default_rng(model.random_state).permutation(len(data.x))[:N_TSNE]
-    columns = clusters_table(data, model.labels_, None).iloc[some].reset_index().astype(str)
+    columns = (
+        clusters_table(data, model.labels_, None, clusters_of(model, data).names).iloc[some].reset_index().astype(str)
+    )
     board.add_embedding(
         model.latent_[some], columns.to_numpy().tolist(), metadata_header=list(columns), tag="latent space"
     )
@@ -56,19 +70,19 @@ def announce(args, data):
         args.save_weights = Path(str(args.save_weights).replace("{epochs}", str(args.pretrain_epochs)))
 
 
-def keep_weights(model, args):
+def keep_weights(model, args, delivered):
     """Write the trained autoencoders before the next stage starts, so that nothing can lose them."""
     if args.ae_weights is None:
-        _write_weights(model, args, args.save_dir / "weights.safetensors")
+        _write_weights(model, args, delivered, "weights.safetensors")
 
 
-def keep_refined_weights(model, args):
+def keep_refined_weights(model, args, delivered):
     """Write them once more after a refinement."""
     if args.refine is not None:
-        _write_weights(model, args, args.save_dir / "refined.safetensors", refine=args.refine)
+        _write_weights(model, args, delivered, "refined.safetensors", refine=args.refine)
 
 
-def _write_weights(model, args, path, refine=None):
+def _write_weights(model, args, delivered, name, refine=None):
     provenance = {
         "dataset": args.name,
         "epochs": args.pretrain_epochs,
@@ -80,7 +94,8 @@ def _write_weights(model, args, path, refine=None):
         "loss": sum(losses[-1] for losses in model.history_) / args.autoencoders if any(model.history_) else None,
         "versions": versions(),
     }
-    weights.save_weights(model.autoencoder_, path, **provenance)
+    weights.save_weights(model.autoencoder_, delivered.folder / name, **provenance)
+    delivered.wrote(name)
     if args.save_weights is not None:
         weights.save_weights(model.autoencoder_, args.save_weights, compact=True, **provenance)
 
@@ -93,6 +108,7 @@ def keep_model(model, data, args):
     if data.feature_names is not None:  # it was fitted to an array, and will be asked about tables
         saved.feature_names_in_ = np.array(data.feature_names, dtype=object)
     saved.largest_ = samples.largest(data.x)
+    saved.cluster_names_ = clusters_of(model, data).names
     saved.save(args.save_model)
 
 
@@ -101,16 +117,17 @@ def forget_comparison(args):
     shutil.rmtree(args.save_dir / UNFINISHED, ignore_errors=True)
 
 
-def deliver(model, data, args):
+def deliver(model, data, args, delivered):
     """Scores first, then comparisons, then pictures: what goes wrong with one loses nothing of those before."""
-    with delivery(args.save_dir) as folder:
+    with delivered.at_once() as folder:
         scores = report(model, data, args, folder)
-    with delivery(args.save_dir) as folder:
+    with delivered.at_once() as folder:
         maps = compare_stages(model, data, args, folder)
     if args.eval_all:  # a run without it leaves what a stopped comparison has kept
         forget_comparison(args)
     if args.visualize:
-        with delivery(args.save_dir) as folder:
+        print()
+        with delivered.at_once() as folder, progress.stage("draw", "pictures, and the page to explore", {}):
             draw(model, data, args, folder, scores, maps)
 
 
@@ -130,9 +147,17 @@ def machine(model):
     }
 
 
-def clusters_table(data, labels, confidence):
-    """A row a sample: its cluster, and what else is known of it."""
-    columns = {"cluster": labels, "confidence": confidence}
+def clusters_of(model, data):
+    """A fitted model's clusters, and their names where the classes are known."""
+    return naming.named(model.labels_, model.n_clusters_, data.y, data.label_names)
+
+
+def clusters_table(data, labels, confidence, names=None):
+    """A row a sample: the number of its cluster, and the name that this has; and what else is known of it."""
+    columns = {"cluster": labels}
+    if names is not None:
+        columns["cluster_name"] = np.array(samples.no_formulas(names))[labels]
+    columns["confidence"] = confidence
     if data.y is not None:
         columns["label"] = np.array([*samples.no_formulas(data.label_names), ""])[data.y]  # unknown is -1
     if data.sample_names is not None:
@@ -142,7 +167,7 @@ def clusters_table(data, labels, confidence):
 
 def report(model, data, args, folder):
     """Scores on screen, and returned; scores, clusters and arrays in a folder."""
-    clusters = clusters_table(data, model.labels_, model.confidence_)
+    clusters = clusters_table(data, model.labels_, model.confidence_, clusters_of(model, data).names)
     clusters.to_csv(folder / "clusters.csv", index_label="index", float_format="%.4f")
     losses = [(i, e, loss) for i, run in enumerate(model.history_) for e, loss in enumerate(run, start=1)]
     pd.DataFrame(losses, columns=["autoencoder", "epoch", "loss"]).to_csv(folder / "history.csv", index=False)
@@ -208,14 +233,15 @@ def print_unlabelled(figures):
     """What is known without classes, on screen."""
     print()
     for name, meaning in (
-        ("agreement", "adjusted Rand index with the clusters of another map and mixture of the same neighbours"),
+        ("agreement", "with another seed's map and mixture: adjusted Rand index"),
         ("modularity", "how well the neighbour graph supports the clusters"),
         ("silhouette", "of the clusters in the embedding, on at most 5,000 points"),
         ("log_likelihood", "of the mixture, mean over the points"),
     ):
         if figures[name] is not None:
             print(f"{name.replace('_', '-'):<15} {figures[name]:7.3f}   {meaning}")
-    print(f"{'sizes':<15} {' '.join(map(str, figures['sizes']))}")
+    sizes = textwrap.wrap(" ".join(map(str, figures["sizes"])), 64)
+    print(f"{'sizes':<15} " + f"\n{'':<16}".join(sizes))
 
 
 def draw(model, data, args, folder, scores, maps):
@@ -223,19 +249,20 @@ def draw(model, data, args, folder, scores, maps):
     what = f"{args.manifold_learner} of the autoencoder's latent space"
     if model.neighbourhood_.inputs is not None:
         what = "UMAP of the latent space's neighbours, re-ranked by the distance of the inputs"
-    clusters, cluster_names = model.labels_, [f"cluster {i}" for i in range(model.n_clusters_)]
-    pictures = {f"{args.name}-n2d.png": ("clusters", clusters, cluster_names)}
+    clusters = clusters_of(model, data)
+    look = {"colors": clusters.colors, "heading": None if clusters.names is None else "cluster: name"}
+    coloured = clusters.labels, clusters.captions
+    pictures = {f"{args.name}-n2d.png": ("clusters", *coloured, look)}
     if data.y is not None:
         what += f"\nACC {scores['acc']:.3f}   NMI {scores['nmi']:.3f}   ARI {scores['ari']:.3f}"
-        match, _ = metrics.match_labels(*metrics.of_known(data.y, model.labels_))
-        clusters, cluster_names = visualize.matched_names(model.labels_, match, data.label_names)
         pictures = {
-            f"{args.name}-n2d.png": ("true classes", *data.groups),
-            f"{args.name}-n2d-predicted.png": ("clusters, named after the matched class", clusters, cluster_names),
+            f"{args.name}-n2d.png": ("true classes", *data.groups, {"heading": "class"}),
+            f"{args.name}-n2d-predicted.png": ("clusters, named after the matched class", *coloured, look),
         }
-        known = metrics.of_known(data.y, clusters)
-        visualize.confusion(*known, data.label_names, cluster_names, folder / "confusion.png", title=args.name)
-    for file, (colouring, groups, names) in pictures.items():
+        matrix = (data.label_names, clusters.captions, folder / "confusion.png")
+        known = metrics.of_known(data.y, clusters.labels)
+        visualize.confusion(*known, *matrix, title=args.name, order=clusters.order)
+    for file, (colouring, groups, names, look_of) in pictures.items():
         visualize.scatter(
             model.embedding_,
             groups,
@@ -245,14 +272,16 @@ def draw(model, data, args, folder, scores, maps):
             subtitle=what,
             max_points=args.max_points,
             seed=args.seed,
+            **look_of,
         )
     if any(model.history_):
         visualize.losses(model.history_, folder / "history.png", title=f"{args.name}: reconstruction loss")
     if args.n_clusters == "auto":
         visualize.scan(model.scan_, model.n_clusters_, folder / "n_clusters.png", title=args.name)
-    shown = {"names": cluster_names, "confidence": model.confidence_, "title": args.name}
-    visualize.members(data, model.embedding_, clusters, folder / "clusters.png", **shown)
-    explorer.explore(data, model.embedding_, clusters, folder / "explore.html", seed=args.seed, **shown)
+    shown = {"names": clusters.captions, "confidence": model.confidence_, "title": args.name}
+    visualize.members(data, model.embedding_, clusters.labels, folder / "clusters.png", **shown)
+    page = {"confidence": model.confidence_, "title": args.name, "seed": args.seed}
+    explorer.explore(data, model.embedding_, clusters, folder / "explore.html", **page)
     if maps:
         visualize.grid(maps, *data.groups, folder / "eval_all.png", title=args.name)
     if is_staged(args):
@@ -266,7 +295,7 @@ def draw_stages(model, data, args, folder):
     if data.y is not None:
         groups, names, colouring = *data.groups, "class"
     else:
-        groups, names, colouring = model.labels_, [f"cluster {i}" for i in range(model.n_clusters_)], "cluster"
+        groups, names, colouring = model.labels_, clusters_of(model, data).captions, "cluster"
     spaces = {
         "raw": ("as the autoencoder sees it", model.scaled(data.x)),
         "autoencoder": ("latent space of the autoencoder", model.latent_),

@@ -1,6 +1,7 @@
 """What every reader of data returns, and the checks that readers share."""
 
 import dataclasses
+import difflib
 import re
 import warnings
 
@@ -27,6 +28,10 @@ class Options:
     label_column : str or None
         Name, or number from 0, of a table's column with the classes; of .h5ad a name in `obs`; of a file of several
         arrays the name of one.
+    id_column : str or None
+        Name, or number from 0, of a table's column with the names of the samples.
+    drop : tuple of str
+        Names, or numbers from 0, of a table's columns that are left out.
     header : {'auto', 'yes', 'no'}
         Whether the first line of a table names its columns.
     decimal : {'.', ','} or None
@@ -49,6 +54,8 @@ class Options:
     """
 
     label_column: str | None = None
+    id_column: str | None = None
+    drop: tuple = ()
     header: str = "auto"
     decimal: str | None = None
     categorical: str | None = None
@@ -59,6 +66,11 @@ class Options:
     image_size: tuple | None = None
     grayscale: bool = False
     strict: bool = False
+
+    @property
+    def given(self):
+        """Names of the options that are not what they are by default."""
+        return [field.name for field in dataclasses.fields(self) if getattr(self, field.name) != field.default]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +96,8 @@ class Dataset:
         What the features are, in words.
     left_out : tuple of str, or None
         What of the user's file is in none of these, in words.
+    lines : ndarray of int, shape (n_samples,), or None
+        Where each sample stands in the user's file, as an editor or a spreadsheet counts from 1, where that is known.
     """
 
     x: np.ndarray
@@ -95,6 +109,7 @@ class Dataset:
     sample_names: tuple | None = None
     kinds: str = ""
     left_out: tuple | None = None
+    lines: np.ndarray | None = None
 
     @property
     def groups(self):
@@ -114,6 +129,12 @@ def listed(names, most=MANY):
     """Names for a message, the first few of many."""
     names = list(map(str, names))
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def or_near(name, names):
+    """'did you mean X?' with the one of several names that is nearest to a mistyped one, or else what there is."""
+    near = difflib.get_close_matches(name, list(map(str, names)), n=1)
+    return f"did you mean {near[0]}?" if near else f"there: {listed(names, 20) or 'none'}"
 
 
 def summary(name, data):
@@ -296,6 +317,7 @@ def _refuse_infinite(x, data):
         row = int(bad[0])
         column = int(np.flatnonzero(~(np.abs(x[row]) <= most))[0])
         name = data.feature_names[column] if data.feature_names else column
+        place = f"sample {row}" if data.lines is None else f"line {data.lines[row]}"
         raise DatasetError(
-            f"numbers must be finite: row {row}, column {name} is {x[row, column]} ({len(bad)} rows have such)"
+            f"numbers must be finite: {place}, column {name} is {x[row, column]} ({len(bad)} rows have such)"
         )

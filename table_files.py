@@ -7,7 +7,7 @@ import lzma
 import zipfile
 from contextlib import contextmanager
 
-from n2d.frames import from_frame
+from n2d.frames import LINE, from_frame, is_counted
 from n2d.samples import DatasetError, is_number, listed, notice
 from n2d.table_text import MISSING, PREVIEW, describe, encoding_of, has_names
 
@@ -62,6 +62,8 @@ def read_text(path, options):
     }
     with opened_as_text(path, encoding) as file:
         frame = pd.read_csv(file, **settings)
+    with opened_as_text(path, encoding) as file:
+        frame = _with_lines(frame, file, dialect)
     if dialect.thousands is not None:
         frame = _with_thousands(frame, dialect)
     if dialect.has_header:
@@ -69,11 +71,23 @@ def read_text(path, options):
     return from_frame(frame, options, dialect.line)
 
 
+def _with_lines(frame, file, dialect):
+    """The frame, indexed by the lines that its rows stand in, unless rows have names or cells have line breaks."""
+    import pandas as pd
+
+    blank = " \t\r\n".replace(dialect.separator, "")  # pandas leaves such lines out
+    lines = [i for i, line in enumerate(file, start=1) if i > dialect.n_skipped and line.strip(blank)]
+    lines = lines[dialect.has_header :]
+    if isinstance(frame.index, pd.RangeIndex) and len(lines) == len(frame):
+        frame.index = pd.Index(lines, name=LINE)
+    return frame
+
+
 def _with_thousands(frame, dialect):
     """The numbers in columns of text."""
     import pandas as pd
 
-    is_named = not isinstance(frame.index, pd.RangeIndex)  # by what the dialect counts as the first column
+    is_named = not is_counted(frame)  # by what the dialect counts as the first column
     columns = {}
     for i, name in enumerate(frame, start=int(is_named)):
         text = frame[name].str.replace(dialect.thousands, "").str.replace(dialect.decimal, ".")
@@ -109,7 +123,10 @@ def read_excel(path, options):
     if not rows:
         raise DatasetError("it is empty")
     header = 0 if has_names(rows, is_number, options) else None
-    return from_frame(book.parse(0, header=header, na_values=MISSING), options)
+    frame = book.parse(0, header=header, na_values=MISSING)
+    if is_counted(frame):
+        frame.index = pd.RangeIndex(1 + (header is not None), 1 + (header is not None) + len(frame), name=LINE)
+    return from_frame(frame, options)
 
 
 def _with(package, reader, path):

@@ -222,7 +222,7 @@ def has_names(rows, numeric, options):
     """Whether the first row is a header: as the options say, or as `header_of` sees."""
     if options.header != "auto":
         return options.header == "yes"
-    has_header = header_of(rows, numeric, options.label_column)
+    has_header = header_of(rows, numeric, {options.label_column, options.id_column, *options.drop})
     if has_header is None:
         raise DatasetError(
             f"it cannot be told whether its first line ({listed(rows[0])}) has names: give --header=yes or --header=no"
@@ -230,7 +230,7 @@ def has_names(rows, numeric, options):
     return has_header
 
 
-def header_of(rows, numeric, label_column=None):
+def header_of(rows, numeric, known=()):
     """Whether the first row names the columns, by what stands below it in every column.
 
     Parameters
@@ -238,8 +238,8 @@ def header_of(rows, numeric, label_column=None):
     rows : list of list of str
     numeric : callable
         Whether a cell is a number.
-    label_column : str or None
-        A name that must be in a header.
+    known : container of str
+        Names that must be in a header.
 
     Returns
     -------
@@ -253,7 +253,7 @@ def header_of(rows, numeric, label_column=None):
     words = [i for i in present if not numeric(first[i])]
     of_numbers = {i for i in present if _holds_numbers(columns[i], numeric)}
     above_numbers = [i for i in words if i in of_numbers]
-    if label_column in [first[i] for i in words]:
+    if any(first[i] in known for i in words):
         return True
     if not words:
         return _counts(first, columns)

@@ -2,12 +2,13 @@
 
 import ctypes
 import math
+import sys
 from contextlib import suppress
 
 import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from n2d import adam
 from n2d.torchrun import mean_of_processes, processes
@@ -186,9 +187,9 @@ class Loop:
             self.history, self.first_step = state["history"], state["step"]
             self.total = state["total"].to(self.device) if self.first_step else 0.0
             checkpoint.state = None  # as large as the training itself
-        self.progress = tqdm(
-            total=epochs, initial=len(self.history), desc=description, unit="epoch", disable=None if verbose else True
-        )
+        shown = verbose and (sys.stderr.isatty() or "ipykernel" in sys.modules)  # a notebook is no terminal to tqdm
+        settings = {"unit": "epoch", "leave": False, "disable": not shown}
+        self.progress = tqdm(total=epochs, initial=len(self.history), desc=description, **settings)
 
     def __enter__(self):
         """Begin, or go on."""

@@ -1,6 +1,7 @@
 """Pictures of embeddings, clusters and reconstructions, and of a latent space on its way."""
 
 import math
+import textwrap
 
 import matplotlib
 import numpy as np
@@ -10,11 +11,16 @@ from matplotlib.figure import Figure  # not pyplot, which has a state of its own
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+LEGEND_ROWS = 25
+FEW = 12  # groups whose names fit on a map
+
 plain_text = matplotlib.rc_context({"text.parse_math": False})  # a name with two dollars in it is no formula
 
 
 @plain_text
-def scatter(embedding, groups, names, path, *, title, subtitle="", max_points=100_000, seed=0):
+def scatter(
+    embedding, groups, names, path, *, title, subtitle="", colors=None, heading=None, max_points=100_000, seed=0
+):
     """Draw an embedding as a map, one colour a group, and write it as a PNG.
 
     Parameters
@@ -24,10 +30,14 @@ def scatter(embedding, groups, names, path, *, title, subtitle="", max_points=10
     groups : ndarray of int, shape (n_samples,)
         Index into `names`.
     names : sequence of str
-        One for each group, for the legend; each group's name also stands on the map, so that colour is not needed
-        to tell groups apart.
+        One for each group, for the legend; each group's name, or of many groups the cluster's number alone, also
+        stands on the map, so that colour is not needed to tell groups apart. Long ones are cut short.
     path : path-like
     title, subtitle : str
+    colors : ndarray of float, shape (n_groups, 4), or None
+        RGBA; None is `palette`.
+    heading : str or None
+        What the names are, for the legend.
     max_points : int
         A random sample of this size is drawn if there are more points.
     seed : int
@@ -36,24 +46,29 @@ def scatter(embedding, groups, names, path, *, title, subtitle="", max_points=10
     order = np.random.default_rng(seed).permutation(len(embedding))[:max_points]
     points, axis_names = plane(embedding)
     points, groups = points[order], groups[order]
-    colors = palette(len(names))
+    colors = palette(len(names)) if colors is None else colors
 
     figure = Figure(figsize=(8.4, 6.6), layout="constrained")
     axes = figure.subplots()
     size = float(np.clip(20_000 / len(points), 0.6, 16))
     axes.scatter(*points.T, c=colors[groups], s=size, linewidths=0, alpha=0.7, rasterized=True)
     present = [group for group in range(len(names)) if np.any(groups == group)]
+    is_few = len(present) <= FEW
     texts = []
     for group in present:
-        text = axes.text(*np.median(points[groups == group], axis=0), names[group], size=9, weight="bold", ha="center")
-        text.set_path_effects([patheffects.withStroke(linewidth=3, foreground="white")])
+        caption = short(
+            names[group] if is_few else names[group].removeprefix("cluster ").split(":")[0], 18 if is_few else 10
+        )
+        place = np.median(points[groups == group], axis=0)
+        text = axes.text(*place, caption, size=9 if is_few else 7, weight="bold", ha="center")
+        text.set_path_effects([patheffects.withStroke(linewidth=3 if is_few else 2, foreground="white")])
         texts.append(text)
-    handles = [Line2D([], [], marker="o", linestyle="", color=colors[group], label=names[group]) for group in present]
-    axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    _legend(axes, colors[present], [names[group] for group in present], heading)
     axes.set(xlabel=axis_names[0], ylabel=axis_names[1], xticks=[], yticks=[])
-    axes.set_title(subtitle, size=10)
+    is_wide = max(len(names[group]) for group in present) < 16  # the map beside the legend
+    axes.set_title(_wrapped(subtitle, 80 if is_wide else 50), size=10)
     axes.spines[:].set_visible(False)
-    figure.suptitle(title, size=13)
+    _head(figure, title)
     spread(texts)
     figure.savefig(path, dpi=150)
 
@@ -100,9 +115,9 @@ def grid(embeddings, groups, names, path, *, title="", max_points=10_000, seed=0
         size = float(np.clip(5_000 / len(order), 0.5, 8))
         axis.scatter(*points.T, c=colors[groups[order]], s=size, linewidths=0, alpha=0.7, rasterized=True)
         axis.set_title(name, size=10)
-    handles = [Line2D([], [], marker="o", linestyle="", color=color, label=name) for color, name in zip(colors, names)]
-    figure.legend(handles=handles, loc="outside right center", frameon=False)
-    figure.suptitle(title, size=13)
+    last = axes[:, -1][0]
+    _legend(last, colors, names)
+    _head(figure, title)
     figure.savefig(path, dpi=150)
 
 
@@ -156,9 +171,8 @@ def evolution(frames, groups, names, path, *, title, fps=5):
     axes.set(xlabel="first principal component of all epochs", ylabel="second", xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     drawn = axes.scatter(*points[0].T, c=colors[groups], s=8, linewidths=0, alpha=0.7)
-    handles = [Line2D([], [], marker="o", linestyle="", color=color, label=name) for color, name in zip(colors, names)]
-    axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    figure.suptitle(title, size=13)
+    _legend(axes, colors, names)
+    _head(figure, title)
 
     def show(i):
         drawn.set_offsets(points[i])
@@ -180,7 +194,7 @@ def losses(history, path, *, title):
     axes.spines[["top", "right"]].set_visible(False)
     if len(history) > 1:
         axes.legend(title="autoencoder", frameon=False)
-    figure.suptitle(title, size=13, parse_math=False)  # the axis has formulas of its own
+    _head(figure, title, parse_math=False)  # the axis has formulas of its own
     figure.savefig(path, dpi=150)
 
 
@@ -198,12 +212,12 @@ def scan(rows, chosen, path, *, title):
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
     axes[1].set(xlabel="clusters", xticks=numbers)
-    figure.suptitle(f"{title}: {chosen} clusters", size=13)
+    _head(figure, f"{title}: {chosen} clusters")
     figure.savefig(path, dpi=150)
 
 
 @plain_text
-def confusion(classes, clusters, class_names, cluster_names, path, *, title):
+def confusion(classes, clusters, class_names, cluster_names, path, *, title, order=None):
     """Draw how many samples of each class are in each cluster, and write it as a PNG.
 
     Parameters
@@ -213,11 +227,18 @@ def confusion(classes, clusters, class_names, cluster_names, path, *, title):
     class_names, cluster_names : sequence of str
     path : path-like
     title : str
+    order : ndarray of int, shape (n_clusters,), or None
+        In which the clusters stand; None is that of their numbers.
     """
     table = np.zeros((len(class_names), len(cluster_names)), dtype=int)
     np.add.at(table, (classes, clusters), 1)
-    size = 2.4 + 0.5 * max(table.shape)
-    figure = Figure(figsize=(size + 0.8, size), layout="constrained")
+    order = np.arange(len(cluster_names)) if order is None else order
+    table, cluster_names = table[:, order], [short(cluster_names[i], 24) for i in order]
+    class_names = [short(name, 32) for name in class_names]
+    cell, margin = 0.45, 0.09  # inches of a cell, and of a letter beside it
+    width = cell * table.shape[1] + margin * max(map(len, class_names)) + 1.2
+    height = cell * table.shape[0] + 0.7 * margin * max(map(len, cluster_names)) + 1.5
+    figure = Figure(figsize=(max(4, width), height), layout="constrained")
     axes = figure.subplots()
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
@@ -225,11 +246,11 @@ def confusion(classes, clusters, class_names, cluster_names, path, *, title):
         if count:
             color = "white" if share[row, column] > 0.5 else "black"
             axes.text(column, row, f"{count:,}", ha="center", va="center", size=7, color=color)
-    axes.set_xticks(range(len(cluster_names)), cluster_names, rotation=45, ha="right")
+    axes.set_xticks(range(len(cluster_names)), cluster_names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(class_names)), class_names)
-    axes.set(xlabel="cluster, named after the matched class", ylabel="true class")
+    axes.set(xlabel="cluster: name", ylabel="true class")
     axes.spines[:].set_visible(False)
-    figure.suptitle(title, size=13)
+    _head(figure, title)
     figure.savefig(path, dpi=150)
 
 
@@ -269,10 +290,10 @@ def members(data, embedding, groups, path, *, names, confidence, title, n_member
             axis.imshow(np.concatenate(strip, axis=1), cmap="gray", vmin=0, vmax=255)
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
-        row[0].set_ylabel(names[group], rotation=0, ha="right", va="center")
+        row[0].set_ylabel(short(names[group], 32), rotation=0, ha="right", va="center")
     axes[0, 0].set_title("most typical", size=10)
     axes[0, 1].set_title("least certain", size=10)
-    figure.suptitle(title, size=13)
+    _head(figure, title)
     figure.savefig(path, dpi=150)
 
 
@@ -282,17 +303,21 @@ def _profiles(data, groups, present, path, *, names, title, n_features=30):
     profile = (means - data.x.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
     shown = np.sort(np.argsort(-profile.std(axis=0), kind="stable")[:n_features])
     features = data.feature_names or [f"feature {i}" for i in range(data.x.shape[1])]
-    figsize = (max(4, 0.35 * len(shown) + 2.5), 0.35 * len(present) + 2.5)
+    rows = [f"{short(names[g], 32)} ({np.sum(groups == g):,})" for g in present]
+    columns = [short(features[i], 40) for i in shown]
+    width = max(4, 0.35 * len(shown) + 1.5 + 0.09 * max(map(len, rows)))
+    figsize = (width, 0.35 * len(present) + 1.5 + 0.09 * max(map(len, columns)))
     figure = Figure(figsize=figsize, layout="constrained")
     axes = figure.subplots()
     limit = float(np.abs(profile).max())
     drawn = axes.imshow(profile[:, shown], cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
-    axes.set_xticks(range(len(shown)), [features[i] for i in shown], rotation=90, size=8)
-    axes.set_yticks(range(len(present)), [f"{names[g]} ({np.sum(groups == g):,})" for g in present])
+    axes.set_xticks(range(len(shown)), columns, rotation=90, size=8)
+    axes.set_yticks(range(len(present)), rows)
     axes.spines[:].set_visible(False)
     figure.colorbar(drawn)
-    axes.set_title("mean of each cluster, in standard deviations from that of all", size=10)
-    figure.suptitle(title, size=13)
+    what = "mean of each cluster, in standard deviations from that of all"
+    axes.set_title(_wrapped(what, int(11 * width) - 12), size=10)
+    _head(figure, title)
     figure.savefig(path, dpi=150)
 
 
@@ -316,25 +341,65 @@ def plane(embedding):
 
 
 def palette(n):
-    """RGBA colours, shape (n, 4): ten that colour-blind people can tell apart (Petroff 2021), then a spectrum."""
-    if n <= 10:
-        return matplotlib.colors.to_rgba_array(matplotlib.color_sequences["petroff10"])[:n]
-    return matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, n))
+    """RGBA colours, shape (n, 4): ten that colour-blind people can tell apart (Petroff 2021), then other ones.
 
-
-def matched_names(labels, match, label_names):
-    """Names for predicted clusters: the class each is matched with, or 'cluster i' for those left over.
-
-    Returns
-    -------
-    groups : ndarray of int, shape (n_samples,)
-        Index into `names`: a matched cluster has its class's index, and so its colour.
-    names : list of str
+    The first of many are those of few. Each beyond ten is the colour that is furthest from all before it, and from the
+    white behind them, in OKLab (Ottosson 2020), in which distances are about those that people see.
     """
-    names = list(label_names)
-    groups = dict(match)
-    for cluster in np.unique(labels).tolist():
-        if cluster not in groups:
-            groups[cluster] = len(names)
-            names.append(f"cluster {cluster}")
-    return np.vectorize(groups.get, otypes=[np.intp])(labels), names
+    colors = matplotlib.colors.to_rgba_array(matplotlib.color_sequences["petroff10"])
+    if n > len(colors):
+        steps = np.linspace(0, 1, 12)
+        grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
+        seen = _oklab(grid)
+        is_clear = (0.25 < seen[:, 0]) & (seen[:, 0] < 0.85)
+        grid, seen = grid[is_clear], seen[is_clear]
+        distance = np.min([np.linalg.norm(seen - color, axis=1) for color in _oklab(colors[:, :3])], axis=0)
+        while len(colors) < n:
+            furthest = distance.argmax()
+            colors = np.vstack([colors, [*grid[furthest], 1]])
+            distance = np.minimum(distance, np.linalg.norm(seen - seen[furthest], axis=1))
+    return colors[:n]
+
+
+def _oklab(rgb):
+    """sRGB, shape (n, 3), as lightness and two opponent colours."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    to_cones = [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+    to_lab = [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+    return np.cbrt(linear @ np.transpose(to_cones)) @ np.transpose(to_lab)
+
+
+def short(name, most=28):
+    """A name of at most so many characters, with a mark in the place of what is left out."""
+    return name if len(name) <= most else f"{name[: most - 1].rstrip()}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _wrapped(text, width):
+    """The lines of a text, broken between words where they are longer than so many characters."""
+    return "\n".join(part for line in text.splitlines() for part in textwrap.wrap(line, width))
+
+
+def _head(figure, title, **settings):
+    """The title of a finished figure, in lines that fit into it."""
+    figure.suptitle(_wrapped(title, int(7 * figure.get_figwidth())), size=13, **settings)
+
+
+def _legend(axes, colors, names, title=None):
+    """What the colours mean, beside the axes, of many groups in several columns."""
+    handles = [Line2D([], [], marker="o", linestyle="", color=color, label=name) for color, name in zip(colors, names)]
+    n_columns = math.ceil(len(names) / LEGEND_ROWS)
+    most = 28 if n_columns == 1 else 14
+    for handle in handles:
+        handle.set_label(short(handle.get_label(), most))
+    look = {"ncols": n_columns, "frameon": False, "title": title, "columnspacing": 1.0, "handletextpad": 0.3}
+    axes.legend(
+        handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=10 if n_columns == 1 else 8, **look
+    )

@@ -70,5 +70,5 @@ def pictures():
     x = np.repeat(np.arange(40.0, dtype=np.float32)[:, None], 20, axis=1)
     data = Dataset(x, np.arange(40) % 2, ("ant", "bee"), (4, 5), sample_names=tuple("abcdefgh" * 5))
     embedding = np.stack([np.arange(40) % 20, np.arange(40) // 20], axis=1).astype(np.float32)
-    shown = {"names": ["ant", "bee"], "confidence": np.linspace(1, 0.5, 40), "title": "Insects"}
+    shown = {"confidence": np.linspace(1, 0.5, 40), "title": "Insects"}
     return data, embedding, np.arange(40) // 20, shown

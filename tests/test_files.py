@@ -116,7 +116,7 @@ WRONG = {
         "age,height\n1,2\n3,\n",
         r"values are missing in column height \(1 of 2 rows\).* or give --missing=median",
     ),
-    "infinity": ("a.csv", "1,2\n3,inf\n4,5\n", "row 1, column 1 is inf"),
+    "infinity": ("a.csv", "1,2\n3,inf\n4,5\n", "line 2, column 1 is inf"),
     "nothing": ("a.csv", "", "a.csv: it is empty"),
     "a header alone": ("a.csv", "a,b\n", "a table must have rows"),
     "ragged rows": ("a.csv", "1,2\n3,4\n5,6,7\n", "a.csv cannot be read"),

@@ -36,7 +36,10 @@ def test_digits_leave_every_file(digits):
     folder, output = digits
     assert {path.name for path in folder.iterdir()} == FILES | PICTURES | {"digits-n2d.png", "digits-n2d-predicted.png"}
     clusters = pd.read_csv(folder / "clusters.csv")
-    assert list(clusters) == ["index", "cluster", "confidence", "label"]
+    assert list(clusters) == ["index", "cluster", "cluster_name", "confidence", "label"]
+    sizes = clusters["cluster"].value_counts(sort=False).sort_index()
+    assert sizes.is_monotonic_decreasing  # they are numbered by size
+    assert clusters.groupby("cluster")["cluster_name"].nunique().max() == 1
     assert clusters["confidence"].between(0, 1).all()
     assert clusters["index"].tolist() == list(range(1797))
     assert sorted(clusters["cluster"].unique()) == list(range(10))
@@ -273,11 +276,11 @@ def test_a_table_of_ones_own_is_clustered_and_its_model_kept(wine, capsys):
     n2d.main(["predict", f"{model}", f"{wine / 'wine.csv'}", "--label_column=target", f"--out={out}"])
     assert f"{record['acc']:.3f}" in capsys.readouterr().out
     clusters, new = pd.read_csv(run_dir / "clusters.csv"), pd.read_csv(out)
-    assert list(new) == ["index", "cluster", "confidence", "label"]
-    assert new["cluster"].equals(clusters["cluster"])
+    assert list(new) == ["index", "cluster", "cluster_name", "confidence", "label"]
+    assert new["cluster"].equals(clusters["cluster"]) and new["cluster_name"].equals(clusters["cluster_name"])
     np.testing.assert_allclose(new["confidence"], clusters["confidence"], atol=2e-4)
     n2d.main(["predict", f"{model}", f"{wine / 'unlabelled.csv'}", f"--out={out}"])
-    assert list(pd.read_csv(out)) == ["index", "cluster", "confidence"]
+    assert list(pd.read_csv(out)) == ["index", "cluster", "cluster_name", "confidence"]
     with pytest.raises(SystemExit):
         n2d.main(["predict", f"{model}", "digits", f"--out={out}"])
     assert "digits must have the model's 13 features, got 64" in capsys.readouterr().err
@@ -289,6 +292,23 @@ def test_a_table_of_ones_own_is_clustered_and_its_model_kept(wine, capsys):
     with pytest.raises(SystemExit):
         n2d.main(["predict", f"{model}", f"{wine / 'unlabelled.csv'}", f"--out={wine}"])
     assert f"--out must be a file, got the folder {wine}" in capsys.readouterr().err
+
+
+def test_a_second_run_into_the_folder_leaves_nothing_of_the_first_but_what_is_the_users_own(wine, tmp_path, capsys):
+    (tmp_path / "notes.png").touch()
+    common = [f"{wine / 'wine.csv'}", "--label_column=target", *SHORT, f"--save_dir={tmp_path}"]
+    n2d.main([*common, "--visualize"])
+    first = capsys.readouterr().out
+    assert f"open this first: {tmp_path / 'explore.html'}" in first
+    weights = tmp_path / "weights.safetensors"
+    kept = weights.read_bytes()
+    n2d.main([*common, "--seed=1", f"--ae_weights={weights}"])
+    second = capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == FILES | {"notes.png"} and weights.read_bytes() == kept
+    listed = [line.split()[0] for line in second.split(f"written to {tmp_path}/:\n")[1].split("\n\n")[0].splitlines()]
+    assert set(listed) == FILES - {"weights.safetensors"} and listed[0] == "clusters.csv"
+    assert f"open this first: {tmp_path / 'clusters.csv'}" in second
+    assert max(map(len, second.split("written to ")[1].splitlines()[1:-1])) <= 80
 
 
 def test_a_picture_that_fails_takes_no_result_along(wine, tmp_path, monkeypatch):

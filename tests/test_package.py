@@ -86,9 +86,13 @@ def test_an_installation_has_all_modules_weights_and_architectures_and_no_more(i
     assert {path.name for path in installed.iterdir() if path.suffix != ".dist-info"} == {"n2d"}
     package = installed / "n2d"
     assert {path.stem for path in package.glob("*.py")} == MODULES | {"__init__", "__main__"}
-    assert {path.name for path in package.iterdir() if path.is_dir()} - {"__pycache__"} == {"architectures", "weights"}
-    for folder in ("architectures", "weights"):
-        kept = {path.name for path in (ROOT / folder).iterdir() if path.suffix in (".json", ".safetensors")}
+    assert {path.name for path in package.iterdir() if path.is_dir()} - {"__pycache__"} == {
+        "architectures",
+        "page",
+        "weights",
+    }
+    for folder in ("architectures", "page", "weights"):
+        kept = {path.name for path in (ROOT / folder).iterdir() if path.is_file()}
         assert {path.name for path in (package / folder).iterdir()} == kept
 
 

@@ -2,6 +2,7 @@ import contextlib
 import copy
 import pickle
 import unittest
+import warnings
 from importlib.util import find_spec
 
 import joblib
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, make_blobs
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -23,6 +24,39 @@ from n2d.neighbors import Neighbourhood
 
 def test_separate_blobs_are_found(blobs, fitted):
     assert adjusted_rand_score(blobs[1], fitted.labels_) == 1
+
+
+@pytest.mark.parametrize("settings", [{}, {"cluster": "KM"}, {"cluster": "SC"}, {"fit_samples": 150}], ids=str)
+def test_clusters_are_numbered_by_size_in_all_that_is_said_of_them(quick, settings):
+    x, y = make_blobs([40, 120, 25, 90], n_features=12, cluster_std=0.3, random_state=0)
+    model = pipeline.N2D(**quick, **settings).fit(x)
+    assert np.bincount(model.labels_).tolist() == [120, 90, 40, 25]
+    assert [set(y[model.labels_ == cluster]) for cluster in range(4)] == [{1}, {3}, {0}, {2}]
+    assert np.array_equal(model.predict(x), model.labels_)
+    if model.cluster == "GMM":
+        assert np.array_equal(model.predict_proba(x).argmax(axis=1), model.labels_)
+    if model.cluster != "SC":
+        assert np.array_equal(model.clusterer_.predict(model.embedding_.astype(np.float64)), model.labels_)
+    if model.cluster == "KM":
+        assert np.array_equal(model.clusterer_.labels_, model.labels_)
+
+
+def test_of_two_clusters_of_a_size_the_one_with_the_first_sample_comes_first(fitted):
+    first = [np.argmax(fitted.labels_ == cluster) for cluster in range(4)]
+    assert np.bincount(fitted.labels_).tolist() == [100] * 4 and first == sorted(first)
+
+
+def test_unequal_units_are_warned_of_unless_they_are_scaled_or_images(quick):
+    x = np.random.default_rng(0).normal(size=(60, 4)) * [1, 1, 11, 100] + 300
+    settings = {**quick, "n_autoencoders": 1, "pretrain_epochs": 1}
+    with pytest.warns(UserWarning, match="standard deviations from .* to .*: scale='standard' makes them equal"):
+        pipeline.N2D(**settings).fit_autoencoder(x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        pipeline.N2D(**settings, scale="standard").fit_autoencoder(x)
+        pipeline.N2D(**settings, image_shape=(2, 2)).fit_autoencoder(x)
+        pipeline.N2D(**settings).fit_autoencoder(x * [9, 9, 1, 0.1])
+        pipeline.N2D(**settings).fit_autoencoder(x / np.abs(x).max() * [1, 1, 1, 0.01])  # they fill [-1, 1]
 
 
 def test_every_stage_leaves_its_result(fitted):

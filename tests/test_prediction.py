@@ -46,8 +46,8 @@ def test_images_of_the_model_s_shape_are_taken():
 
 
 SHAPES = {
-    "turned": ((16, 8), "new has images of 16 x 8, and the model is of 8 x 16: give --image_size=8x16 --grayscale"),
-    "in colour": ((3, 8, 16), "new has images of 3 x 8 x 16, and the model is of 8 x 16: give --image_size=8x16 --"),
+    "turned": ((16, 8), "new has images of 16 x 8, and the model is of 8 x 16: give --image_size=8x16"),
+    "in colour": ((3, 8, 16), "new has images of 3 x 8 x 16, and the model is of 8 x 16: give --grayscale"),
     "small": ((4, 4), "new has images of 4 x 4, and the model is of 8 x 16: give --image_size=8x16"),
 }
 

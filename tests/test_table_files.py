@@ -244,8 +244,32 @@ def test_a_missing_word_is_a_missing_value(tmp_path):
 
 
 def test_a_mistyped_number_is_shown(tmp_path):
-    with pytest.raises(DatasetError, match=r"columns must be numbers, got b \('4o' in row 1\)"):
+    with pytest.raises(DatasetError, match=r"columns must be numbers, got b \('4o' in line 3\)"):
         read(tmp_path / "a.csv", "a,b\n1,2\n3,4o\n5,6\n7,8\n")
+
+
+@pytest.mark.parametrize("above", ["", "# a comment\n", "Weights\n\n", "\n"])
+def test_lines_are_told_as_an_editor_counts_them(tmp_path, above):
+    text = f"{above}a,b\n1,2\n\n   \n3,4\n,\n5,{{}}\n7,8\n"
+    line = 1 + next(i for i, line in enumerate(text.splitlines()) if line.startswith("5,"))
+    for wrong in ("6x", "inf"):
+        with pytest.raises(DatasetError, match=rf"line {line}\b"):
+            read(tmp_path / "a.csv", text.format(wrong))
+
+
+def test_lines_of_a_workbook_are_those_of_its_sheet(tmp_path):
+    pytest.importorskip("openpyxl", reason="openpyxl is not installed (pip install openpyxl)")
+    pd.DataFrame({"a": [1, 2, 3], "b": [4, "x", 6], "c": [1, 1, 2]}).to_excel(tmp_path / "a.xlsx", index=False)
+    with pytest.raises(DatasetError, match=r"'x' in line 3"):
+        read(tmp_path / "a.xlsx")
+
+
+def test_a_column_names_the_samples_and_others_are_dropped(tmp_path):
+    text = "who,a,b,kind,note\nann,1,2,x,ok\nbob,3,4,y,\ncem,5,7,x,ok\n,8,9,y,-\n"
+    data, _ = read(tmp_path / "a.csv", text, id_column="who", label_column="3", drop=("note", "2"))
+    assert data.sample_names == ("ann", "bob", "cem", "") and data.feature_names == ("a",)
+    assert data.y.tolist() == [0, 1, 0, 1] and data.x.tolist() == [[1], [3], [5], [8]]
+    assert data.left_out == ("column note, b",)
 
 
 def test_missing_values_are_refused_with_columns_and_counts_or_filled(tmp_path):

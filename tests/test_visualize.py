@@ -81,6 +81,14 @@ def test_principal_components_stand_for_more_than_two_dimensions():
     assert visualize.plane(wide[:, :1])[0].shape == (500, 2)
 
 
+def test_the_first_colours_of_many_are_those_of_few_and_all_can_be_told_apart():
+    colors = visualize.palette(40)
+    np.testing.assert_array_equal(colors[:7], visualize.palette(7))
+    lab = visualize._oklab(np.vstack([colors[:, :3], [[1, 1, 1]]]))
+    distance = np.linalg.norm(lab[:, None] - lab[None], axis=-1) + np.eye(41)
+    assert distance.min() > 0.08  # 0.02 is about what people see
+
+
 @pytest.mark.parametrize("n", [2, 6, 10, 20])
 def test_colours_differ_also_without_red_and_green(n):
     """Machado, Oliveira, Fernandes 2009: full deuteranopia and protanopia, in linear RGB."""
@@ -96,13 +104,6 @@ def test_colours_differ_also_without_red_and_green(n):
         seen = np.clip(linear @ np.array(simulate).T, 0, 1) ** (1 / 2.2)
         distance = np.linalg.norm(seen[:, None] - seen[None], axis=-1) + np.eye(n)
         assert distance.min() > 0.08
-
-
-def test_predicted_clusters_take_the_colour_and_name_of_their_class():
-    labels = np.array([3, 3, 0, 5, 5, 5])
-    groups, names = visualize.matched_names(labels, {3: 0, 5: 1}, ["ant", "bee"])
-    assert [names[group] for group in groups] == ["ant", "ant", "cluster 0", "bee", "bee", "bee"]
-    assert groups.tolist() == [0, 0, 2, 1, 1, 1]
 
 
 def test_reconstructions_stand_below_their_originals(tmp_path, figures):
@@ -169,6 +170,45 @@ def test_confusion_counts_classes_in_clusters(tmp_path, figures):
     assert [label.get_text() for label in axes.get_xticklabels()] == ["ant", "bee", "cluster 2"]
 
 
+def test_confusion_is_as_wide_as_its_clusters_and_in_the_order_of_the_classes(tmp_path, figures):
+    clusters = np.arange(300) % 30
+    captions, order = [f"{i}: " + "very " * 9 + "long" for i in range(30)], np.roll(np.arange(30), 1)
+    names = ["ant " * 15, "bee"]
+    visualize.confusion(clusters % 2, clusters, names, captions, tmp_path / "c.png", title="Insects " * 20, order=order)
+    figures[0].draw_without_rendering()
+    axes = figures[0].axes[0]
+    assert axes.get_xticklabels()[0].get_text().startswith("29: very")
+    inside, whole = axes.get_window_extent(), figures[0].bbox
+    assert inside.width > 0.7 * whole.width and inside.height > 0.15 * whole.height
+    for text in (figures[0]._suptitle, *axes.get_xticklabels(), *axes.get_yticklabels()):
+        box = text.get_window_extent()
+        assert whole.x0 <= box.x0 and box.x1 <= whole.x1 and whole.y0 <= box.y0 and box.y1 <= whole.y1
+
+
+def test_long_names_leave_the_map_most_of_its_picture(embedding, tmp_path, figures):
+    names = [f"{i}: a class that is described in a sentence of many words, number {i}" for i in range(3)]
+    title = "a file with a name that is as long as names of files can be: " * 2
+    visualize.scatter(
+        embedding, np.arange(300) % 3, names, tmp_path / "m.png", title=title, subtitle=title, heading="a"
+    )
+    figures[0].draw_without_rendering()
+    axes, whole = figures[0].axes[0], figures[0].bbox
+    assert axes.get_window_extent().width > 0.6 * whole.width
+    for text in (figures[0]._suptitle, axes.title, *axes.texts, *axes.get_legend().get_texts()):
+        box = text.get_window_extent()
+        assert whole.x0 <= box.x0 and box.x1 <= whole.x1, text.get_text()
+
+
+def test_of_many_groups_the_numbers_are_on_the_map_and_the_names_in_the_legend(embedding, tmp_path, figures):
+    names = [f"{i}: cat #{i}" for i in range(30)]
+    visualize.scatter(embedding, np.arange(300) % 30, names, tmp_path / "m.png", title="")
+    figures[0].draw_without_rendering()
+    axes = figures[0].axes[0]
+    assert {text.get_text() for text in axes.texts} == {str(i) for i in range(30)}
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == names
+    assert axes.get_legend().get_window_extent().height < figures[0].bbox.height
+
+
 def test_losses_have_a_line_for_each_autoencoder(tmp_path, figures):
     visualize.losses([[3.0, 2.0, 1.0], [4.0, 2.5]], tmp_path / "history.png", title="")
     lines = figures[0].axes[0].lines
@@ -185,7 +225,7 @@ def test_the_scan_marks_the_chosen_number(tmp_path, figures):
 
 def test_the_most_typical_and_the_least_certain_members_are_drawn(tmp_path, figures, pictures):
     data, embedding, groups, shown = pictures
-    visualize.members(data, embedding, groups, tmp_path / "clusters.png", **shown, n_members=4)
+    visualize.members(data, embedding, groups, tmp_path / "clusters.png", names=["ant", "bee"], **shown, n_members=4)
     strips = [np.asarray(axis.images[0].get_array(), float)[0, ::5] * 39 / 255 for axis in figures[0].axes]
     assert [axis.get_ylabel() for axis in figures[0].axes] == ["ant", "", "bee", ""]
     assert sorted(strips[0].round()) == [8, 9, 10, 11] and sorted(strips[2].round()) == [28, 29, 30, 31]
@@ -197,7 +237,7 @@ def test_the_clusters_of_a_table_are_drawn_as_profiles(tmp_path, figures, pictur
     x = np.random.default_rng(0).normal(size=(40, 50)).astype(np.float32)
     x[:, 7] = 100 * groups
     data = Dataset(x, None, feature_names=tuple(f"f{i}" for i in range(50)))
-    visualize.members(data, embedding, groups, tmp_path / "clusters.png", **shown)
+    visualize.members(data, embedding, groups, tmp_path / "clusters.png", names=["ant", "bee"], **shown)
     axes = figures[0].axes[0]
     features = [label.get_text() for label in axes.get_xticklabels()]
     assert len(features) == 30 and "f7" in features

@@ -1,0 +1,103 @@
+"""What a run leaves in its save folder: whole files, listed with what each is, and none of an earlier run."""
+
+import json
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+RECORD = "metrics.json"  # its "files" are what the run wrote: what the next run may remove
+WHAT = {  # in the order in which a person looks at them; {} is the name of the data
+    "explore.html": "the map to explore, in a browser",
+    "clusters.csv": "the cluster of each sample",
+    "clusters.png": "what is in each cluster",
+    "{}-n2d.png": "the map",
+    "{}-n2d-predicted.png": "the map, coloured by cluster",
+    "confusion.png": "classes against clusters",
+    "metrics.json": "scores, times, arguments and versions",
+    "n_clusters.png": "how stable each number of clusters is",
+    "n_clusters.csv": "its figures",
+    "history.png": "the loss of each epoch",
+    "history.csv": "its figures",
+    "stages.csv": "scores of each stage",
+    "refinement.csv": "losses of the refinement",
+    "raw.png": "the data, t-SNE",
+    "autoencoder.png": "the latent space, t-SNE",
+    "clustered_kld.png": "the refined latent space, t-SNE",
+    "clustered_km.png": "the refined latent space, t-SNE",
+    "reconstructions.png": "images, and what is decoded of them",
+    "evolution.gif": "the latent space during the refinement",
+    "eval_all.png": "all manifolds",
+    "eval_all.csv": "scores of all clusterers on all manifolds",
+    "latent.npy": "the latent space",
+    "embedding.npy": "the coordinates of the map",
+    "weights.safetensors": "the trained autoencoder",
+    "refined.safetensors": "the same after the refinement",
+    "tensorboard": "for TensorBoard",
+}
+
+
+class Delivery:
+    """The files of one run.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The save folder.
+    keep : path-like or None
+        A file that may lie there and stays, whoever wrote it: the weights that this run has loaded.
+    """
+
+    def __init__(self, folder, keep=None):
+        self.folder, self.names = folder, []
+        self.earlier = {name for name in _recorded(folder) if keep is None or not _is_same(folder / name, keep)}
+
+    def wrote(self, name):
+        """Count a file that was written to the folder at once."""
+        self.names.append(name)
+
+    @contextmanager
+    def at_once(self):
+        """A folder whose files go to the save folder when all of them are there; what is older goes away then."""
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".report-") as new:
+            yield Path(new)
+            for path in sorted(Path(new).iterdir()):
+                os.replace(path, self.folder / path.name)
+                self.wrote(path.name)
+        for name in self.earlier.difference(self.names):
+            (self.folder / name).unlink(missing_ok=True)
+        self.earlier = set()
+        self._record()
+
+    def _record(self):
+        record = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))
+        partial = self.folder / f".{RECORD}"
+        partial.write_text(json.dumps({**record, "files": self.names}, indent=2) + "\n", encoding="utf-8")
+        os.replace(partial, self.folder / RECORD)
+
+    def listing(self, name):
+        """What was written, a line a file with what it is, and which to open first.
+
+        Parameters
+        ----------
+        name : str
+            Of the data.
+        """
+        what = {pattern.replace("{}", name): text for pattern, text in WHAT.items()}
+        files = sorted(self.names, key=list(what).index)
+        wide = max(map(len, files))
+        lines = [f"written to {self.folder}{os.sep}:", *(f"  {file:<{wide}}  {what[file]}" for file in files)]
+        return "\n".join([*lines, "", f"open this first: {self.folder / files[0]}"])
+
+
+def _recorded(folder):
+    """Names of the files that an earlier run wrote to a folder; nothing outside of it, whatever its record says."""
+    try:
+        names = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
+        return [name for name in names if name == Path(name).name and (folder / name).is_file()]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _is_same(path, other):
+    return path.exists() and Path(other).exists() and path.samefile(other)

@@ -1,0 +1,84 @@
+"""What clusters are called, and their colours: the same in every file, picture and page.
+
+A cluster's number says which it is; where classes are known, it has a name as well, the class it is matched with.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from n2d import metrics
+from n2d.visualize import palette
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """The clusters of samples, and how they are shown.
+
+    Attributes
+    ----------
+    labels : ndarray of int, shape (n_samples,)
+        The number of each sample's cluster.
+    names : tuple of str, or None
+        By number; None if there are no classes to be named after.
+    colors : ndarray of float, shape (n_clusters, 4)
+        RGBA. A cluster that is matched with a class has the colour that this class has among the classes.
+    order : ndarray of int, shape (n_clusters,)
+        Numbers of the clusters: the one that is matched with the first class first, those of no class last.
+    """
+
+    labels: np.ndarray
+    names: tuple | None
+    colors: np.ndarray
+    order: np.ndarray
+
+    @property
+    def captions(self):
+        """What pictures write, by number: '3: cat', or without a name 'cluster 3'."""
+        if self.names is None:
+            return [f"cluster {i}" for i in range(len(self.colors))]
+        return [f"{i}: {name}" for i, name in enumerate(self.names)]
+
+
+def named(labels, n_clusters, y=None, label_names=()):
+    """Clusters with names and colours.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n_samples,)
+    n_clusters : int
+    y : ndarray of int, shape (n_samples,), or None
+        Classes, -1 where they are not known.
+    label_names : sequence of str
+        A name for each class.
+
+    Returns
+    -------
+    Clusters
+        Each cluster is named after the class it is matched with, see `metrics.match_labels`. One that is left over is
+        named after the class that most of it is of, with a number behind it: 'cat #2' is the second that is called so.
+        One without a sample of a known class is called 'unknown'.
+    """
+    if y is None:
+        return Clusters(labels, None, palette(n_clusters), np.arange(n_clusters))
+    match, _ = metrics.match_labels(*metrics.of_known(y, labels))
+    matched = sorted(match, key=match.get)
+    left = [cluster for cluster in range(n_clusters) if cluster not in match]
+    slots = {**match, **{cluster: len(label_names) + i for i, cluster in enumerate(left)}}
+    names, taken = {}, set()
+    for cluster in (*matched, *left):
+        classes = y[(labels == cluster) & (y >= 0)]
+        of_class = match.get(cluster, np.bincount(classes).argmax() if len(classes) else None)
+        names[cluster] = _free("unknown" if of_class is None else label_names[of_class], taken)
+        taken.add(names[cluster])
+    colors = palette(len(label_names) + len(left))[[slots[cluster] for cluster in range(n_clusters)]]
+    return Clusters(labels, tuple(names[i] for i in range(n_clusters)), colors, np.array([*matched, *left]))
+
+
+def _free(name, taken):
+    """A name, or the first of 'name #2', 'name #3', ... that no other cluster has."""
+    free, k = name, 1
+    while free in taken:
+        k += 1
+        free = f"{name} #{k}"
+    return free

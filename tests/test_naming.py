@@ -1,0 +1,30 @@
+import numpy as np
+
+from n2d import naming, visualize
+
+
+def test_clusters_take_name_and_colour_of_the_class_they_are_matched_with():
+    labels, y = np.array([2, 2, 2, 0, 0, 1]), np.array([0, 0, 0, 1, 1, 0])
+    clusters = naming.named(labels, 3, y, ("ant", "bee"))
+    assert clusters.names == ("bee", "ant #2", "ant") and clusters.captions == ["0: bee", "1: ant #2", "2: ant"]
+    np.testing.assert_array_equal(clusters.colors, visualize.palette(3)[[1, 2, 0]])
+    assert clusters.order.tolist() == [2, 0, 1]  # as the classes, and then what is left over
+
+
+def test_without_classes_a_cluster_is_a_number():
+    clusters = naming.named(np.array([0, 1, 1]), 3)
+    assert clusters.names is None and clusters.captions == ["cluster 0", "cluster 1", "cluster 2"]
+
+
+def test_names_are_different_also_where_a_class_looks_like_the_name_of_a_second_cluster():
+    labels, y = np.arange(8), np.array([0, 0, 0, 1, 1, -1, -1, 0])
+    names = naming.named(labels, 8, y, ("cat", "cat #2")).names
+    assert len(set(names)) == 8
+    assert names[5:7] == ("unknown", "unknown #2")
+
+
+def test_fewer_clusters_than_classes_have_the_names_of_some():
+    assert naming.named(np.array([0, 0, 1, 1]), 2, np.array([0, 1, 2, 2]), ("a", "b", "c")).names in (
+        ("a", "c"),
+        ("b", "c"),
+    )

@@ -1,0 +1,38 @@
+import io
+import sys
+
+import pytest
+
+from n2d import progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_stage_is_told_when_it_starts_and_its_time_when_it_is_over(capsys):
+    seconds = {"fit": 1.0}
+    with progress.stage("fit", "of a thing", seconds):
+        assert capsys.readouterr().out == f"fit        {'of a thing':<57}"
+    assert capsys.readouterr().out == "      0.0 s\n" and seconds["fit"] > 1
+
+
+def test_on_a_terminal_the_line_is_whole_whatever_came_between(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    with progress.stage("fit", "of a thing", {}):
+        print("\r a bar", end="")
+    last = sys.stdout.getvalue().split("\r")[-1]
+    assert last.startswith("fit        of a thing") and last.endswith(" 0.0 s\n") and len(last) <= 80
+
+
+def test_a_stage_that_fails_leaves_its_line(capsys):
+    with pytest.raises(KeyError), progress.stage("fit", "", seconds := {}):
+        raise KeyError
+    assert capsys.readouterr().out.endswith("\n") and not seconds
+
+
+def test_in_silence_only_the_time_is_kept(capsys):
+    with progress.stage("fit", "", seconds := {}, verbose=False):
+        pass
+    assert capsys.readouterr().out == "" and list(seconds) == ["fit"]
