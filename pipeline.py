@@ -25,7 +25,9 @@ N_TRACKED = 1000  # points whose way through the refinement is kept for its pict
 CONFIDENCE_NEIGHBORS = 20  # the sample itself included, where there is no graph
 PARALLEL_SAMPLES = 10_000  # for fewer, other processes take longer to start than they save
 UNEQUAL = 10  # features whose standard deviations differ by such a factor want to be scaled
-MAX_CLUSTERS = 20  # that 'auto' tries
+NUMBERS = (*range(2, 21), 22, 24, 27, 30, 34, 38, 43, 48, 54, 60)  # of clusters that 'auto' tries
+SCAN_SAMPLES = 5000  # that it looks at
+SCAN_MEMBERS = 8  # samples of a cluster, at least
 
 
 class N2D(OfPoints, ClusterMixin, Parameters):
@@ -216,17 +218,18 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         """Fourth stage of `fit`: find the neighbours of the samples that manifold and clusters are learnt from."""
         n_samples = len(self.latent_)
         x = self._checked(x)
-        self.sample_ = slice(None)
+        self.sample_, self.scan_ = slice(None), None
         if self.fit_samples is not None and self.fit_samples < n_samples:
             self.sample_ = np.random.default_rng(self.seed_).choice(n_samples, self.fit_samples, replace=False)
+        self.n_clusters_ = None if self.n_clusters == "auto" else self.n_clusters
+        if self.n_clusters_ is None:
+            self._scan(x)
         self.neighbourhood_, self.knn_ = self.find_neighbors(self.latent_[self.sample_], x[self.sample_])
         return self
 
     def fit_clusters(self, x):
         """Last stage of `fit`: embed the latent space, cluster the embedding, and place what was left out of it."""
         x = self._checked(x)
-        self.n_clusters_ = None if self.n_clusters == "auto" else self.n_clusters
-        self.scan_ = None
         found = self.embed_and_cluster(self.neighbourhood_, self.knn_)
         self.graph_, self.manifold_, self.embedding_, fit = found
         self.clusterer_ = fit.clusterer
@@ -312,7 +315,7 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         neighbourhood = Neighbourhood(latent, x if ranks else None, **self._neighbourhood_settings())
         if self.manifold_learner != "UMAP":
             return neighbourhood, None
-        size = self.sizes(len(latent), 2 if self.n_clusters == "auto" else self.n_clusters)[-1]
+        size = self.sizes(len(latent), self.n_clusters_ or 2)[-1]
         with self._stage("neighbours", f"{neighbourhood.n_proposed(size)} nearest of each sample in the latent space"):
             knn = neighbourhood.propose(size)
         if neighbourhood.inputs is not None:
@@ -331,19 +334,9 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         greatest assortativity. If it is k-means, the embedding is the one that comes next.
         """
         latent = neighbourhood.latent
-        sizes = self.sizes(len(latent), 2 if self.n_clusters == "auto" else self.n_clusters)
+        sizes = self.sizes(len(latent), self.n_clusters_)
         n_jobs = (self.n_jobs or 1) if len(latent) >= PARALLEL_SAMPLES else 1
-        runs = manifold.embed(
-            latent,
-            self.manifold_learner,
-            sizes,
-            n_jobs=n_jobs,
-            n_components=self.n_components,
-            min_dist=self.min_dist,
-            metric=self.metric_,
-            random_state=None if self.random_state is None else self.seed_,  # without a seed UMAP runs in parallel
-            knn=knn,
-        )
+        runs = self._embed(latent, sizes, knn, n_jobs)
         found, graph = [], None
         for n_neighbors in sizes:
             description = f"{latent.shape[1]} -> {self.n_components} dimensions, {n_neighbors} neighbours"
@@ -351,10 +344,6 @@ class N2D(OfPoints, ClusterMixin, Parameters):
                 found.append(next(runs))
         if self.manifold_learner == "UMAP":
             graph = sum(learner.graph_ / learner.graph_.sum() for learner, _ in found)
-        if self.n_clusters_ is None:
-            numbers_tried = range(2, min(MAX_CLUSTERS, len(latent) // 4) + 1)
-            with self._stage("scan", f"{numbers_tried[0]} to {numbers_tried[-1]} clusters"):
-                self.scan_, self.n_clusters_ = clustering.scan(found[0][1], numbers_tried, random_state=self.seed_)
         settings = {"restarts": self.gmm_restarts, "random_state": self.seed_, "graph": graph, "n_jobs": n_jobs}
         clustered = []
         for (learner, embedding), n_neighbors in zip(found, sizes):
@@ -372,11 +361,42 @@ class N2D(OfPoints, ClusterMixin, Parameters):
                 fit = of_inputs._replace(rivals=labels)
         return graph, learner, embedding, fit
 
+    def _embed(self, latent, sizes, knn, n_jobs, seed=None):
+        """Each size's manifold learner, fitted, and its embedding, one after the other; see `manifold.embed`."""
+        seed = self.seed_ if seed is None else seed
+        return manifold.embed(
+            latent,
+            self.manifold_learner,
+            sizes,
+            n_jobs=n_jobs,
+            n_components=self.n_components,
+            min_dist=self.min_dist,
+            metric=self.metric_,
+            random_state=None if self.random_state is None else seed,  # without a seed UMAP runs in parallel
+            knn=knn,
+        )
+
+    def _scan(self, x):
+        """Choose the number of clusters by two maps of each size of the neighbourhoods of at most 5,000 samples."""
+        rng = np.random.default_rng(self.seed_)
+        some = np.arange(len(x))[self.sample_]
+        some = np.sort(rng.choice(some, min(SCAN_SAMPLES, len(some)), replace=False))
+        neighbourhood, knn = self.find_neighbors(self.latent_[some], x[some])
+        sizes = self.sizes(len(some), 2)
+        numbers = [number for number in NUMBERS if number <= max(2, len(some) // SCAN_MEMBERS)]
+        with self._stage("scan", f"{numbers[0]} to {numbers[-1]} clusters"):
+            maps = []
+            for seed in (self.seed_, (self.seed_ + 1) % 2**32):
+                for size, (learner, embedding) in zip(sizes, self._embed(neighbourhood.latent, sizes, knn, 1, seed)):
+                    graph = learner.graph_ if hasattr(learner, "graph_") else _plain_graph(neighbourhood)[1]
+                    maps.append((size, embedding, graph / graph.sum()))
+            suited = partial(self.sizes, len(some))
+            self.scan_, self.n_clusters_ = clustering.scan(maps, numbers, suited, random_state=self.seed_)
+
     def _measure_confidence(self, rivals):
         knn, graph = self.knn_, self.graph_
         if graph is None:
-            knn = self.neighbourhood_.propose(CONFIDENCE_NEIGHBORS)
-            graph = manifold.neighbor_graph(knn[0], np.ones_like(knn[1]))
+            knn, graph = _plain_graph(self.neighbourhood_)
         self.confidence_ = clustering.confidence(graph, self.labels_, rivals)
         self.reach_ = float(np.quantile(knn[1][:, : neighbors.N_ALIKE][:, -1], 0.99))  # a few samples may be outliers
 
@@ -411,3 +431,10 @@ class N2D(OfPoints, ClusterMixin, Parameters):
 
     def _stage(self, name, description):
         return progress.stage(name, description, self.seconds_, self.verbose)
+
+
+def _plain_graph(neighbourhood):
+    """The nearest of each sample in the latent space, and the symmetric graph of them."""
+    knn = neighbourhood.propose(CONFIDENCE_NEIGHBORS)
+    graph = manifold.neighbor_graph(knn[0], np.ones_like(knn[1]))
+    return knn, graph + graph.T

@@ -204,14 +204,18 @@ def scan(rows, chosen, path, *, title):
     figure = Figure(figsize=(7.2, 5), layout="constrained")
     axes = figure.subplots(2, 1, sharex=True)
     numbers = [row["n_clusters"] for row in rows]
-    names = {"stability": "agreement of halves (ARI)", "bic": "BIC per sample"}
+    names = {"stability": "agreement of halves (ARI)", "modularity": "greatest modularity"}
     for axis, (name, label), color in zip(axes, names.items(), palette(2)):
         axis.plot(numbers, [row[name] for row in rows], color=color, marker="o")
         axis.axvline(chosen, color="black", linestyle=":")
         axis.set_ylabel(label)
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
-    axes[1].set(xlabel="clusters", xticks=numbers)
+    axes[1].set(xlabel="clusters")
+    axes[1].set_xscale("log", base=2)
+    axes[1].set_xticks(ticks := [2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 60], map(str, ticks))
+    axes[1].set_xticks([], minor=True)
+    axes[1].set_xlim(numbers[0] * 0.95, numbers[-1] * 1.05)
     _head(figure, f"{title}: {chosen} clusters")
     figure.savefig(path, dpi=150)
 

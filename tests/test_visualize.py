@@ -216,7 +216,7 @@ def test_losses_have_a_line_for_each_autoencoder(tmp_path, figures):
 
 
 def test_the_scan_marks_the_chosen_number(tmp_path, figures):
-    rows = [{"n_clusters": k, "stability": 1 / k, "bic": -k} for k in (2, 3, 4)]
+    rows = [{"n_clusters": k, "stability": 1 / k, "modularity": -k} for k in (2, 3, 4)]
     visualize.scan(rows, 3, tmp_path / "scan.png", title="Insects")
     for axes, values in zip(figures[0].axes, ([1 / 2, 1 / 3, 1 / 4], [-2, -3, -4])):
         assert axes.lines[0].get_ydata().tolist() == values
