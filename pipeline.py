@@ -381,16 +381,16 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         rng = np.random.default_rng(self.seed_)
         some = np.arange(len(x))[self.sample_]
         some = np.sort(rng.choice(some, min(SCAN_SAMPLES, len(some)), replace=False))
-        neighbourhood, knn = self.find_neighbors(self.latent_[some], x[some])
-        sizes = self.sizes(len(some), 2)
         numbers = [number for number in NUMBERS if number <= max(2, len(some) // SCAN_MEMBERS)]
+        suited = partial(self.sizes, len(some))
+        sizes = sorted({size for number in numbers for size in suited(number)})
+        neighbourhood, knn = self.find_neighbors(self.latent_[some], x[some])
         with self._stage("scan", f"{numbers[0]} to {numbers[-1]} clusters"):
             maps = []
             for seed in (self.seed_, (self.seed_ + 1) % 2**32):
                 for size, (learner, embedding) in zip(sizes, self._embed(neighbourhood.latent, sizes, knn, 1, seed)):
                     graph = learner.graph_ if hasattr(learner, "graph_") else _plain_graph(neighbourhood)[1]
                     maps.append((size, embedding, graph / graph.sum()))
-            suited = partial(self.sizes, len(some))
             self.scan_, self.n_clusters_ = clustering.scan(maps, numbers, suited, random_state=self.seed_)
 
     def _measure_confidence(self, rivals):
