@@ -67,3 +67,39 @@ def test_raw_scores_stand_beside_the_papers_of_the_same_clusterer(cells):
     """The cells come as GMM, KM, SC; in the paper's table KM has 0.599, GMM 0.585, SC 0.538."""
     paper = "| 0.599 / 0.588 | 0.512 / 0.400 | 0.585 / 0.648 | 0.532 / 0.400 | 0.538 / 0.741 |"
     assert f"| har | 0.522 / 0.400 {paper}" in render.ablation_raw(cells, ["har"])
+
+
+@pytest.fixture(scope="module")
+def collection():
+    """Two datasets of other kinds and one of the paper's, two seeds: N2D is first, second, and worst."""
+    scores = {
+        "N2D": (0.9, 0.5, 0.1),
+        "N2D, auto": (0.2, 0.2, 0.2),
+        "k-means": (0.7, 0.6, 0.8),
+        "Leiden": (0.8, 0.1, 0.9),
+    }
+    return pd.DataFrame(
+        {
+            "dataset": d,
+            "method": m,
+            "seed": s,
+            "acc": ari + 0.05,
+            "nmi": 0.3,
+            "ari": ari + 0.01 * s,
+            "k": 4,
+            "k_found": 16,
+        }
+        for m, of_datasets in scores.items()
+        for d, ari in zip(("wdbc", "yale", "usps"), of_datasets)
+        for s in range(2)
+    )
+
+
+def test_other_data_are_summed_up_by_rank_and_regret_without_the_papers(collection, tmp_path):
+    text = render.collection_page(collection, tmp_path)
+    assert "| N2D | 0.750 | 0.300 | 0.705 | 1.50 | 0.050 | 0.100 |  |\n" in text
+    assert "| k-means | 0.700 | 0.300 | 0.655 | 2.00 | 0.100 | 0.200 |  |\n" in text
+    assert "| N2D, auto | 0.250 | 0.300 | 0.205 |  |  |  | 2.00 |\n" in text  # four times too many clusters
+    page = (tmp_path / "collection.md").read_text()
+    assert "| yale | 0.505 | 0.205 | 0.605 | 0.105 |\n" in page and page.index("| yale") < page.index("| usps")
+    assert imread(tmp_path / "collection.png").shape[1] > 1000

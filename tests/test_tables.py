@@ -1,14 +1,16 @@
 import dataclasses
+import importlib.util
 import itertools
 import json
 import math
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from n2d import arguments, tables
+from n2d import arguments, peers, tables
 from n2d.pipeline import N2D
 
 
@@ -213,3 +215,31 @@ def test_the_estimator_starts_from_the_default_protocol():
     parameters = N2D().get_params()
     flags = {"umap_neighbors": parameters["n_neighbors"], "umap_candidates": parameters["n_candidates"]}
     assert arguments.PROTOCOLS["default"].items() <= (parameters | flags).items()
+
+
+def test_data_of_other_kinds_are_clustered_by_the_default_and_by_its_peers(monkeypatch, tmp_path):
+    """With a stand-in for the runs of n2d.py, that says what it was asked for."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(range(3), 40)
+    (tmp_path / "collection").mkdir()
+    np.savez(tmp_path / "collection/yale.npz", x=rng.normal(size=(120, 5)) + 20 * y[:, None], y=y)
+    monkeypatch.setenv("N2D_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(tables, "PEERS_SAMPLES", 90)
+    asked = []
+
+    def execute(arguments, folder, threads):
+        asked.append(arguments)
+        folder.mkdir()
+        pd.DataFrame({"cluster": [0, 1, 2, 3]}).to_csv(folder / "clusters.csv")
+        return {"acc": 0.5, "nmi": 0.4, "ari": 0.3, "wall_s": 7.0}
+
+    monkeypatch.setattr(tables, "execute", execute)
+    if importlib.util.find_spec("leidenalg") is None:
+        monkeypatch.delitem(peers.PEERS, "Leiden")
+    rows = pd.DataFrame(tables.run_collection("yale", 3, tmp_path, 1))
+    assert list(rows) == tables.TABLES["collection"].columns
+    source = [f"{tmp_path}/collection/yale.npz", "0", f"--data_dir={tmp_path}", "--seed=3"]
+    assert asked == [source, [*source, "--n_clusters=auto"]]
+    assert rows["method"].tolist() == ["N2D", "N2D, auto", *peers.PEERS]
+    assert (rows["k"] == 3).all() and rows["k_found"][:3].tolist() == [4, 4, 3]
+    assert rows.set_index("method")["ari"]["k-means"] == 1
