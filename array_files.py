@@ -9,8 +9,8 @@ import numpy as np
 
 from n2d.samples import CHANNELS, FAR, Dataset, DatasetError, classes, listed, notice
 
-SAMPLES = ("x", "X", "data")  # names of arrays
-LABELS = ("y", "Y", "labels", "label", "target")
+SAMPLES = ("x", "X", "data", "fea")  # names of arrays
+LABELS = ("y", "Y", "labels", "label", "target", "gnd")
 MIN_SIDE = 8  # pixels, of arrays of other numbers than bytes that are taken for images
 MAX_ASPECT = 2  # of their sides
 
@@ -21,12 +21,16 @@ def read_npy(path, options):
 
 
 def read_npz(path, options):
-    """An array and labels, by name."""
+    """An array and labels, by name; or a sparse matrix of SciPy's."""
+    import scipy.sparse
+
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
     if size > (memory := _memory()):
         raise DatasetError(f"it unpacks to {size / 2**30:.0f} GB, but there are {memory / 2**30:.0f} GB of memory")
     with np.load(path, allow_pickle=False) as arrays:
+        if {"indptr", "shape", "format"} <= set(arrays):
+            return from_array(scipy.sparse.load_npz(path).toarray())
         return from_arrays(arrays, options)
 
 
@@ -52,14 +56,14 @@ def read_hdf5(path, options, turned=False):
     """The arrays of an HDF5 file, and of its groups as group/name."""
     import h5py
 
+    found = {}
+
+    def keep(name, item):
+        if isinstance(item, h5py.Dataset):
+            found[name] = item.asstr() if h5py.check_string_dtype(item.dtype) else item
+
     with h5py.File(path) as file:
-        groups = {"": file} | {f"{name}/": item for name, item in file.items() if isinstance(item, h5py.Group)}
-        found = {
-            f"{prefix}{name}": item.asstr() if h5py.check_string_dtype(item.dtype) else item
-            for prefix, group in groups.items()
-            for name, item in group.items()
-            if isinstance(item, h5py.Dataset)
-        }
+        file.visititems(keep)
         return from_arrays({name: np.asarray(item[()]).T if turned else item for name, item in found.items()}, options)
 
 

@@ -12,6 +12,9 @@ READERS = {
     ".zarr": array_files.read_zarr,
     ".csv": table_files.read_text,
     ".tsv": table_files.read_text,
+    ".txt": table_files.read_text,
+    ".dat": table_files.read_text,
+    ".data": table_files.read_text,
     ".csv.gz": table_files.read_text,
     ".csv.bz2": table_files.read_text,
     ".csv.xz": table_files.read_text,
@@ -34,8 +37,8 @@ def read(path, **options):
 
         - .npy: an array (n_samples, n_features), or of images;
         - .npz, .mat, .h5, .hdf5, .zarr: the same as `x`, `data` or its only array, and labels as `y` or `labels`;
-        - .csv, .tsv, also in .gz, .bz2, .xz or alone in a .zip, .xlsx, .feather, .parquet: a table of numbers, with or
-          without a header;
+        - .csv, .tsv, .txt, .dat, .data, the first two also in .gz, .bz2, .xz or alone in a .zip; .xlsx, .feather,
+          .parquet: a table of numbers, with or without a header;
         - .h5ad: annotated data, its `X`;
         - a folder of images (PNG, JPEG, TIFF, BMP, GIF, WebP), or of one subfolder of images for each class.
     **options

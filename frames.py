@@ -128,8 +128,8 @@ def _as_numbers(frame, options):
     if words and options.categorical is None:
         what = listed(f"{name}{_mistyped(frame[name], kinds[name])}" for name in words)
         raise DatasetError(
-            f"columns must be numbers, got {what}: remove them, give --label_column for the classes, or "
-            "--categorical=onehot"
+            f"columns must be numbers, got {what}: remove them, give --label_column={words[0]} "
+            "if these are classes, or --categorical=onehot"
         )
     for name in words:
         if n_missing := frame[name].isna().sum():

@@ -77,13 +77,12 @@ def read_folder(folder, options):
     channels = 3 if look.mode == "RGB" else 1
     x = np.empty((len(headers), channels, *look.size), np.float32 if look.mode == "F" else np.uint8)
     clear = []
-    is_read = np.array(
-        [_tried(_fill, broken, header.path, x[i], look, clear) for i, header in enumerate(headers)], bool
-    )
-    _refuse_broken(broken, options.strict or not is_read.any())
-    if not is_read.all():
-        x = x[is_read]
-    names = [header.path for header, whole in zip(headers, is_read) if whole]
+    names = []
+    for header in headers:
+        if _tried(_fill, broken, header.path, x[len(names)], look, clear):
+            names.append(header.path)
+    _refuse_broken(broken, options.strict or not names)
+    x = x[: len(names)]  # no copy
     if clear:
         ground = "white" if look.background else "black"
         notice(f"{len(clear):,} images are transparent in places ({clear[0].name}): put on a {ground} background")

@@ -110,8 +110,8 @@ def notice(text):
 
 
 def listed(names, most=MANY):
-    """Names for a message, the first few of many."""
-    names = list(map(str, names))
+    """Names for a message on one line, the first few of many."""
+    names = [" ".join(str(name).split()) for name in names]
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 

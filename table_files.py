@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from n2d.frames import from_frame
 from n2d.samples import DatasetError, is_number, listed, notice
-from n2d.table_text import MISSING, PREVIEW, describe, encoding_of, has_names
+from n2d.table_text import MISSING, PREVIEW, WINDOWS, describe, encoding_of, has_names
 
 TEXTS = (".csv", ".tsv")
 PACKED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -29,7 +29,8 @@ def opened(path):
 @contextmanager
 def opened_as_text(path, encoding):
     """Its text, with line breaks as they are."""
-    with opened(path) as file, io.TextIOWrapper(file, encoding, newline="") as text:
+    errors = "replace" if encoding == WINDOWS else "strict"  # five bytes have no meaning in it
+    with opened(path) as file, io.TextIOWrapper(file, encoding, errors, newline="") as text:
         yield text
 
 
@@ -101,7 +102,11 @@ def read_excel(path, options):
     """The first sheet of a workbook."""
     import pandas as pd
 
-    book = _with("openpyxl", pd.ExcelFile, path)
+    with _with("openpyxl", pd.ExcelFile, path) as book:
+        return _first_sheet(book, options)
+
+
+def _first_sheet(book, options):
     if len(book.sheet_names) > 1:
         notice(f"of {len(book.sheet_names)} sheets the first is read, {book.sheet_names[0]}")
     frame = book.parse(0, header=None, na_values=MISSING, nrows=PREVIEW, dtype=str)

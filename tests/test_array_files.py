@@ -229,3 +229,16 @@ def test_a_package_that_is_not_there_is_named(tmp_path, monkeypatch):
     for ending, package in (("zarr", "zarr"), ("h5ad", "anndata")):
         with pytest.raises(DatasetError, match=rf"reading .{ending} needs {package} \(pip install {package}\)"):
             read(tmp_path / f"a.{ending}")
+
+
+def test_a_sparse_matrix_of_scipy_s(tmp_path):
+    scipy.sparse.save_npz(tmp_path / "a.npz", scipy.sparse.csr_matrix(X))
+    data, notices = read(tmp_path / "a.npz")
+    assert np.array_equal(data.x, X) and not notices
+
+
+def test_arrays_deep_in_an_hdf5_file_are_found(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["a/b/c/points"] = X
+    assert np.array_equal(read(tmp_path / "a.h5")[0].x, X)

@@ -296,3 +296,23 @@ def test_an_index_of_parquet_names_the_samples(tmp_path):
     pd.DataFrame(ROWS, columns=["a", "b", "c"], index=["p", "q", "r", "s"]).to_parquet(tmp_path / "a.parquet")
     data, _ = read(tmp_path / "a.parquet")
     assert data.sample_names == ("p", "q", "r", "s") and data.x.tolist() == ROWS
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "cp1252"])
+def test_text_of_other_encodings_keeps_its_names(tmp_path, encoding):
+    (tmp_path / "a.csv").write_bytes("Größe,€,n\n1,2,3\n2,3,4\n".encode(encoding))
+    data, _ = read(tmp_path / "a.csv")
+    assert data.feature_names == ("Größe", "€", "n")
+
+
+def test_utf_16_without_its_mark_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "a.csv").write_bytes("a,b\n1,2\n3,4\n".encode("utf-16-le"))
+    with pytest.raises(DatasetError, match="it holds no text, or text in UTF-16 without its mark: save it in UTF-8"):
+        read(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("ending", ["txt", "dat", "data"])
+def test_text_under_its_plainer_names(tmp_path, ending):
+    np.savetxt(tmp_path / f"a.{ending}", [[0.5, 2], [3, 4]])
+    data, _ = read(tmp_path / f"a.{ending}")
+    assert data.x.tolist() == [[0.5, 2], [3, 4]] and data.feature_names is None
