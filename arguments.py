@@ -208,6 +208,7 @@ def add_output(parser):
     add = parser.add_argument_group("Output").add_argument
     add("--save_dir", type=Path, help="folder of everything that is written (runs/{dataset}-n2d)")
     add("--save_model", type=Path, metavar="DIR", help="keep the fitted model, for n2d.py predict and N2D.load")
+    add("--write_h5ad", action="store_true", help="of an .h5ad file, write a copy that has the clusters and the map")
     add("--visualize", action="store_true", help="draw the embedding, the clusters, and a page to explore them")
     add("--tensorboard", action="store_true", help="write loss and latent space for TensorBoard, while training")
     add("--max_points", type=int, default=100_000, help="points drawn at most (%(default)s)")
@@ -242,7 +243,12 @@ def build_predict_parser():
     parser = Parser(prog="n2d.py predict", description="Sort points into the clusters of a saved model.")
     parser.add_argument("model_dir", type=Path, help="folder that --save_model wrote")
     parser.add_argument("dataset", help="the points: a file or folder, or a dataset, as for n2d.py")
-    parser.add_argument("--out", type=Path, default=Path("clusters.csv"), help="table to write (%(default)s)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("clusters.csv"),
+        help="table to write, or of an .h5ad file a copy that has the clusters, if this ends in .h5ad (%(default)s)",
+    )
     parser.add_argument("--data_dir", type=Path, default=DATA_DIR)
     add_file_arguments(parser)
     return parser
@@ -313,10 +319,11 @@ def of_protocol(name):
     return default if paper == default else f"{default}, or {paper} with --protocol paper"
 
 
-def load(parser, args):
-    """The dataset of the command line."""
+def load(parser, args, reading=None):
+    """The dataset of the command line; new points are read as the samples of a model were, see `samples.settled`."""
     try:
-        options = {field.name: getattr(args, field.name) for field in dataclasses.fields(samples.Options)}
+        names = {field.name for field in dataclasses.fields(samples.Options)} - {"reading"}
+        options = {name: getattr(args, name) for name in names} | {"reading": reading}
         return datasets.load(args.dataset, args.data_dir, **options)
     except datasets.DatasetError as error:
         parser.error(str(error))

@@ -1,8 +1,7 @@
-"""Arrays of the user's own: files of NumPy, MATLAB, HDF5 and Zarr, and annotated data."""
+"""Arrays of the user's own: files of NumPy, MATLAB, HDF5 and Zarr."""
 
 import math
 import os
-import warnings
 import zipfile
 
 import numpy as np
@@ -75,39 +74,6 @@ def read_zarr(path, options):
         raise DatasetError("reading .zarr needs zarr (pip install zarr)") from error
     store = zarr.open(path, mode="r")
     return from_array(store[...]) if isinstance(store, zarr.Array) else from_arrays(dict(store.arrays()), options)
-
-
-def read_h5ad(path, options):
-    """Annotated data: a row a cell, a column a gene."""
-    try:
-        import anndata
-    except ImportError as error:
-        raise DatasetError("reading .h5ad needs anndata (pip install anndata)") from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of names that are there twice, which is said in other words
-        cells = anndata.read_h5ad(path)
-    x, feature_names = _matrix(cells, options)
-    y, label_names = None, ()
-    if options.label_column is not None:
-        if options.label_column not in cells.obs:
-            raise DatasetError(f"--label_column {options.label_column} is not in obs (there: {listed(cells.obs, 20)})")
-        y, label_names = classes(cells.obs[options.label_column], len(x))
-    names = {"feature_names": feature_names, "sample_names": tuple(cells.obs_names)}
-    return Dataset(x, y, label_names, scale=None, kinds=f"features: {x.dtype}", **names)
-
-
-def _matrix(cells, options):
-    """The numbers of annotated data that are clustered, and the names of the genes if these are their columns."""
-    there = f"layers: {listed(cells.layers) or 'none'}; obsm: {listed(cells.obsm) or 'none'}"
-    for flag, name, place in (("layer", options.layer, cells.layers), ("obsm", options.obsm, cells.obsm)):
-        if name is not None and name not in place:
-            raise DatasetError(f"--{flag} {name} is not there ({there})")
-    if options.obsm is not None:
-        return np.asarray(cells.obsm[options.obsm]), None
-    x = cells.X if options.layer is None else cells.layers[options.layer]
-    if x is None:
-        raise DatasetError(f"it has no X ({there}): give --layer or --obsm")
-    return x if isinstance(x, np.ndarray) else x.toarray(), tuple(cells.var_names)
 
 
 def from_arrays(arrays, options):

@@ -1,6 +1,6 @@
 """The user's own data: which reader is for which file."""
 
-from n2d import array_files, image_files, table_files
+from n2d import annotated, array_files, image_files, table_files
 from n2d.samples import DatasetError, Options, checked
 
 READERS = {
@@ -23,7 +23,7 @@ READERS = {
     ".xlsx": table_files.read_excel,
     ".feather": table_files.read_feather,
     ".parquet": table_files.read_parquet,
-    ".h5ad": array_files.read_h5ad,
+    ".h5ad": annotated.read_h5ad,
 }
 
 
@@ -39,7 +39,7 @@ def read(path, **options):
         - .npz, .mat, .h5, .hdf5, .zarr: the same as `x`, `data` or its only array, and labels as `y` or `labels`;
         - .csv, .tsv, .txt, .dat, .data, the first two also in .gz, .bz2, .xz or alone in a .zip; .xlsx, .feather,
           .parquet: a table of numbers, with or without a header;
-        - .h5ad: annotated data, its `X`;
+        - .h5ad: annotated data, its `X`, counts normalised;
         - a folder of images (PNG, JPEG, TIFF, BMP, GIF, WebP), or of one subfolder of images for each class.
     **options
         See `samples.Options`.
@@ -58,7 +58,7 @@ def read(path, **options):
     if reader is None:
         raise DatasetError(f"{path} must be a folder of images, or end in {', '.join(READERS)}")
     try:
-        return checked(reader(path, options), options.missing)
+        return checked(reader(path, options), options)
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
     except Exception as error:  # whatever a parser makes of a stranger's bytes

@@ -35,7 +35,8 @@ def from_frame(frame, options, how=""):
     sample_names, frame = _row_names(frame, left_out)
     if not frame.shape[1]:
         raise DatasetError("a table must have columns of numbers")
-    _name_odd_columns(frame, options.label_column)
+    if options.reading is None:  # new points have the model's columns, odd or not
+        _name_odd_columns(frame, options.label_column)
     frame, kinds = _as_numbers(frame, options)
     names = None if frame.columns.dtype.kind == "i" else tuple(map(str, frame))
     x = frame.to_numpy(np.float64, na_value=np.nan)

@@ -83,7 +83,9 @@ def read_folder(folder, options):
             names.append(header.path)
     _refuse_broken(broken, options.strict or not names)
     x = x[: len(names)]  # no copy
+    reading = {}
     if clear:
+        reading["background"] = look.background
         ground = "white" if look.background else "black"
         notice(f"{len(clear):,} images are transparent in places ({clear[0].name}): put on a {ground} background")
     if broken:
@@ -95,7 +97,7 @@ def read_folder(folder, options):
     kinds = f"images of {look.size[0]} x {look.size[1]} pixels, {colours}"
     names = tuple(str(file.relative_to(folder)) for file in names)
     scale = None if look.mode == "F" else "255"
-    return Dataset(x.reshape(len(x), -1), y, label_names, shape, scale, None, names, kinds, tuple(left_out))
+    return Dataset(x.reshape(len(x), -1), y, label_names, shape, scale, None, names, kinds, tuple(left_out), reading)
 
 
 def _found(folder):
@@ -194,7 +196,9 @@ def _look_of(headers, options):
         notice(f"{len(deep):,} images of 16 bits become 8 bits, as the others have ({deep[0].path.name})")
     if gray and mode == "RGB":
         notice(f"{len(gray):,} of {len(headers):,} images are grey and become colour, as the others (or --grayscale)")
-    return Look(mode, options.image_size or _common_size(headers), _background(headers))
+    background = (options.reading or {}).get("background")
+    background = _background(headers) if background is None else background
+    return Look(mode, options.image_size or _common_size(headers), background)
 
 
 def _common_size(headers):
