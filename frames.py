@@ -191,3 +191,60 @@ def _mistyped(column, kind):
         return ""
     row = numbers.index[~numbers][0]
     return f" ({column[row]!r} in row {row})"
+
+
+def refuse_words(x):
+    """Refuse a pandas or polars frame with columns of words or dates, by their names; of other kinds nothing is asked.
+
+    Raises
+    ------
+    ValueError
+    """
+    if hasattr(x, "obs_names"):
+        raise ValueError("annotated data must be given to n2d.annotate, or as an array, such as its obsm['X_pca']")
+    if not _is_frame(x):
+        return
+    odd = [name for i, (name, dtype) in enumerate(zip(x.columns, x.dtypes)) if not _has_numbers(x, i, dtype)]
+    if odd:
+        raise ValueError(f"columns must be numbers, got {listed(odd)}: encode or remove them")
+
+
+def _is_frame(x):
+    return hasattr(x, "columns") and hasattr(x, "dtypes")
+
+
+def _column(x, i):
+    return x.iloc[:, i] if hasattr(x, "iloc") else x[:, i]
+
+
+def _has_numbers(x, i, dtype):
+    kind = getattr(dtype, "kind", None)  # NumPy's, and that of pandas' own types; polars' have none
+    if kind in ("i", "u", "f", "b"):
+        return True
+    if kind in ("m", "M") or kind is None and dtype.is_temporal():
+        return False  # or else they would become nanoseconds
+    try:
+        np.asarray(_column(x, i), np.float64)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def columns_meant(error, x, known):
+    """Which columns of a frame an error of scikit-learn's means, where it does not say; None of all else.
+
+    Parameters
+    ----------
+    error : ValueError
+    x : array-like
+    known : sequence of str
+        The names of the fit.
+    """
+    if _is_frame(x) and "same order" in str(error):
+        i, name, wanted = next((i, *pair) for i, pair in enumerate(zip(x.columns, known)) if pair[0] != pair[1])
+        return f"Column {i} must be {wanted}, got {name}."
+    if _is_frame(x) and "contains NaN" in str(error):
+        counts = [np.isnan(np.asarray(_column(x, i), np.float64)).sum() for i in range(len(x.columns))]
+        where = listed(f"{name} ({count:,} of {len(x):,} rows)" for name, count in zip(x.columns, counts) if count)
+        return f"Values are missing in column {where}."
+    return None

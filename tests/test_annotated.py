@@ -169,3 +169,8 @@ def test_a_view_and_dense_data_stay_as_they_are(counts):
     assert np.array_equal(cells.X, counts) and np.array_equal(cells.layers["counts"], counts)
     with pytest.raises(DatasetError, match="--obsm X_pca is not there"):
         annotate(cells, 2, obsm="X_pca")
+
+
+def test_an_estimator_says_what_is_there_for_annotated_data(counts):
+    with pytest.raises(ValueError, match="annotated data must be given to n2d.annotate, or as an array"):
+        N2D(2, **QUICK).fit(cells_of(counts))
