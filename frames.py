@@ -37,7 +37,7 @@ def from_frame(frame, options, how=""):
         raise DatasetError("a table must have columns of numbers")
     if options.reading is None:  # new points have the model's columns, odd or not
         _name_odd_columns(frame, options.label_column)
-    frame, kinds = _as_numbers(frame, options)
+    frame, kinds = _as_numbers(_without_quotes(frame), options)
     names = None if frame.columns.dtype.kind == "i" else tuple(map(str, frame))
     x = frame.to_numpy(np.float64, na_value=np.nan)
     kinds = "; ".join(filter(None, (kinds, how)))
@@ -117,6 +117,19 @@ def _name_odd_columns(frame, label_column):
         notice(f"column {listed(constant)} has one value in all rows: it says nothing")
 
 
+def _without_quotes(frame):
+    """The frame with numbers where numbers are written as words, as in many a spreadsheet."""
+    words = frame.select_dtypes(["object", "string"])
+    written = [name for name in words if _kind(words[name]) == "words" and words[name].dropna().map(is_number).all()]
+    if not written:
+        return frame
+    notice(f"column {listed(written)} holds numbers as words: read as numbers")
+    frame = frame.copy()
+    for name in written:
+        frame[name] = frame[name].map(float, na_action="ignore").astype(float)
+    return frame
+
+
 def _as_numbers(frame, options):
     """The frame with numbers alone, and what they are in words."""
     import pandas as pd
@@ -187,7 +200,7 @@ def _mistyped(column, kind):
     if kind != "words":
         return f" ({kind})"
     numbers = column.dropna().astype(str).map(is_number)
-    if numbers.mean() <= 0.5:
+    if not 0.5 < numbers.mean() < 1:
         return ""
     row = numbers.index[~numbers][0]
     return f" ({column[row]!r} in row {row})"

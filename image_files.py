@@ -45,6 +45,7 @@ class Header:
     size: tuple
     is_transparent: bool
     is_animated: bool
+    is_cut: bool = False  # colours of 16 bits, of which Pillow reads 8
 
     @property
     def is_deep(self):
@@ -182,13 +183,16 @@ def _header(file):
         if has_exif and picture.getexif().get(ORIENTATION, 1) > 4:
             size = size[::-1]
         is_transparent = "transparency" in picture.info or picture.mode[-1] in "Aa"
-        return Header(file, picture.mode, size, is_transparent, getattr(picture, "is_animated", False))
+        is_cut = picture.mode[0] not in "IF" and ";16" in str(picture.tile)
+        return Header(file, picture.mode, size, is_transparent, getattr(picture, "is_animated", False), is_cut)
 
 
 def _look_of(headers, options):
     """What the images become, with notices of what is lost by it."""
     if animated := [header.path.name for header in headers if header.is_animated]:
         notice(f"of images of several frames the first is read: {listed(animated)}")
+    if cut := [header.path.name for header in headers if header.is_cut]:
+        notice(f"of colours of 16 bits the upper 8 are read: {listed(cut)}")
     deep = [header for header in headers if header.is_deep]
     gray = [header for header in headers if header.is_gray]
     mode = "F" if len(deep) == len(headers) else "L" if options.grayscale or len(gray) == len(headers) else "RGB"

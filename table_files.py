@@ -113,8 +113,19 @@ def _first_sheet(book, options):
     rows = frame.fillna("").to_numpy().tolist()
     if not rows:
         raise DatasetError("it is empty")
-    header = 0 if has_names(rows, is_number, options) else None
-    return from_frame(book.parse(0, header=header, na_values=MISSING), options)
+    n_titles = _titles(rows)
+    if n_titles:
+        said = [cell for row in rows[:n_titles] for cell in row if cell]
+        notice(f"lines above the table are left out: {listed(said, 2)}")
+    header = 0 if has_names(rows[n_titles:], is_number, options) else None
+    return from_frame(book.parse(0, header=header, skiprows=n_titles, na_values=MISSING), options)
+
+
+def _titles(rows):
+    """The number of rows above a table that have one cell, or none, where those below have several."""
+    n_cells = [sum(cell != "" for cell in row) for row in rows]
+    several = (i for i, n in enumerate(n_cells) if n > 1)
+    return next(several, 0)
 
 
 def _with(package, reader, path):

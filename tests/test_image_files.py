@@ -1,5 +1,7 @@
 import os
+import struct
 import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -204,3 +206,17 @@ def test_of_an_animation_the_first_frame_is_read(tmp_path):
     data, notices = read(tmp_path, grayscale=True)
     assert np.array_equal(data.x[0], noise(0).ravel())
     assert notices == ["of images of several frames the first is read: a.gif"]
+
+
+def test_colours_of_16_bits_lose_the_lower_8_which_is_said(tmp_path):
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    colours = np.random.default_rng(0).integers(2**16, size=(6, 8, 3))
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in colours)
+    head = struct.pack(">IIBBBBB", 8, 6, 16, 2, 0, 0, 0)
+    parts = (b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts))
+    data, notices = read(tmp_path)
+    assert np.array_equal(data.x[0].reshape(3, 6, 8), colours.transpose(2, 0, 1) >> 8)
+    assert notices == ["of colours of 16 bits the upper 8 are read: a.png"]
