@@ -159,10 +159,11 @@ def settled(data):
     Returns
     -------
     dict
-        It also has `units`, see `units`; and but for images `medians`, of each feature, in their order.
+        It also has `units`, see `units`; and but for images and bytes the `medians` of the features, and their names,
+        `columns`.
     """
     kept = {**data.reading, "units": units(data.x)}
-    if data.image_shape is None:
+    if data.image_shape is None and data.x.dtype != np.uint8:
         parts = [data.x[:, i : i + COLUMNS] for i in range(0, data.x.shape[1], COLUMNS)]
         kept["medians"] = [float(median) for part in parts for median in np.median(part, axis=0)]
         kept["columns"] = data.feature_names

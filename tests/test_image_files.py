@@ -1,5 +1,6 @@
 import os
 import struct
+import tracemalloc
 import warnings
 import zlib
 
@@ -220,3 +221,15 @@ def test_colours_of_16_bits_lose_the_lower_8_which_is_said(tmp_path):
     data, notices = read(tmp_path)
     assert np.array_equal(data.x[0].reshape(3, 6, 8), colours.transpose(2, 0, 1) >> 8)
     assert notices == ["of colours of 16 bits the upper 8 are read: a.png"]
+
+
+def test_a_broken_image_among_many_costs_no_second_copy(tmp_path):
+    for i in range(40):
+        save(tmp_path / f"{i}.png", noise(i, 200, 200))
+    (tmp_path / "3.png").write_bytes((tmp_path / "3.png").read_bytes()[:20_000])  # found out when it is decoded
+    read(tmp_path, image_size=(20, 20))  # imports
+    tracemalloc.start()
+    data, _ = read(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(data.x) == 39 and peak < 1.5 * data.x.nbytes
