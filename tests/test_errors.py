@@ -58,7 +58,6 @@ MISTAKES = {
     "own.csv cpu --image_size=3x4x5": "'3x4x5'",
     "digits cpu --save_model=/dev/null/m": "--save_model: the folder /dev/null/m cannot be written",
     "predict nothing digits": "nothing does not hold a saved model",
-    "predict nothing digit": "digit is neither a dataset nor a file: did you mean digits?",
     "predict nothing digits --out=/dev/null/c.csv": "--out: the folder /dev/null cannot be written",
     "digits gpu": "gpu must be cpu, mps or the index of a CUDA device, got gpu",
     "digits -1": "-1",
