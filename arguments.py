@@ -250,6 +250,7 @@ def add_clustering(parser):
 def add_output(parser):
     """What else is written."""
     add = parser.add_argument_group("Output").add_argument
+    add("--write_h5ad", action="store_true", help="of an .h5ad file, write a copy that has the clusters and the map")
     add("--tensorboard", action="store_true", help="write loss and latent space for TensorBoard, while training")
     add("--max_points", type=int, default=100_000, help="points drawn at most (%(default)s)")
 
@@ -276,7 +277,12 @@ def build_predict_parser():
     parser = Parser(prog="n2d.py predict", description="Sort points into the clusters of a saved model.")
     parser.add_argument("model_dir", type=Path, help="folder that --save_model wrote")
     parser.add_argument("dataset", help="the points: a file or folder, or a dataset, as for n2d.py")
-    parser.add_argument("--out", type=Path, default=Path("clusters.csv"), help="table to write (%(default)s)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("clusters.csv"),
+        help="table to write, or of an .h5ad file a copy that has the clusters, if this ends in .h5ad (%(default)s)",
+    )
     parser.add_argument("--data_dir", type=Path, default=DATA_DIR)
     add_label_column(parser.add_argument)
     add_file_arguments(parser)
@@ -362,11 +368,11 @@ def of_protocol(name):
     return default if paper == default else f"{default}, or {paper} with --protocol paper"
 
 
-def load(parser, args):
-    """The dataset of the command line."""
+def load(parser, args, reading=None):
+    """The dataset of the command line; new points are read as the samples of a model were, see `samples.settled`."""
     try:
-        options = {field.name: getattr(args, field.name) for field in dataclasses.fields(samples.Options)}
-        options["drop"] = tuple(args.drop)
+        names = {field.name for field in dataclasses.fields(samples.Options)} - {"reading"}
+        options = {name: getattr(args, name) for name in names} | {"drop": tuple(args.drop), "reading": reading}
         return datasets.load(args.dataset, args.data_dir, **options)
     except datasets.DatasetError as error:
         parser.error(str(error))

@@ -1,16 +1,15 @@
-"""Arrays of the user's own: files of NumPy, MATLAB, HDF5 and Zarr, and annotated data."""
+"""Arrays of the user's own: files of NumPy, MATLAB, HDF5 and Zarr."""
 
 import math
 import os
-import warnings
 import zipfile
 
 import numpy as np
 
-from n2d.samples import CHANNELS, FAR, Dataset, DatasetError, classes, listed, notice, or_near
+from n2d.samples import CHANNELS, FAR, Dataset, DatasetError, classes, listed, notice
 
-SAMPLES = ("x", "X", "data")  # names of arrays
-LABELS = ("y", "Y", "labels", "label", "target")
+SAMPLES = ("x", "X", "data", "fea")  # names of arrays
+LABELS = ("y", "Y", "labels", "label", "target", "gnd")
 MIN_SIDE = 8  # pixels, of arrays of other numbers than bytes that are taken for images
 MAX_ASPECT = 2  # of their sides
 
@@ -21,12 +20,16 @@ def read_npy(path, options):
 
 
 def read_npz(path, options):
-    """An array and labels, by name."""
+    """An array and labels, by name; or a sparse matrix of SciPy's."""
+    import scipy.sparse
+
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
     if size > (memory := _memory()):
         raise DatasetError(f"it unpacks to {size / 2**30:.0f} GB, but there are {memory / 2**30:.0f} GB of memory")
     with np.load(path, allow_pickle=False) as arrays:
+        if {"indptr", "shape", "format"} <= set(arrays):
+            return from_array(scipy.sparse.load_npz(path).toarray())
         return from_arrays(arrays, options)
 
 
@@ -52,14 +55,14 @@ def read_hdf5(path, options, turned=False):
     """The arrays of an HDF5 file, and of its groups as group/name."""
     import h5py
 
+    found = {}
+
+    def keep(name, item):
+        if isinstance(item, h5py.Dataset):
+            found[name] = item.asstr() if h5py.check_string_dtype(item.dtype) else item
+
     with h5py.File(path) as file:
-        groups = {"": file} | {f"{name}/": item for name, item in file.items() if isinstance(item, h5py.Group)}
-        found = {
-            f"{prefix}{name}": item.asstr() if h5py.check_string_dtype(item.dtype) else item
-            for prefix, group in groups.items()
-            for name, item in group.items()
-            if isinstance(item, h5py.Dataset)
-        }
+        file.visititems(keep)
         return from_arrays({name: np.asarray(item[()]).T if turned else item for name, item in found.items()}, options)
 
 
@@ -71,41 +74,6 @@ def read_zarr(path, options):
         raise DatasetError("reading .zarr needs zarr (pip install zarr)") from error
     store = zarr.open(path, mode="r")
     return from_array(store[...]) if isinstance(store, zarr.Array) else from_arrays(dict(store.arrays()), options)
-
-
-def read_h5ad(path, options):
-    """Annotated data: a row a cell, a column a gene."""
-    try:
-        import anndata
-    except ImportError as error:
-        raise DatasetError("reading .h5ad needs anndata (pip install anndata)") from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of names that are there twice, which is said in other words
-        cells = anndata.read_h5ad(path)
-    x, feature_names = _matrix(cells, options)
-    y, label_names = None, ()
-    if options.label_column is not None:
-        if options.label_column not in cells.obs:
-            raise DatasetError(
-                f"--label_column {options.label_column} is not in obs ({or_near(options.label_column, cells.obs)})"
-            )
-        y, label_names = classes(cells.obs[options.label_column], len(x))
-    names = {"feature_names": feature_names, "sample_names": tuple(cells.obs_names)}
-    return Dataset(x, y, label_names, scale=None, kinds=f"features: {x.dtype}", **names)
-
-
-def _matrix(cells, options):
-    """The numbers of annotated data that are clustered, and the names of the genes if these are their columns."""
-    there = f"layers: {listed(cells.layers) or 'none'}; obsm: {listed(cells.obsm) or 'none'}"
-    for flag, name, place in (("layer", options.layer, cells.layers), ("obsm", options.obsm, cells.obsm)):
-        if name is not None and name not in place:
-            raise DatasetError(f"--{flag} {name} is not there ({there})")
-    if options.obsm is not None:
-        return np.asarray(cells.obsm[options.obsm]), None
-    x = cells.X if options.layer is None else cells.layers[options.layer]
-    if x is None:
-        raise DatasetError(f"it has no X ({there}): give --layer or --obsm")
-    return x if isinstance(x, np.ndarray) else x.toarray(), tuple(cells.var_names)
 
 
 def from_arrays(arrays, options):

@@ -1,6 +1,6 @@
 """The user's own data: which reader is for which file."""
 
-from n2d import array_files, image_files, table_files
+from n2d import annotated, array_files, image_files, table_files
 from n2d.samples import DatasetError, Options, checked
 
 READERS = {
@@ -12,6 +12,9 @@ READERS = {
     ".zarr": array_files.read_zarr,
     ".csv": table_files.read_text,
     ".tsv": table_files.read_text,
+    ".txt": table_files.read_text,
+    ".dat": table_files.read_text,
+    ".data": table_files.read_text,
     ".csv.gz": table_files.read_text,
     ".csv.bz2": table_files.read_text,
     ".csv.xz": table_files.read_text,
@@ -20,7 +23,7 @@ READERS = {
     ".xlsx": table_files.read_excel,
     ".feather": table_files.read_feather,
     ".parquet": table_files.read_parquet,
-    ".h5ad": array_files.read_h5ad,
+    ".h5ad": annotated.read_h5ad,
 }
 OF_COLUMNS = {"label_column", "id_column", "drop", "categorical", "missing"}
 OPTIONS = {  # that each reader takes, and what it reads
@@ -45,9 +48,9 @@ def read(path, **options):
 
         - .npy: an array (n_samples, n_features), or of images;
         - .npz, .mat, .h5, .hdf5, .zarr: the same as `x`, `data` or its only array, and labels as `y` or `labels`;
-        - .csv, .tsv, also in .gz, .bz2, .xz or alone in a .zip, .xlsx, .feather, .parquet: a table of numbers, with or
-          without a header;
-        - .h5ad: annotated data, its `X`;
+        - .csv, .tsv, .txt, .dat, .data, the first two also in .gz, .bz2, .xz or alone in a .zip; .xlsx, .feather,
+          .parquet: a table of numbers, with or without a header;
+        - .h5ad: annotated data, its `X`, counts normalised;
         - a folder of images (PNG, JPEG, TIFF, BMP, GIF, WebP), or of one subfolder of images for each class.
     **options
         See `samples.Options`.
@@ -70,7 +73,7 @@ def read(path, **options):
         advice = ": folders are its classes" if odd[0] == "label_column" and reader is image_files.read_folder else ""
         raise DatasetError(f"--{odd[0]} is not for {kind}, which {path} is{advice}")
     try:
-        return checked(reader(path, options), options.missing)
+        return checked(reader(path, options), options)
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
     except Exception as error:  # whatever a parser makes of a stranger's bytes

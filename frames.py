@@ -37,8 +37,9 @@ def from_frame(frame, options, how=""):
     sample_names = sample_names if ids is None else ids
     if not frame.shape[1]:
         raise DatasetError("a table must have columns of numbers")
-    _name_odd_columns(frame, options.label_column)
-    frame, kinds = _as_numbers(frame, options)
+    if options.reading is None:  # new points have the model's columns, odd or not
+        _name_odd_columns(frame, options.label_column)
+    frame, kinds = _as_numbers(_without_quotes(frame), options)
     names = None if frame.columns.dtype.kind == "i" else tuple(map(str, frame))
     x = frame.to_numpy(np.float64, na_value=np.nan)
     kinds = "; ".join(filter(None, (kinds, how)))
@@ -138,6 +139,19 @@ def _name_odd_columns(frame, label_column):
         notice(f"column {listed(constant)} has one value in all rows: it says nothing")
 
 
+def _without_quotes(frame):
+    """The frame with numbers where numbers are written as words, as in many a spreadsheet."""
+    words = frame.select_dtypes(["object", "string"])
+    written = [name for name in words if _kind(words[name]) == "words" and words[name].dropna().map(is_number).all()]
+    if not written:
+        return frame
+    notice(f"column {listed(written)} holds numbers as words: read as numbers")
+    frame = frame.copy()
+    for name in written:
+        frame[name] = frame[name].map(float, na_action="ignore").astype(float)
+    return frame
+
+
 def _as_numbers(frame, options):
     """The frame with numbers alone, and what they are in words."""
     import pandas as pd
@@ -208,7 +222,64 @@ def _mistyped(column, kind):
     if kind != "words":
         return f" ({kind})"
     numbers = column.dropna().astype(str).map(is_number)
-    if numbers.mean() <= 0.5:
+    if not 0.5 < numbers.mean() < 1:
         return ""
     row = numbers.index[~numbers][0]
     return f" ({column[row]!r} in {'line' if column.index.name == LINE else 'row'} {row})"
+
+
+def refuse_words(x):
+    """Refuse a pandas or polars frame with columns of words or dates, by their names; of other kinds nothing is asked.
+
+    Raises
+    ------
+    ValueError
+    """
+    if hasattr(x, "obs_names"):
+        raise ValueError("annotated data must be given to n2d.annotate, or as an array, such as its obsm['X_pca']")
+    if not _is_frame(x):
+        return
+    odd = [name for i, (name, dtype) in enumerate(zip(x.columns, x.dtypes)) if not _has_numbers(x, i, dtype)]
+    if odd:
+        raise ValueError(f"columns must be numbers, got {listed(odd)}: encode or remove them")
+
+
+def _is_frame(x):
+    return hasattr(x, "columns") and hasattr(x, "dtypes")
+
+
+def _column(x, i):
+    return x.iloc[:, i] if hasattr(x, "iloc") else x[:, i]
+
+
+def _has_numbers(x, i, dtype):
+    kind = getattr(dtype, "kind", None)  # NumPy's, and that of pandas' own types; polars' have none
+    if kind in ("i", "u", "f", "b"):
+        return True
+    if kind in ("m", "M") or kind is None and dtype.is_temporal():
+        return False  # or else they would become nanoseconds
+    try:
+        np.asarray(_column(x, i), np.float64)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def columns_meant(error, x, known):
+    """Which columns of a frame an error of scikit-learn's means, where it does not say; None of all else.
+
+    Parameters
+    ----------
+    error : ValueError
+    x : array-like
+    known : sequence of str
+        The names of the fit.
+    """
+    if _is_frame(x) and "same order" in str(error):
+        i, name, wanted = next((i, *pair) for i, pair in enumerate(zip(x.columns, known)) if pair[0] != pair[1])
+        return f"Column {i} must be {wanted}, got {name}."
+    if _is_frame(x) and "contains NaN" in str(error):
+        counts = [np.isnan(np.asarray(_column(x, i), np.float64)).sum() for i in range(len(x.columns))]
+        where = listed(f"{name} ({count:,} of {len(x):,} rows)" for name, count in zip(x.columns, counts) if count)
+        return f"Values are missing in column {where}."
+    return None

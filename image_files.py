@@ -45,6 +45,7 @@ class Header:
     size: tuple
     is_transparent: bool
     is_animated: bool
+    is_cut: bool = False  # colours of 16 bits, of which Pillow reads 8
 
     @property
     def is_deep(self):
@@ -77,14 +78,15 @@ def read_folder(folder, options):
     channels = 3 if look.mode == "RGB" else 1
     x = np.empty((len(headers), channels, *look.size), np.float32 if look.mode == "F" else np.uint8)
     clear = []
-    is_read = np.array(
-        [_tried(_fill, broken, header.path, x[i], look, clear) for i, header in enumerate(headers)], bool
-    )
-    _refuse_broken(broken, options.strict or not is_read.any())
-    if not is_read.all():
-        x = x[is_read]
-    names = [header.path for header, whole in zip(headers, is_read) if whole]
+    names = []
+    for header in headers:
+        if _tried(_fill, broken, header.path, x[len(names)], look, clear):
+            names.append(header.path)
+    _refuse_broken(broken, options.strict or not names)
+    x = x[: len(names)]  # no copy
+    reading = {}
     if clear:
+        reading["background"] = look.background
         ground = "white" if look.background else "black"
         notice(f"{len(clear):,} images are transparent in places ({clear[0].name}): put on a {ground} background")
     if broken:
@@ -96,7 +98,7 @@ def read_folder(folder, options):
     kinds = f"images of {look.size[0]} x {look.size[1]} pixels, {colours}"
     names = tuple(str(file.relative_to(folder)) for file in names)
     scale = None if look.mode == "F" else "255"
-    return Dataset(x.reshape(len(x), -1), y, label_names, shape, scale, None, names, kinds, tuple(left_out))
+    return Dataset(x.reshape(len(x), -1), y, label_names, shape, scale, None, names, kinds, tuple(left_out), reading)
 
 
 def _found(folder):
@@ -181,13 +183,16 @@ def _header(file):
         if has_exif and picture.getexif().get(ORIENTATION, 1) > 4:
             size = size[::-1]
         is_transparent = "transparency" in picture.info or picture.mode[-1] in "Aa"
-        return Header(file, picture.mode, size, is_transparent, getattr(picture, "is_animated", False))
+        is_cut = picture.mode[0] not in "IF" and ";16" in str(picture.tile)
+        return Header(file, picture.mode, size, is_transparent, getattr(picture, "is_animated", False), is_cut)
 
 
 def _look_of(headers, options):
     """What the images become, with notices of what is lost by it."""
     if animated := [header.path.name for header in headers if header.is_animated]:
         notice(f"of images of several frames the first is read: {listed(animated)}")
+    if cut := [header.path.name for header in headers if header.is_cut]:
+        notice(f"of colours of 16 bits the upper 8 are read: {listed(cut)}")
     deep = [header for header in headers if header.is_deep]
     gray = [header for header in headers if header.is_gray]
     mode = "F" if len(deep) == len(headers) else "L" if options.grayscale or len(gray) == len(headers) else "RGB"
@@ -195,7 +200,9 @@ def _look_of(headers, options):
         notice(f"{len(deep):,} images of 16 bits become 8 bits, as the others have ({deep[0].path.name})")
     if gray and mode == "RGB":
         notice(f"{len(gray):,} of {len(headers):,} images are grey and become colour, as the others (or --grayscale)")
-    return Look(mode, options.image_size or _common_size(headers), _background(headers))
+    background = (options.reading or {}).get("background")
+    background = _background(headers) if background is None else background
+    return Look(mode, options.image_size or _common_size(headers), background)
 
 
 def _common_size(headers):

@@ -121,10 +121,18 @@ def console(main):
     """Run `main` as a program: signals, notices, and one line where the machine is too small."""
     anew = "\r\033[K" if sys.stderr.isatty() else ""  # in the place of the line of a stage that has no end yet
     warnings.formatwarning = lambda message, *_, **__: f"{anew}notice: {message}\n"
+    if processes()[0] > 0:
+        warnings.showwarning = lambda *_, **__: None  # the first process says it
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
     try:
-        main()
+        try:
+            main()
+        finally:
+            print(end="", flush=True)  # what a reader that has gone does not take is found out here, not at the exit
+    except BrokenPipeError:  # of `| head`; not by SIGPIPE's default, which would end the run without its `finally`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(128 + 13)  # as a shell says of what SIGPIPE has ended
     except (OSError, MemoryError, RuntimeError) as error:
         if (line := way_out(error)) is None:
             raise

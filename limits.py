@@ -53,6 +53,8 @@ def check_together(parser, args, n_processes):
         parser.error(f"--umap_neighbors must be one number with --manifold_learner {args.manifold_learner}")
     if args.seed is None and n_processes > 1:
         parser.error("--seed must be a number with torchrun: all processes begin with the same weights")
+    if args.write_h5ad and not args.dataset.lower().endswith(".h5ad"):
+        parser.error(f"--write_h5ad writes a copy of an .h5ad file, and {args.dataset} is none")
     if args.n_clusters == "auto" and args.refine:
         parser.error("--n_clusters must be a number with --refine: its loss has a centre for each cluster")
 

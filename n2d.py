@@ -12,11 +12,15 @@ from n2d import arguments, folders, launch, limits
 
 
 def __getattr__(name):
-    """`from n2d import N2D`, imported when it is asked for: --help needs no PyTorch."""
+    """`from n2d import N2D, annotate`, imported when they are asked for: --help needs no PyTorch."""
     if name == "N2D":
         from n2d.pipeline import N2D
 
         return N2D
+    if name == "annotate":
+        from n2d.annotated import annotate
+
+        return annotate
     raise AttributeError(f"module 'n2d' has no attribute {name!r}")
 
 

@@ -5,7 +5,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from n2d import clustering, neighbors, training
+from n2d import clustering, frames, neighbors, training
 from n2d.persistence import ModelError
 
 
@@ -110,7 +110,15 @@ class OfPoints(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def _checked(self, x, reset=False, **requirements):
         """x as an array of float64, or of float32 or bytes if it is one of these, which are never copied whole."""
-        return validate_data(self, x, dtype=[np.float64, np.float32, np.uint8], order="C", reset=reset, **requirements)
+        frames.refuse_words(x)
+        try:
+            return validate_data(
+                self, x, dtype=[np.float64, np.float32, np.uint8], order="C", reset=reset, **requirements
+            )
+        except ValueError as error:
+            if which := frames.columns_meant(error, x, getattr(self, "feature_names_in_", ())):
+                raise ValueError(f"{str(error).rstrip()}\n{which}") from error
+            raise
 
     def _neighbors_of(self, x, latent=None):
         """The ten samples that points, array-like (n_points, n_features), are most like: indices, distances."""

@@ -54,7 +54,7 @@ def save(model, folder):
         "metric": model.metric_,
         "modularity": model.modularity_,
         "reach": model.reach_,
-        "largest": getattr(model, "largest_", None),
+        "reading": getattr(model, "reading_", {}),
         "cluster_names": getattr(model, "cluster_names_", None),
         "n_iter": model.n_iter_,
         "batch_size": model.batch_size_,
@@ -126,7 +126,7 @@ def _restore(cls, folder, record, state, device):
         model.feature_names_in_ = np.array(record["feature_names"], dtype=object)
     model.modularity_, model.reach_, model.n_iter_ = (record[name] for name in ("modularity", "reach", "n_iter"))
     model.n_clusters_, model.batch_size_ = record["n_clusters"], record["batch_size"]
-    model.largest_ = record.get("largest")  # of the file, which the command line alone has seen
+    model.reading_ = record.get("reading", {})  # of the file, which an N2D that is given arrays has not seen
     names = record.get("cluster_names")  # the same
     model.cluster_names_ = names and tuple(names)
     model.history_ = []

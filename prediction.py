@@ -1,9 +1,10 @@
 """`n2d.py predict`: sort new points into the clusters of a saved model."""
 
-import numpy as np
+from pathlib import Path
+
 import pandas as pd
 
-from n2d import arguments, folders, metrics, samples
+from n2d import annotated, arguments, folders, metrics, samples
 from n2d.persistence import ModelError
 from n2d.pipeline import N2D
 from n2d.report import clusters_table, score_line
@@ -13,22 +14,39 @@ def main(argv):
     """Write a table with the cluster of each point."""
     parser = arguments.build_predict_parser()
     args = parser.parse_args(argv)
+    refuse_outputs(parser, args)
     try:
         model = N2D.load(args.model_dir)
     except ModelError as error:
         parser.error(str(error))
-    data = arguments.load(parser, args)
     folders.make_folder(parser, "out", args.out.parent)
-    if args.out.is_dir():
-        parser.error(f"--out must be a file, got the folder {args.out}")
+    data = arguments.load(parser, args, model.reading_)
     print(samples.summary(args.dataset, data))
     x = as_the_model_wants(parser, args, model, data)
     labels, confidence = model.predict(x, return_confidence=True)
-    table = clusters_table(data, labels, confidence, model.cluster_names_)
-    table.to_csv(args.out, index_label="index", float_format="%.4f")
+    if is_h5ad(args.out):
+        annotated.write_h5ad(args.dataset, args.out, labels, confidence, model.transform(x))
+    else:
+        table = clusters_table(data, labels, confidence, model.cluster_names_)
+        table.to_csv(args.out, index_label="index", float_format="%.4f")
     print(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}")
     if data.y is not None:
         print(score_line("clusters of the saved model", metrics.scores(*metrics.of_known(data.y, labels))))
+
+
+def is_h5ad(path):
+    """Whether a file is annotated data, by its name."""
+    return str(path).lower().endswith(".h5ad")
+
+
+def refuse_outputs(parser, args):
+    """Refuse what cannot be written, and what would be written over the points."""
+    if args.out.is_dir():
+        parser.error(f"--out must be a file, got the folder {args.out}")
+    if is_h5ad(args.out) and not is_h5ad(args.dataset):
+        parser.error(f"--out {args.out} would be a copy of an .h5ad file, and {args.dataset} is none: give a .csv")
+    if args.out.exists() and Path(args.dataset).exists() and args.out.samefile(args.dataset):
+        parser.error(f"--out must be another file than the points, got {args.out} for both")
 
 
 def as_the_model_wants(parser, args, model, data):
@@ -65,11 +83,17 @@ def refuse_other_units(parser, args, model, data):
         ways += ["--grayscale"] * (len(data.image_shape) > len(model.image_shape))
         advice = " ".join(ways) or "images in colour"
         parser.error(f"{args.dataset} has images of {now}, and the model is of {then}: give {advice}")
-    if model.largest_ is None or model.image_shape is None and "255" not in (model.scale, data.scale):
-        return
-    now, then = samples.largest(data.x), model.largest_
-    is_dark = data.x.dtype == np.uint8 and then > 1  # bytes that are all 0 or 1
-    if samples.FULL < min(now, then) <= 1 and max(now, then) >= samples.FAR and not is_dark:
-        parser.error(
-            f"{args.dataset} has numbers up to {now:g}, and the model is of numbers up to {then:g}: give the same"
-        )
+    now, then = samples.units(data.x), model.reading_.get("units")
+    if are_others(now, then, model.image_shape is not None):
+        parser.error(f"{args.dataset} has {now}, and the model is of {then}: give the same units")
+
+
+def are_others(now, then, are_images):
+    """Whether new points have other units than the samples of a model, both of `samples.UNITS` or None, beyond doubt.
+
+    Rows of a table may be small where others are large: there, only fractions tell. Images of 16 bits may be dark.
+    """
+    bits, fractions, whole_bytes, beyond = samples.UNITS
+    if None in (now, then) or now == then or {now, then} == {bits, fractions}:
+        return False
+    return fractions in (now, then) or are_images and (now, then) != (whole_bytes, beyond)

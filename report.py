@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from n2d import (
+    annotated,
     datasets,
     evaluation,
     explorer,
@@ -107,7 +108,7 @@ def keep_model(model, data, args):
     saved = copy.copy(model)
     if data.feature_names is not None:  # it was fitted to an array, and will be asked about tables
         saved.feature_names_in_ = np.array(data.feature_names, dtype=object)
-    saved.largest_ = samples.largest(data.x)
+    saved.reading_ = samples.settled(data)
     saved.cluster_names_ = clusters_of(model, data).names
     saved.save(args.save_model)
 
@@ -121,6 +122,10 @@ def deliver(model, data, args, delivered):
     """Scores first, then comparisons, then pictures: what goes wrong with one loses nothing of those before."""
     with delivered.at_once() as folder:
         scores = report(model, data, args, folder)
+    if args.write_h5ad:
+        with delivered.at_once() as folder:
+            out = folder / f"{args.name}-n2d.h5ad"
+            annotated.write_h5ad(args.dataset, out, model.labels_, model.confidence_, model.embedding_)
     with delivered.at_once() as folder:
         maps = compare_stages(model, data, args, folder)
     if args.eval_all:  # a run without it leaves what a stopped comparison has kept

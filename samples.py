@@ -12,6 +12,8 @@ CHANNELS = (1, 3, 4)  # grey, red-green-blue, and that with transparency
 MANY = 5  # names that a message lists
 FAR = 128  # whole numbers that reach it, and not 256, are bytes, and not in [0, 1]
 FORMULA = r"[=+\-@\t\r]"  # how a spreadsheet's formulas begin
+UNITS = ("0 and 1", "numbers in [0, 1]", "bytes", "whole numbers beyond 255")
+COLUMNS = 100  # that are copied together
 FULL = 0.5  # numbers that reach further than this towards 1 or -1 have been scaled to them
 
 
@@ -51,6 +53,8 @@ class Options:
         Read the images of a folder without their colours.
     strict : bool
         Refuse a folder in which an image cannot be read, instead of leaving it out.
+    reading : dict or None
+        What `settled` kept of the samples of a model, if these are new points for it.
     """
 
     label_column: str | None = None
@@ -66,6 +70,7 @@ class Options:
     image_size: tuple | None = None
     grayscale: bool = False
     strict: bool = False
+    reading: dict | None = None
 
     @property
     def given(self):
@@ -98,6 +103,9 @@ class Dataset:
         What of the user's file is in none of these, in words.
     lines : ndarray of int, shape (n_samples,), or None
         Where each sample stands in the user's file, as an editor or a spreadsheet counts from 1, where that is known.
+    reading : dict
+        What new points have in common with these samples, if they are to be read alike: `background`, the grey behind
+        transparent images; `cell_total`, what the counts of each cell were brought to.
     """
 
     x: np.ndarray
@@ -110,6 +118,7 @@ class Dataset:
     kinds: str = ""
     left_out: tuple | None = None
     lines: np.ndarray | None = None
+    reading: dict = dataclasses.field(default_factory=dict)
 
     @property
     def groups(self):
@@ -126,8 +135,8 @@ def notice(text):
 
 
 def listed(names, most=MANY):
-    """Names for a message, the first few of many."""
-    names = list(map(str, names))
+    """Names for a message on one line, the first few of many."""
+    names = [" ".join(str(name).split()) for name in names]
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
@@ -151,9 +160,36 @@ def summary(name, data):
     return line
 
 
-def largest(x):
-    """The number furthest from 0: what tells bytes from numbers in [0, 1]."""
-    return max(abs(float(x.min())), abs(float(x.max())))
+def units(x):
+    """What numbers are beyond doubt, one of `UNITS`; or None."""
+    low, high = float(x.min()), float(x.max())
+    is_byte = x.dtype == np.uint8
+    if low < 0 or high <= (1 if is_byte else FULL):  # dark bytes may be all 0 and 1
+        return None
+    some = x[:: max(1, len(x) // 1000)]
+    is_whole = is_byte or bool((some == np.rint(some)).all())
+    if high <= 1:
+        return UNITS[0] if is_whole else UNITS[1]
+    if not is_byte and high < FAR or not is_whole:
+        return None
+    return UNITS[2] if high < 256 else UNITS[3]
+
+
+def settled(data):
+    """What a model keeps of how its samples were read: new points are read alike, see `Dataset.reading`.
+
+    Returns
+    -------
+    dict
+        It also has `units`, see `units`; and but for images and bytes the `medians` of the features, and their names,
+        `columns`.
+    """
+    kept = {**data.reading, "units": units(data.x)}
+    if data.image_shape is None and data.x.dtype != np.uint8:
+        parts = [data.x[:, i : i + COLUMNS] for i in range(0, data.x.shape[1], COLUMNS)]
+        kept["medians"] = [float(median) for part in parts for median in np.median(part, axis=0)]
+        kept["columns"] = data.feature_names
+    return kept
 
 
 def no_formulas(names):
@@ -217,15 +253,14 @@ def is_number(text):
     return True
 
 
-def checked(data, missing=None):
+def checked(data, options=Options()):
     """The user's own data, finite, with a scale that suits it: bytes, or float32; float64 if they are to be scaled.
 
     Parameters
     ----------
     data : Dataset
         Its `scale` may be None.
-    missing : {'median'} or None
-        See `Options`.
+    options : Options
 
     Returns
     -------
@@ -241,7 +276,7 @@ def checked(data, missing=None):
     if not x.size:
         raise DatasetError("it has no samples")
     data = dataclasses.replace(data, feature_names=_told_apart(data.feature_names), left_out=data.left_out or ())
-    x = _without_gaps(x, data, missing)
+    x = _without_gaps(x, data, options)
     _refuse_infinite(x, data)
     scale = data.scale or suitable_scale(x, data.image_shape)
     if x.dtype == np.float64 and (scale == "none" or data.image_shape is not None and scale != "standard"):
@@ -287,27 +322,38 @@ def _told_apart(names):
     return tuple(told)
 
 
-def _without_gaps(x, data, missing):
-    """x, if no value is missing, or with these filled in."""
+def _without_gaps(x, data, options):
+    """x, if no value is missing, or with these filled in: of new points with the medians of the model's samples."""
     if x.dtype == np.uint8 or not len(rows := np.flatnonzero(np.isnan(x.min(axis=1)))):
         return x
     counts = np.isnan(x[rows]).sum(axis=0)
     columns = np.flatnonzero(counts)
     names = [data.feature_names[i] if data.feature_names else i for i in columns]
     where = listed(f"{name} ({count:,} of {len(x):,} rows)" for name, count in zip(names, counts[columns]))
-    if missing is None:
+    if options.missing is None:
         raise DatasetError(
             f"values are missing in column {where}: fill them in, leave these rows or columns out, or give "
             "--missing=median"
         )
-    if (counts == len(x)).any():
-        empty = listed(name for name, count in zip(names, counts[columns]) if count == len(x))
+    medians = _known_medians(data, options.reading)
+    unknown = [i for i in columns if i not in medians]
+    if empty := listed(name for i, name in zip(columns, names) if i in unknown and counts[i] == len(x)):
         raise DatasetError(f"column {empty} has no value, so no median: leave it out")
     x = x.copy()
-    for column in columns:
-        x[np.isnan(x[:, column]), column] = np.nanmedian(x[:, column])
-    notice(f"missing values are filled with the median of their column: {where}")
+    for i in columns:
+        x[np.isnan(x[:, i]), i] = medians[i] if i in medians else np.nanmedian(x[:, i])
+    whose = "their column" if unknown else "the model's samples"
+    notice(f"missing values are filled with the median of {whose}: {where}")
     return x
+
+
+def _known_medians(data, reading):
+    """The medians of a model's samples by the number of the column here: of names by these, or else in their order."""
+    medians, known = (reading or {}).get("medians") or (), (reading or {}).get("columns")
+    if data.feature_names is None or known is None:
+        return dict(enumerate(medians))
+    of_names = dict(zip(known, medians))
+    return {i: of_names[name] for i, name in enumerate(data.feature_names) if name in of_names}
 
 
 def _refuse_infinite(x, data):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from n2d.frames import LINE, from_frame, is_counted
 from n2d.samples import DatasetError, is_number, listed, notice
-from n2d.table_text import MISSING, PREVIEW, describe, encoding_of, has_names
+from n2d.table_text import MISSING, PREVIEW, WINDOWS, describe, encoding_of, has_names
 
 TEXTS = (".csv", ".tsv")
 PACKED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -29,7 +29,8 @@ def opened(path):
 @contextmanager
 def opened_as_text(path, encoding):
     """Its text, with line breaks as they are."""
-    with opened(path) as file, io.TextIOWrapper(file, encoding, newline="") as text:
+    errors = "replace" if encoding == WINDOWS else "strict"  # five bytes have no meaning in it
+    with opened(path) as file, io.TextIOWrapper(file, encoding, errors, newline="") as text:
         yield text
 
 
@@ -115,18 +116,36 @@ def read_excel(path, options):
     """The first sheet of a workbook."""
     import pandas as pd
 
-    book = _with("openpyxl", pd.ExcelFile, path)
+    with _with("openpyxl", pd.ExcelFile, path) as book:
+        return _first_sheet(book, options)
+
+
+def _first_sheet(book, options):
+    import pandas as pd
+
     if len(book.sheet_names) > 1:
         notice(f"of {len(book.sheet_names)} sheets the first is read, {book.sheet_names[0]}")
     frame = book.parse(0, header=None, na_values=MISSING, nrows=PREVIEW, dtype=str)
     rows = frame.fillna("").to_numpy().tolist()
     if not rows:
         raise DatasetError("it is empty")
-    header = 0 if has_names(rows, is_number, options) else None
-    frame = book.parse(0, header=header, na_values=MISSING)
+    n_titles = _titles(rows)
+    if n_titles:
+        said = [cell for row in rows[:n_titles] for cell in row if cell]
+        notice(f"lines above the table are left out: {listed(said, 2)}")
+    header = 0 if has_names(rows[n_titles:], is_number, options) else None
+    frame = book.parse(0, header=header, skiprows=n_titles, na_values=MISSING)
     if is_counted(frame):
-        frame.index = pd.RangeIndex(1 + (header is not None), 1 + (header is not None) + len(frame), name=LINE)
+        first = n_titles + 1 + (header is not None)
+        frame.index = pd.RangeIndex(first, first + len(frame), name=LINE)
     return from_frame(frame, options)
+
+
+def _titles(rows):
+    """The number of rows above a table that have one cell, or none, where those below have several."""
+    n_cells = [sum(cell != "" for cell in row) for row in rows]
+    several = (i for i, n in enumerate(n_cells) if n > 1)
+    return next(several, 0)
 
 
 def _with(package, reader, path):

@@ -12,6 +12,7 @@ import numpy as np
 
 from n2d.samples import DatasetError, is_number, listed, notice
 
+WINDOWS = "cp1252"
 MAX_LINE = 2**22  # characters of a table's line
 PREVIEW = 1000  # lines that are looked at
 MISSING = ("", "?", "-", "--", ".", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "None", "<NA>")
@@ -62,22 +63,24 @@ class Dialect:
 
 
 def encoding_of(file):
-    """UTF-8 or UTF-16, by their marks; UTF-8 if all of a binary file is that; or else Latin-1."""
+    """UTF-8, UTF-16 or UTF-32, by their marks; UTF-8 if all of a binary file is that; or else Windows' own."""
     start = file.read(4)
+    if start in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):
+        return "utf-32"
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     decoder = codecs.getincrementaldecoder("utf-8")()
     encoding = "utf-8-sig"  # with a mark or without
     for block in chain([start], iter(partial(file.read, 2**20), b"")):
         if b"\0" in block:
-            raise DatasetError("it holds no text")
-        if encoding == "latin-1":
+            raise DatasetError("it holds no text, or text in UTF-16 without its mark: save it in UTF-8")
+        if encoding == WINDOWS:
             continue
         try:
             decoder.decode(block)
         except UnicodeDecodeError:
-            notice("the text is not in UTF-8: read as Latin-1")
-            encoding = "latin-1"
+            notice("the text is not in UTF-8: read as Windows-1252, which is Latin-1 and more")
+            encoding = WINDOWS
     return encoding
 
 

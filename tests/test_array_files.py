@@ -3,7 +3,6 @@ import os
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.io
 import scipy.sparse
@@ -53,50 +52,6 @@ def test_numbers_in_three_directions_are_no_picture(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((4, 2, 2, 2, 2)))
     with pytest.raises(DatasetError, match="or images, got float64"):
         files.read(tmp_path / "a.npy")
-
-
-def test_h5ad(tmp_path):
-    anndata = pytest.importorskip("anndata", reason="anndata is not installed (pip install anndata)")
-    cells = anndata.AnnData(X)
-    cells.obs["kind"] = list("xyxy")
-    cells.write_h5ad(tmp_path / "a.h5ad")
-    data = files.read(tmp_path / "a.h5ad", label_column="kind")
-    assert np.array_equal(data.x, X) and data.y.tolist() == [0, 1, 0, 1]
-    assert data.sample_names == ("0", "1", "2", "3")
-
-
-def test_h5ad_with_two_genes_of_one_name_tells_them_apart(tmp_path):
-    anndata = pytest.importorskip("anndata", reason="anndata is not installed (pip install anndata)")
-    cells = anndata.AnnData(scipy.sparse.csr_matrix(X))
-    cells.var_names = ["a", "b", "a"]
-    cells.write_h5ad(tmp_path / "a.h5ad")
-    data, notices = read(tmp_path / "a.h5ad")
-    assert data.feature_names == ("a", "b", "a.1") and np.array_equal(data.x, X)
-    assert notices == ["features have a name that another has: a, now a.1"]
-
-
-def test_h5ad_without_x_says_what_is_there(tmp_path):
-    anndata = pytest.importorskip("anndata", reason="anndata is not installed (pip install anndata)")
-    cells = anndata.AnnData(layers={"counts": X}, obsm={"X_pca": X[:, :2]})
-    cells.write_h5ad(tmp_path / "a.h5ad")
-    with pytest.raises(DatasetError, match=r"it has no X \(layers: counts; obsm: X_pca\): give --layer or --obsm"):
-        read(tmp_path / "a.h5ad")
-    data, _ = read(tmp_path / "a.h5ad", layer="counts")
-    assert np.array_equal(data.x, X) and data.feature_names == ("0", "1", "2")
-    data, _ = read(tmp_path / "a.h5ad", obsm="X_pca")
-    assert np.array_equal(data.x, X[:, :2]) and data.feature_names is None
-    with pytest.raises(DatasetError, match=r"--layer logs is not there \(layers: counts; obsm: X_pca\)"):
-        read(tmp_path / "a.h5ad", layer="logs")
-
-
-def test_a_cell_without_a_kind_belongs_to_no_class(tmp_path):
-    anndata = pytest.importorskip("anndata", reason="anndata is not installed (pip install anndata)")
-    cells = anndata.AnnData(X)
-    cells.obs["kind"] = pd.Categorical(["x", None, "y", "x"])
-    cells.write_h5ad(tmp_path / "a.h5ad")
-    data, notices = read(tmp_path / "a.h5ad", label_column="kind")
-    assert data.y.tolist() == [0, -1, 1, 0] and data.label_names == ("x", "y")
-    assert notices == ["1 of 4 samples have no label: the scores are of the others"]
 
 
 rng = np.random.default_rng(0)
@@ -229,3 +184,16 @@ def test_a_package_that_is_not_there_is_named(tmp_path, monkeypatch):
     for ending, package in (("zarr", "zarr"), ("h5ad", "anndata")):
         with pytest.raises(DatasetError, match=rf"reading .{ending} needs {package} \(pip install {package}\)"):
             read(tmp_path / f"a.{ending}")
+
+
+def test_a_sparse_matrix_of_scipy_s(tmp_path):
+    scipy.sparse.save_npz(tmp_path / "a.npz", scipy.sparse.csr_matrix(X))
+    data, notices = read(tmp_path / "a.npz")
+    assert np.array_equal(data.x, X) and not notices
+
+
+def test_arrays_deep_in_an_hdf5_file_are_found(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["a/b/c/points"] = X
+    assert np.array_equal(read(tmp_path / "a.h5")[0].x, X)

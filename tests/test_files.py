@@ -122,7 +122,7 @@ WRONG = {
     "ragged rows": ("a.csv", "1,2\n3,4\n5,6,7\n", "a.csv cannot be read"),
     "no array": ("a.npy", "1,2", "a.npy cannot be read"),
     "no zip": ("a.npz", "1,2", "a.npz cannot be read"),
-    "another kind": ("a.txt", "1,2", "a.txt must be a folder of images, or end in .npy"),
+    "another kind": ("a.doc", "1,2", "a.doc must be a folder of images, or end in .npy"),
 }
 
 

@@ -1,5 +1,8 @@
 import os
+import struct
+import tracemalloc
 import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -204,3 +207,29 @@ def test_of_an_animation_the_first_frame_is_read(tmp_path):
     data, notices = read(tmp_path, grayscale=True)
     assert np.array_equal(data.x[0], noise(0).ravel())
     assert notices == ["of images of several frames the first is read: a.gif"]
+
+
+def test_colours_of_16_bits_lose_the_lower_8_which_is_said(tmp_path):
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    colours = np.random.default_rng(0).integers(2**16, size=(6, 8, 3))
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in colours)
+    head = struct.pack(">IIBBBBB", 8, 6, 16, 2, 0, 0, 0)
+    parts = (b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts))
+    data, notices = read(tmp_path)
+    assert np.array_equal(data.x[0].reshape(3, 6, 8), colours.transpose(2, 0, 1) >> 8)
+    assert notices == ["of colours of 16 bits the upper 8 are read: a.png"]
+
+
+def test_a_broken_image_among_many_costs_no_second_copy(tmp_path):
+    for i in range(40):
+        save(tmp_path / f"{i}.png", noise(i, 200, 200))
+    (tmp_path / "3.png").write_bytes((tmp_path / "3.png").read_bytes()[:20_000])  # found out when it is decoded
+    read(tmp_path, image_size=(20, 20))  # imports
+    tracemalloc.start()
+    data, _ = read(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(data.x) == 39 and peak < 1.5 * data.x.nbytes

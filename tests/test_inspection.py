@@ -21,3 +21,9 @@ def test_inspect_says_what_is_understood_of_a_file(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         n2d.main(["inspect", f"{tmp_path}/c.npy"])
     assert stop.value.code == 2 and "n2d.py inspect: error: " in capsys.readouterr().err
+
+
+def test_names_with_line_breaks_stay_on_their_line(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text('"a\nb",kind\n1,"x\ny"\n2,"x\ny"\n')
+    n2d.main(["inspect", f"{tmp_path}/a.csv", "--label_column=kind"])
+    assert capsys.readouterr().out.splitlines()[-2:] == ["features: a b", "classes: x y (2)"]

@@ -230,3 +230,40 @@ def test_a_signal_that_torchrun_repeats_does_not_keep_the_training_from_writing(
         launch.interrupt(signal.SIGINT, None)
     as_one_of_two(monkeypatch, 0)
     launch.interrupt(signal.SIGINT, None)
+
+
+def of_a_reader_that_has_gone(*arguments):
+    """Exit code and error of a command whose output nobody reads."""
+    command = [sys.executable, str(ROOT / "n2d.py"), *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    error = process.stderr.read()
+    process.stderr.close()
+    return process.wait(), error
+
+
+def test_a_reader_that_has_gone_is_no_error():
+    assert of_a_reader_that_has_gone("inspect", "digits") == (141, "")
+    code, error = of_a_reader_that_has_gone("--help")  # argparse itself passes over some
+    assert code in (0, 141) and not error
+    code, error = of_a_reader_that_has_gone("nonsense", "cpu")
+    assert code == 2 and error.startswith("n2d.py: error: nonsense is neither")
+
+
+def test_a_run_whose_reader_has_gone_leaves_no_folder_locked(tmp_path):
+    arguments = ["digits", "cpu", "--pretrain_epochs=1", "--gmm_restarts=1", f"--save_dir={tmp_path / 'run'}"]
+    command = [sys.executable, "-u", str(ROOT / "n2d.py"), *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.readline()
+    process.stdout.close()
+    error = process.stderr.read()
+    assert process.wait() == 141 and "Traceback" not in error and "rror" not in error
+    assert not (tmp_path / "run/.lock").exists()
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_of_torchrun_s_processes_the_first_prints_the_notices(tmp_path, run, rank):
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n1,3\n")
+    done = run("inspect", f"{tmp_path}/a.csv", TORCHELASTIC_RUN_ID="x", RANK=rank, WORLD_SIZE="2")
+    assert done.returncode == 0
+    assert done.stderr == ("notice: column a has one value in all rows: it says nothing\n" if rank == "0" else "")

@@ -320,3 +320,47 @@ def test_an_index_of_parquet_names_the_samples(tmp_path):
     pd.DataFrame(ROWS, columns=["a", "b", "c"], index=["p", "q", "r", "s"]).to_parquet(tmp_path / "a.parquet")
     data, _ = read(tmp_path / "a.parquet")
     assert data.sample_names == ("p", "q", "r", "s") and data.x.tolist() == ROWS
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "cp1252"])
+def test_text_of_other_encodings_keeps_its_names(tmp_path, encoding):
+    (tmp_path / "a.csv").write_bytes("Größe,€,n\n1,2,3\n2,3,4\n".encode(encoding))
+    data, _ = read(tmp_path / "a.csv")
+    assert data.feature_names == ("Größe", "€", "n")
+
+
+def test_utf_16_without_its_mark_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "a.csv").write_bytes("a,b\n1,2\n3,4\n".encode("utf-16-le"))
+    with pytest.raises(DatasetError, match="it holds no text, or text in UTF-16 without its mark: save it in UTF-8"):
+        read(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("ending", ["txt", "dat", "data"])
+def test_text_under_its_plainer_names(tmp_path, ending):
+    np.savetxt(tmp_path / f"a.{ending}", [[0.5, 2], [3, 4]])
+    data, _ = read(tmp_path / f"a.{ending}")
+    assert data.x.tolist() == [[0.5, 2], [3, 4]] and data.feature_names is None
+
+
+def test_numbers_that_are_written_as_words_are_numbers(tmp_path):
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed (pip install pyarrow)")
+    frame = pd.DataFrame({"a": ["1.5", "2", None], "b": [1, 2, 3], "c": pd.Categorical(["1", "2", "1"])})
+    frame[["a", "b"]].to_parquet(tmp_path / "a.parquet")
+    data, notices = read(tmp_path / "a.parquet", missing="median")
+    assert data.x.tolist() == [[1.5, 1], [2, 2], [1.75, 3]]
+    assert notices[0] == "column a holds numbers as words: read as numbers"
+    frame[["b", "c"]].to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(DatasetError, match="columns must be numbers, got c: remove them"):
+        read(tmp_path / "a.parquet")
+    data, _ = read(tmp_path / "b.csv", "a,b\n" + "".join(f"{10**30 + i},{i}\n" for i in range(3)))
+    assert data.x[:, 0].tolist() == [1e30] * 3
+
+
+def test_a_title_above_a_table_in_excel_is_left_out(tmp_path):
+    pytest.importorskip("openpyxl", reason="openpyxl is not installed (pip install openpyxl)")
+    with pd.ExcelWriter(tmp_path / "a.xlsx") as book:
+        pd.DataFrame({"a": [1.5, 2], "b": [3, 4]}).to_excel(book, startrow=2, index=False)
+        book.book.active["A1"] = "Of Monday"
+    data, notices = read(tmp_path / "a.xlsx")
+    assert data.x.tolist() == [[1.5, 3], [2, 4]] and data.feature_names == ("a", "b")
+    assert notices == ["lines above the table are left out: Of Monday"]
