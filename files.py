@@ -28,7 +28,7 @@ READERS = {
 OF_COLUMNS = {"label_column", "id_column", "drop", "categorical", "missing"}
 OPTIONS = {  # that each reader takes, and what it reads
     array_files.read_npy: ({"missing"}, "an .npy array"),
-    array_files.read_h5ad: ({"label_column", "layer", "obsm", "missing"}, "annotated data"),
+    annotated.read_h5ad: ({"label_column", "layer", "obsm", "missing"}, "annotated data"),
     table_files.read_text: (OF_COLUMNS | {"header", "decimal"}, "a table"),
     table_files.read_excel: (OF_COLUMNS | {"header"}, "a workbook"),
     table_files.read_parquet: (OF_COLUMNS, "a .parquet table"),

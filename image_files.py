@@ -98,7 +98,8 @@ def read_folder(folder, options):
     kinds = f"images of {look.size[0]} x {look.size[1]} pixels, {colours}"
     names = tuple(str(file.relative_to(folder)) for file in names)
     scale = None if look.mode == "F" else "255"
-    return Dataset(x.reshape(len(x), -1), y, label_names, shape, scale, None, names, kinds, tuple(left_out), reading)
+    x = x.reshape(len(x), -1)
+    return Dataset(x, y, label_names, shape, scale, None, names, kinds, tuple(left_out), reading=reading)
 
 
 def _found(folder):

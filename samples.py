@@ -74,8 +74,9 @@ class Options:
 
     @property
     def given(self):
-        """Names of the options that are not what they are by default."""
-        return [field.name for field in dataclasses.fields(self) if getattr(self, field.name) != field.default]
+        """Names of the options that the user gave: that are not what they are by default."""
+        fields = [field for field in dataclasses.fields(self) if field.name != "reading"]
+        return [field.name for field in fields if getattr(self, field.name) != field.default]
 
 
 @dataclasses.dataclass(frozen=True)
