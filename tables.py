@@ -336,6 +336,8 @@ def main(argv=None):
     package = BACKENDS[args.backend]
     if importlib.util.find_spec(package) is None:
         parser.error(f"--backend={args.backend} needs the package {package}: pip install {package}")
+    if args.table == "collection" and args.seeds and importlib.util.find_spec("leidenalg") is None:
+        parser.error("the table collection needs the package leidenalg: pip install leidenalg")
     sweep(table, keys, path, args.runs, args.n_jobs, args.backend)
     if not path.exists():
         parser.error(f"{path} has no runs to render: give --seeds at least 1, got {args.seeds}")

@@ -172,7 +172,7 @@ def test_a_described_autoencoder_is_trained_refined_and_scored_at_each_stage(arc
     ]
     assert stages["acc"].min() > 0.5
     record = json.loads((tmp_path / "metrics.json").read_text())
-    assert stages["acc"].iloc[-1] == record["acc"]
+    assert stages["acc"].iloc[-1] == pytest.approx(record["acc"])
     assert "refine" in record["seconds"]
     history = pd.read_csv(tmp_path / "refinement.csv")
     assert list(history) == ["epoch", "reconstruction", "clustering", "changed"]

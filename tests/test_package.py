@@ -106,7 +106,7 @@ def test_python_m_n2d_is_the_command(installed, tmp_path):
 def test_what_modules_import_is_in_the_requirements():
     """By name, and not only because another requirement happens to bring it along."""
     distributions = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn"}
-    optional = {"anndata", "distributed", "ray", "zarr"}  # a run that needs one of them says so
+    optional = {"anndata", "distributed", "igraph", "leidenalg", "ray", "zarr"}  # a run that needs one of them says so
     listed = set(re.findall(r"^[\w-]+", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
     for name in MODULES | {"n2d"}:
         nodes = list(ast.walk(ast.parse((ROOT / f"{name}.py").read_text())))

@@ -329,7 +329,7 @@ def test_the_input_decides_which_of_the_latent_neighbours_are_neighbours(blobs, 
     def neighbours(**parameters):
         model = clone(fitted).set_params(**parameters)
         model.autoencoder_, model.scaling_ = fitted.autoencoder_, fitted.scaling_
-        model.n_features_in_, model.seconds_, model.seed_ = 12, {}, 0
+        model.n_features_in_, model.seconds_, model.seed_, model.metric_ = 12, {}, 0, "euclidean"
         return model.fit_latent(blobs[0]).fit_neighbors(blobs[0]).knn_[0]
 
     latent = neighbors.nearest_neighbors(fitted.latent_, 10)[0]
