@@ -109,15 +109,17 @@ def _row_names(frame, left_out):
         left_out.append("the names of the rows")
         return tuple(map(str, frame.index)), frame
     names = None
-    while frame.shape[1] and _is_unnamed(frame.columns[0]):  # saved twice, a table has two
-        first = frame.iloc[:, 0]
-        if first.dtype.kind == "f" or not first.is_unique:
+    while frame.shape[1]:  # saved twice, a table has two
+        first, has_header = frame.iloc[:, 0], frame.columns.dtype.kind != "i"
+        if has_header and not _is_unnamed(frame.columns[0]) or first.dtype.kind == "f" or not first.is_unique:
             break
-        names, frame = tuple(map(str, first)), frame.iloc[:, 1:]
         is_count = first.dtype.kind in "iu" and sorted(first) in (
             list(range(len(first))),
             list(range(1, len(first) + 1)),
         )
+        if not has_header and not (is_count and len(first) >= MIN_IDS):
+            break
+        names, frame = tuple(map(str, first)), frame.iloc[:, 1:]
         notice(f"the first column has no name and {'counts' if is_count else 'names'} the rows: left out")
         left_out.append("the first column, which has no name")
     return names, frame

@@ -364,3 +364,16 @@ def test_a_title_above_a_table_in_excel_is_left_out(tmp_path):
     data, notices = read(tmp_path / "a.xlsx")
     assert data.x.tolist() == [[1.5, 3], [2, 4]] and data.feature_names == ("a", "b")
     assert notices == ["lines above the table are left out: Of Monday"]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_first_column_that_counts_the_rows_is_no_feature_without_a_header_either(tmp_path, first):
+    rng = np.random.default_rng(0)
+    x, count = rng.normal(size=(40, 3)), rng.permutation(40) + first
+    pd.DataFrame(x).assign(n=count)[["n", 0, 1, 2]].to_csv(tmp_path / "a.csv", index=False, header=False)
+    with pytest.warns(UserWarning, match="the first column has no name and counts the rows: left out"):
+        data = files.read(tmp_path / "a.csv")
+    np.testing.assert_allclose(data.x, x)
+    assert data.sample_names == tuple(map(str, count))
+    pd.DataFrame(x).assign(n=count + 5)[["n", 0, 1, 2]].to_csv(tmp_path / "b.csv", index=False, header=False)
+    assert files.read(tmp_path / "b.csv").x.shape == (40, 4)
