@@ -21,7 +21,6 @@ STATE = {  # the arrays that each fitted estimator needs to cluster new points
 SPECTRAL_NEIGHBORS = 10  # the point itself included, as in scikit-learn
 N_RIVALS = 2  # 1, 4 or 9 make little difference to how well `confidence` finds errors
 MUCH_CLEARER = 10  # times
-STEADY = 0.02  # below the greatest stability
 INPUT_STARTS = 20  # of k-means of the inputs
 REG_COVAR = 1e-6  # scikit-learn's
 MIXTURE_SAMPLE = 20_000  # points: enough for the few hundred numbers of a mixture in ten dimensions
@@ -254,58 +253,6 @@ def of_inputs(x, n_clusters, graph, random_state=None):
     parts = gen_batches(len(x), MIXTURE_SAMPLE)
     labels = np.concatenate([clusterer.predict(x[part].astype(np.float32)) for part in parts])
     return Fit(clusterer, labels, None, *support(graph, labels))
-
-
-def scan(maps, numbers, sizes, *, random_state=None, restarts=4):
-    """How good each number of clusters is, without labels: random halves of the samples that agree on different maps.
-
-    A wrong number leaves a mixture the choice which classes to split or merge, and another half of the samples on
-    another map chooses otherwise (Lange, Roth, Braun, Buhmann, "Stability-based validation of clustering solutions",
-    Neural Computation 2004). A few clusters that hold several classes each are steady, too, so that of the steadiest
-    numbers the greatest is taken.
-
-    Parameters
-    ----------
-    maps : list of tuple
-        The size of the neighbourhoods, the embedding, ndarray of shape (n_samples, n_components), and the neighbour
-        graph, sparse array of shape (n_samples, n_samples), of each map.
-    numbers : sequence of int
-        Of clusters.
-    sizes : callable
-        From a number of clusters to the sizes of the neighbourhoods that suit it.
-    random_state : int or None
-    restarts : int
-        Mixtures of each half, of which `best` takes one.
-
-    Returns
-    -------
-    rows : list of dict
-        'n_clusters'; 'stability': adjusted Rand index of the clusters of all samples, mean over the pairs of maps;
-        'modularity': of the best of them.
-    best : int
-        The greatest number whose stability is at most 0.02 below the greatest.
-    """
-    from itertools import combinations
-
-    from sklearn.metrics import adjusted_rand_score
-
-    rng = np.random.default_rng(random_state)
-    rows = []
-    for n_clusters in numbers:
-        fits, suited = [], [of_size for of_size in maps if of_size[0] in sizes(n_clusters)]
-        graph = sum(graph for _, _, graph in suited)
-        for _, embedding, _ in suited:
-            embedding = np.asarray(embedding, np.float64)
-            half = rng.permutation(embedding)[: len(embedding) // 2]
-            seeds = rng.integers(2**32, size=restarts).tolist()
-            mixtures = [fit_mixture(half, n_clusters, "k-means++", seed, refit=False)[-1] for seed in seeds]
-            labels = [mixture.predict(embedding) for mixture in mixtures]
-            fits.append(best(Fit(None, of_one, None, *support(graph, of_one)) for of_one in labels))
-        agreement = [adjusted_rand_score(one.labels, other.labels) for one, other in combinations(fits, 2)]
-        modularity = max(fit.modularity for fit in fits)
-        rows.append({"n_clusters": n_clusters, "stability": float(np.mean(agreement)), "modularity": modularity})
-    steady = max(row["stability"] for row in rows) - STEADY
-    return rows, max(row["n_clusters"] for row in rows if row["stability"] >= steady)
 
 
 def unite_equal(x, labels):

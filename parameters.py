@@ -95,7 +95,7 @@ class Parameters(BaseEstimator):
         ----------
         n_clusters : int or 'auto'
             Number of clusters, and of latent dimensions of the paper's autoencoder. 'auto': 10 latent dimensions, and
-            the number between 2 and 60 on which mixtures of halves of the samples agree, see `clustering.scan`.
+            the number between 2 and 60 on which mixtures of halves of the samples agree, see `n_clusters.scan`.
         scale : {'none', 'minmax', 'standard', '255', 'range'}
             What is done to the features first: nothing; each to [0, 1], or to mean 0 and variance 1; all divided by
             255; all by their smallest and largest number to [0, 1].

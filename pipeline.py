@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import ClusterMixin
 from sklearn.utils import check_random_state
 
-from n2d import clustering, manifold, models, neighbors, persistence, progress, refine, training, weights
+from n2d import clustering, manifold, models, n_clusters, neighbors, persistence, progress, refine, training, weights
 from n2d.checkpoint import Checkpoint
 from n2d.neighbors import Neighbourhood
 from n2d.of_points import OfPoints
@@ -25,9 +25,6 @@ N_TRACKED = 1000  # points whose way through the refinement is kept for its pict
 CONFIDENCE_NEIGHBORS = 20  # the sample itself included, where there is no graph
 PARALLEL_SAMPLES = 10_000  # for fewer, other processes take longer to start than they save
 UNEQUAL = 10  # features whose standard deviations differ by such a factor want to be scaled
-NUMBERS = (*range(2, 21), 22, 24, 27, 30, 34, 38, 43, 48, 54, 60)  # of clusters that 'auto' tries
-SCAN_SAMPLES = 5000  # that it looks at
-SCAN_MEMBERS = 8  # samples of a cluster, at least
 
 
 class N2D(OfPoints, ClusterMixin, Parameters):
@@ -72,7 +69,7 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         All but a hundredth of the samples have the tenth of their nearest, themselves the first, within this distance.
     n_clusters_ : int
     scan_ : list of dict, or None
-        With n_clusters='auto': the figures of each number that was tried, see `clustering.scan`.
+        With n_clusters='auto': the figures of each number that was tried, see `n_clusters.scan`.
     manifold_, clusterer_ : fitted scikit-learn estimators
     sample_ : ndarray of int, or slice
         The samples that manifold and clusters were learnt from.
@@ -380,8 +377,8 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         """Choose the number of clusters by two maps of each size of the neighbourhoods of at most 5,000 samples."""
         rng = np.random.default_rng(self.seed_)
         some = np.arange(len(x))[self.sample_]
-        some = np.sort(rng.choice(some, min(SCAN_SAMPLES, len(some)), replace=False))
-        numbers = [number for number in NUMBERS if number <= max(2, len(some) // SCAN_MEMBERS)]
+        some = np.sort(rng.choice(some, min(n_clusters.SAMPLES, len(some)), replace=False))
+        numbers = [n for n in n_clusters.NUMBERS if n <= max(2, len(some) // n_clusters.MEMBERS)]
         suited = partial(self.sizes, len(some))
         sizes = sorted({size for number in numbers for size in suited(number)})
         neighbourhood, knn = self.find_neighbors(self.latent_[some], x[some])
@@ -391,7 +388,7 @@ class N2D(OfPoints, ClusterMixin, Parameters):
                 for size, (learner, embedding) in zip(sizes, self._embed(neighbourhood.latent, sizes, knn, 1, seed)):
                     graph = learner.graph_ if hasattr(learner, "graph_") else _plain_graph(neighbourhood)[1]
                     maps.append((size, embedding, graph / graph.sum()))
-            self.scan_, self.n_clusters_ = clustering.scan(maps, numbers, suited, random_state=self.seed_)
+            self.scan_, self.n_clusters_ = n_clusters.scan(maps, numbers, suited, random_state=self.seed_)
 
     def _measure_confidence(self, rivals):
         knn, graph = self.knn_, self.graph_

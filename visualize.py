@@ -200,7 +200,7 @@ def losses(history, path, *, title):
 
 @plain_text
 def scan(rows, chosen, path, *, title):
-    """Draw what `clustering.scan` found for each number of clusters, and write it as a PNG."""
+    """Draw what `n_clusters.scan` found for each number of clusters, and write it as a PNG."""
     figure = Figure(figsize=(7.2, 5), layout="constrained")
     axes = figure.subplots(2, 1, sharex=True)
     numbers = [row["n_clusters"] for row in rows]

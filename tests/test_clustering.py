@@ -107,26 +107,6 @@ def test_nothing_collapses_in_data_without_equal_points_or_with_a_constant_featu
             clustering.fit("GMM", points, n_clusters=3, restarts=3, random_state=0)
 
 
-def test_the_scan_finds_how_many_blobs_there_are():
-    x, _ = make_blobs(600, n_features=3, centers=5, cluster_std=0.5, random_state=1)
-    graph = kneighbors_graph(x, 15)
-    maps = [(10, x, graph + graph.T), (10, x[:, ::-1], graph + graph.T), (50, np.zeros_like(x), graph)]
-    rows, best = clustering.scan(maps, range(2, 9), lambda number: [10], random_state=0)  # the last suits none
-    assert best == 5
-    steady = {row["n_clusters"]: row["stability"] for row in rows}
-    assert steady[5] > 0.98 and min(steady.values()) < 0.9
-    assert rows[3]["modularity"] == pytest.approx(0.8, abs=0.01)
-
-
-def test_of_the_steady_numbers_of_clusters_the_greatest_is_taken():
-    """Two pairs of blobs: two clusters are as steady as four."""
-    x, _ = make_blobs(400, centers=[[0, 0], [0, 5], [99, 0], [99, 5]], cluster_std=0.5, random_state=0)
-    graph = kneighbors_graph(x, 15)
-    rows, best = clustering.scan([(10, x, graph + graph.T)] * 2, range(2, 7), lambda number: [10], random_state=0)
-    assert rows[0]["stability"] == rows[2]["stability"] == 1
-    assert best == 4
-
-
 def test_confidence_is_low_between_clusters():
     x = np.concatenate([np.random.default_rng(0).normal(c, 0.5, (200, 2)) for c in (0, 2)])
     middle = np.abs(x.sum(axis=1) - 2).argsort()

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from n2d import clustering, datasets, evaluation, neighbors, persistence, pipeline, training, weights
+from n2d import clustering, datasets, evaluation, n_clusters, neighbors, persistence, pipeline, training, weights
 from n2d.checkpoint import Checkpoint
 from n2d.neighbors import Neighbourhood
 
@@ -260,7 +260,7 @@ def test_a_small_copy_of_the_weights_cannot_decode(blobs, fitted, tmp_path):
 def test_the_number_of_clusters_is_found(blobs, quick):
     model = pipeline.N2D(**{**quick, "n_clusters": "auto"}).fit(blobs[0])
     assert model.n_clusters_ == 4 and len(np.unique(model.labels_)) == 4
-    assert [row["n_clusters"] for row in model.scan_] == [number for number in pipeline.NUMBERS if number <= 50]
+    assert [row["n_clusters"] for row in model.scan_] == [number for number in n_clusters.NUMBERS if number <= 50]
     assert model.latent_.shape == (400, 20)  # 10 dimensions for each of two autoencoders
     with pytest.raises(ValueError, match="n_clusters must be a number with refine"):
         clone(model).set_params(refine="KM").fit(blobs[0])
@@ -480,4 +480,4 @@ def test_every_number_of_clusters_has_a_map_of_neighbourhoods_that_suit_it(fitte
     model = clone(fitted).set_params(n_clusters="auto", n_neighbors=None, pretrain_epochs=1, scale="minmax")
     model.fit_autoencoder(x).fit_latent(x).fit_neighbors(x)
     assert model.sizes(1100, 2) == [20, 50, 100] and model.sizes(1100, 43) == [10]
-    assert {row["n_clusters"] for row in model.scan_} == set(pipeline.NUMBERS)
+    assert {row["n_clusters"] for row in model.scan_} == set(n_clusters.NUMBERS)
