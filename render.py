@@ -212,7 +212,7 @@ def collection_figure(ari, path):
     markers = "osD^vP*X"
     for method, marker, color in zip(ari, markers, palette(len(ari.columns))):
         first = method == ari.columns[0]
-        size, z = (90, 3) if first else (30, 2)
+        size, z = (110, 2) if first else (30, 3)  # what lies on it stays in sight
         axis.scatter(
             ari[method], range(len(ari)), s=size, marker=marker, color=color, zorder=z, alpha=0.85, label=method
         )
