@@ -231,7 +231,7 @@ def _is_flat(mixture):
 
 
 def of_inputs(x, n_clusters, graph, random_state=None):
-    """k-means of the inputs themselves, which may know better than any map: it tears apart what varies in density.
+    """k-means of the inputs themselves, which may know better than any map: UMAP tears apart what varies in density.
 
     Parameters
     ----------

@@ -16,6 +16,11 @@ def _gives_probabilities(model):
 class OfPoints(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """The half of N2D that needs no fit of its own: every point is what its nearest samples are."""
 
+    @property
+    def is_of_inputs(self):
+        """Whether the clusters are those of k-means of the inputs, which were clearer than any map's."""
+        return self.cluster == "GMM" and not hasattr(self.clusterer_, "predict_proba")
+
     def transform(self, x):
         """Embed points, each between its nearest neighbours among the samples.
 
@@ -62,7 +67,7 @@ class OfPoints(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     @available_if(_gives_probabilities)
     def predict_proba(self, x):
-        """The mixture's posterior probabilities of a point's neighbours, on average.
+        """The mixture's posterior probabilities of a point's neighbours, on average; if `is_of_inputs`, their shares.
 
         Returns
         -------

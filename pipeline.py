@@ -70,7 +70,10 @@ class N2D(OfPoints, ClusterMixin, Parameters):
     n_clusters_ : int
     scan_ : list of dict, or None
         With n_clusters='auto': the figures of each number that was tried, see `n_clusters.scan`.
+    metric_ : str
+        Distance in the latent space: `metric`, or what 'auto' stands for.
     manifold_, clusterer_ : fitted scikit-learn estimators
+        The clusterer is k-means, of the inputs, if `is_of_inputs`.
     sample_ : ndarray of int, or slice
         The samples that manifold and clusters were learnt from.
     knn_ : tuple of ndarray, or None

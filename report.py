@@ -181,16 +181,22 @@ def report(model, data, args, folder):
     if args.n_clusters == "auto":
         pd.DataFrame(model.scan_).to_csv(folder / "n_clusters.csv", index=False)
         print(f"{model.n_clusters_} clusters: the halves of the data agree on them best")
+    if model.is_of_inputs:
+        print(
+            "the clusters are those of k-means of the inputs: the neighbours say that they are clearer than any map's"
+        )
     if data.y is None:
         scores = evaluation.unlabelled(model)
         print_unlabelled(scores)
     else:
         scores = metrics.scores(*metrics.of_known(data.y, model.labels_))
         print(f"\n{'':<34}    ACC    NMI    ARI")
-        print(score_line(f"N2D: autoencoder, {args.manifold_learner}, {args.cluster}", scores))
+        steps = "k-means of the inputs" if model.is_of_inputs else f"{args.manifold_learner}, {args.cluster}"
+        print(score_line(f"N2D: autoencoder, {steps}", scores))
     record = {
         **scores,
         "modularity": model.modularity_,
+        "is_of_inputs": model.is_of_inputs,
         "seconds": model.seconds_,
         "resumed_seconds": model.resumed_seconds_,
         "arguments": vars(args),

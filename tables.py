@@ -189,7 +189,7 @@ def run_collection(dataset, seed, runs_dir, threads):
 
     data_dir = os.environ.get("N2D_DATA_DIR", "data")
     source = dataset if dataset in render.PAPER else f"{data_dir}/collection/{dataset}.npz"
-    data, k, rows = datasets.load(source, data_dir), None, []
+    data, rows = datasets.load(source, data_dir), []
     k = len(data.label_names)
 
     def add(method, k_found, seconds, scores):

@@ -56,6 +56,7 @@ def test_a_saved_model_whose_clusters_are_those_of_k_means_predicts_the_same(fit
     model.clusterer_, model.labels_ = of_inputs.clusterer, of_inputs.labels
     model.save(tmp_path)
     loaded = pipeline.N2D.load(tmp_path)
+    assert loaded.is_of_inputs and not fitted.is_of_inputs
     assert np.array_equal(loaded.predict(x), model.labels_)
     assert np.array_equal(loaded.predict_proba(x[:9]).argmax(axis=1), model.labels_[:9])
 

@@ -1,0 +1,115 @@
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.metrics import adjusted_rand_score, roc_auc_score
+
+from n2d import clustering, datasets, persistence, pipeline, weights
+
+
+def test_points_of_the_fit_get_their_place_and_cluster_again(blobs, fitted):
+    np.testing.assert_allclose(fitted.transform(blobs[0]), fitted.embedding_, atol=0.05)
+    assert np.array_equal(fitted.predict(blobs[0]), fitted.labels_)
+    assert np.array_equal(fitted.predict(blobs[0][::-7]), fitted.labels_[::-7])
+
+
+@pytest.mark.parametrize("cluster", ["GMM", "KM", "SC"])
+def test_new_points_go_to_the_cluster_of_their_like(blobs, cluster, quick):
+    x, y = blobs
+    learner = "none" if cluster == "SC" else "UMAP"  # UMAP tears the blobs into more pieces than there are clusters
+    model = pipeline.N2D(**quick, cluster=cluster, manifold_learner=learner).fit(x[:300])
+    assert adjusted_rand_score(y[300:], model.predict(x[300:])) == 1
+    assert hasattr(model, "predict_proba") == (cluster == "GMM")
+    if cluster == "GMM":
+        sure = model.predict_proba(x[300:])
+        np.testing.assert_allclose(sure.sum(axis=1), 1, rtol=1e-5)
+        assert np.array_equal(sure.argmax(axis=1), model.predict(x[300:]))
+
+
+@pytest.mark.parametrize("n_candidates", [None, 30, 4])
+def test_a_new_point_is_what_its_ten_nearest_neighbours_are(blobs, fitted, n_candidates):
+    """In the latent space; or in the input, of 30 in the latent space, and of ten at least."""
+    model = clone(fitted).set_params(n_candidates=n_candidates).fit(blobs[0])
+    between = (blobs[0][::10] + blobs[0][5::10]) / 2  # pairs of any two classes
+    sure = model.clusterer_.predict_proba(model.embedding_.astype(np.float64))
+    found = zip(between, model.encode(between), model.predict_proba(between), model.transform(between))
+    for point, latent, probabilities, place in found:
+        distances = np.linalg.norm(model.latent_ - latent, axis=1)
+        if n_candidates is not None:
+            far = distances.argsort()[max(n_candidates, 10) :]
+            distances = np.linalg.norm(blobs[0] - point, axis=1)
+            distances[far] = np.inf
+        near = distances.argsort()[:10]
+        weights = distances[near] ** -2 / np.sum(distances[near] ** -2)
+        np.testing.assert_allclose(probabilities, weights @ sure[near], atol=1e-4)
+        np.testing.assert_allclose(place, weights @ model.embedding_[near], rtol=1e-3)
+    assert np.array_equal(model.predict(between), model.predict_proba(between).argmax(axis=1))
+
+
+def test_places_of_the_embedding_are_decoded_in_the_units_of_the_data(blobs, quick):
+    x = 50 + 20 * blobs[0]
+    model = pipeline.N2D(**{**quick, "pretrain_epochs": 30}, scale="standard").fit(x)
+    decoded = model.inverse_transform(model.embedding_)
+    assert decoded.shape == x.shape and decoded.dtype == np.float32
+    assert ((decoded - x) ** 2).mean() < 0.2 * x.var(axis=0).mean()
+
+
+def test_arrays_frames_and_tensors_are_all_the_same(blobs, fitted):
+    x = blobs[0][:50]
+    labels = fitted.predict(x)
+    assert np.array_equal(fitted.predict(torch.from_numpy(x)), labels)
+    assert np.array_equal(fitted.predict(x.astype(np.float64).tolist()), labels)
+    frame = pd.DataFrame(x, columns=[f"c{i}" for i in range(12)])
+    model = clone(fitted).fit(frame)
+    assert model.feature_names_in_.tolist() == list(frame)
+    assert model.get_feature_names_out().tolist() == ["n2d0", "n2d1"]
+
+
+def test_a_small_copy_of_the_weights_cannot_decode(blobs, fitted, tmp_path):
+    weights.save_weights(fitted.autoencoder_, tmp_path / "small.safetensors", compact=True)
+    loaded = clone(fitted).set_params(ae_weights=tmp_path / "small.safetensors").fit(blobs[0])
+    with pytest.raises(persistence.ModelError, match="small copy without a decoder"):
+        loaded.inverse_transform(loaded.embedding_)
+
+
+def test_a_placed_sample_is_as_sure_as_its_neighbours(blobs, fitted):
+    x, y = blobs
+    between = (x[y == 0][:40] + x[y == 1][:40]) / 2
+    everything = np.concatenate([x, between])
+    model = clone(fitted).set_params(fit_samples=300).fit(everything)
+    assert model.confidence_.shape == (440,)
+    labels, confidence = model.predict(everything, return_confidence=True)
+    assert np.array_equal(labels, model.labels_) and np.array_equal(labels, model.predict(everything))
+    np.testing.assert_allclose(confidence, model.confidence_, atol=1e-6)
+    of_fit = clustering.confidence(model.graph_, model.labels_[model.sample_])
+    near = np.isclose(model.confidence_[model.sample_], of_fit, atol=0.1)  # of two rivals some differ on the halfway
+    assert near.mean() > 0.8
+
+
+@pytest.mark.parametrize("parameters", [{}, {"manifold_learner": "none"}, {"cluster": "KM"}, {"cluster": "SC"}])
+def test_points_between_clusters_and_far_from_all_are_less_sure(blobs, fitted, parameters):
+    x, y = blobs
+    model = clone(fitted).set_params(**parameters).fit(x)
+    assert model.confidence_.mean() > 0.95
+    _, near = model.predict(x + 0.01, return_confidence=True)
+    _, between = model.predict((x[y == 0] + x[y == 1]) / 2, return_confidence=True)
+    _, far = model.predict(100 * x, return_confidence=True)
+    assert near.mean() > 0.95 and between.mean() < 0.7 and far.max() < 0.2
+
+
+def test_the_confidence_of_digits_knows_errors():
+    data = datasets.load("digits")
+    model = pipeline.N2D(image_shape=data.image_shape, pretrain_epochs=5, gmm_restarts=10, random_state=0).fit(data.x)
+    majority = np.array([np.bincount(data.y[model.labels_ == cluster]).argmax() for cluster in range(10)])
+    is_right = majority[model.labels_] == data.y
+    assert 0.5 < is_right.mean() < 1
+    assert roc_auc_score(is_right, model.confidence_) > 0.85  # .94 to .98 with seeds 0 to 2
+    assert len(np.unique(model.confidence_)) > len(data.x) / 4
+
+
+def test_parameters_that_are_set_after_the_fit_wait_for_the_next_one(blobs, fitted):
+    model = copy.copy(fitted).set_params(n_candidates=None, metric="cosine", image_shape=(3, 4))
+    assert np.array_equal(model.predict(blobs[0]), fitted.labels_)
