@@ -182,17 +182,15 @@ def report(model, data, args, folder):
         pd.DataFrame(model.scan_).to_csv(folder / "n_clusters.csv", index=False)
         print(f"{model.n_clusters_} clusters: the halves of the data agree on them best")
     if model.is_of_inputs:
-        print(
-            "the clusters are those of k-means of the inputs: the neighbours say that they are clearer than any map's"
-        )
+        print("k-means of the inputs is kept: its clusters are clearer than those of any map")
     if data.y is None:
         scores = evaluation.unlabelled(model)
         print_unlabelled(scores)
     else:
         scores = metrics.scores(*metrics.of_known(data.y, model.labels_))
         print(f"\n{'':<34}    ACC    NMI    ARI")
-        steps = "k-means of the inputs" if model.is_of_inputs else f"{args.manifold_learner}, {args.cluster}"
-        print(score_line(f"N2D: autoencoder, {steps}", scores))
+        of_map = f"autoencoder, {args.manifold_learner}, {args.cluster}"
+        print(score_line(f"N2D: {'k-means of the inputs' if model.is_of_inputs else of_map}", scores))
     record = {
         **scores,
         "modularity": model.modularity_,
