@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from n2d import datasets, limits, samples
-from n2d.limits import PROTOCOLS
+from n2d.limits import PROTOCOLS, WITH_GRAPH
 
 USAGE = """\
 n2d.py DATASET [GPU] [flags]
@@ -31,7 +31,7 @@ examples:
 DATA_DIR = Path(os.environ.get("N2D_DATA_DIR", "data"))
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 # the modules that these words come from are too heavy for --help
-MANIFOLD_LEARNERS = ("UMAP", "LLE", "tSNE", "isomap", "none")
+MANIFOLD_LEARNERS = ("UMAP", "umap-learn", "LLE", "tSNE", "isomap", "none")
 METRICS = ("euclidean", "manhattan", "chebyshev", "canberra", "braycurtis", "cosine", "correlation")
 LOSSES = ("KLD", "KM")
 CLUSTERERS = ("GMM", "KM", "SC")
@@ -200,7 +200,7 @@ def add_refinement(parser):
 def add_manifold(parser):
     """How the latent space is embedded."""
     add = parser.add_argument_group("Manifold").add_argument
-    add("--manifold_learner", choices=MANIFOLD_LEARNERS, default="UMAP", help="(%(default)s)")
+    add("--manifold_learner", choices=MANIFOLD_LEARNERS, help=f"({of_protocol('manifold_learner')})")
     add("--umap_dim", type=int, default=2, help="dimensions of the embedding, of any learner (%(default)s)")
     add(
         "--umap_neighbors",
@@ -381,7 +381,7 @@ def load(parser, args, reading=None):
 def parse_arguments(parser, argv):
     """Parse, fill in the defaults that depend on the protocol and the dataset, and check what needs no data."""
     args = parser.parse_intermixed_args(argv)  # a device may stand behind the flags
-    if args.manifold_learner != "UMAP" and args.umap_neighbors is None:
+    if args.manifold_learner not in (None, *WITH_GRAPH) and args.umap_neighbors is None:
         args.umap_neighbors = (10,)
     for name, value in PROTOCOLS[args.protocol].items():
         if getattr(args, name) is None:

@@ -3,9 +3,22 @@
 import numpy as np
 
 PROTOCOLS = {  # what some flags are unless they are given
-    "default": {"pretrain_epochs": None, "umap_neighbors": None, "umap_candidates": 100, "gmm_restarts": 100},
-    "paper": {"pretrain_epochs": 1000, "umap_neighbors": (20,), "umap_candidates": 0, "gmm_restarts": 1},
+    "default": {
+        "pretrain_epochs": None,
+        "manifold_learner": "UMAP",
+        "umap_neighbors": None,
+        "umap_candidates": 100,
+        "gmm_restarts": 100,
+    },
+    "paper": {
+        "pretrain_epochs": 1000,
+        "manifold_learner": "umap-learn",
+        "umap_neighbors": (20,),
+        "umap_candidates": 0,
+        "gmm_restarts": 1,
+    },
 }
+WITH_GRAPH = ("UMAP", "umap-learn")  # as manifold.WITH_GRAPH, whose imports take a second
 RANGES = {
     "umap_fit_samples": (100, None),
     "umap_jobs": (1, None),
@@ -49,7 +62,7 @@ def check_together(parser, args, n_processes):
         parser.error("gpu must be cpu or the index of a CUDA device with torchrun, got mps")
     if args.manifold_learner == "tSNE" and args.umap_dim > 3:
         parser.error(f"--umap_dim must be 1, 2 or 3 with --manifold_learner tSNE, got {args.umap_dim}")
-    if args.manifold_learner != "UMAP" and len(values(args, "umap_neighbors")) > 1:
+    if args.manifold_learner not in WITH_GRAPH and len(values(args, "umap_neighbors")) > 1:
         parser.error(f"--umap_neighbors must be one number with --manifold_learner {args.manifold_learner}")
     if args.seed is None and n_processes > 1:
         parser.error("--seed must be a number with torchrun: all processes begin with the same weights")

@@ -2,17 +2,19 @@
 
 import warnings
 
-import joblib
 import numba
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import check_random_state
 
+from n2d import layout
 from n2d.compiled import import_compiled, n_threads
 from n2d.neighbors import nearest_neighbors
 
-MANIFOLD_LEARNERS = ("UMAP", "LLE", "tSNE", "isomap", "none")
+MANIFOLD_LEARNERS = ("UMAP", "umap-learn", "LLE", "tSNE", "isomap", "none")
+WITH_GRAPH = ("UMAP", "umap-learn")  # learners that have a fuzzy graph of the samples
 PERPLEXITY = 30
 TSNE_NEIGHBORS = 3 * PERPLEXITY + 1  # how far openTSNE looks, the point itself included
 
@@ -27,13 +29,14 @@ def manifold_learner(
     random_state=None,
     knn=None,
     n_jobs=None,
+    track=iter,
 ):
     """An unfitted scikit-learn transformer from latent space to embedding.
 
     Parameters
     ----------
-    name : {'UMAP', 'LLE', 'tSNE', 'isomap', 'none'}
-        'none' returns its input.
+    name : {'UMAP', 'umap-learn', 'LLE', 'tSNE', 'isomap', 'none'}
+        'umap-learn' is UMAP with that library's own layout, on one thread; 'none' returns its input.
     n_components : int
         Dimensions of the embedding; t-SNE: at most 3.
     n_neighbors : int
@@ -43,27 +46,17 @@ def manifold_learner(
     metric : str
         Distance in the latent space.
     random_state : int or None
-        An int gives the same embedding every time, and UMAP one thread.
     knn : tuple of ndarray, or None
         What `nearest_neighbors` returned for the samples to be embedded, with at least `neighbors_needed` columns.
         None: they are searched for.
+    n_jobs, track
+        Of UMAP, see there.
     """
-    if name == "UMAP":
-        umap = import_compiled("umap")
-        warnings.filterwarnings("ignore", message=".*transforming new data with transform", module="umap")
-        if knn is not None:
-            knn = tuple(np.ascontiguousarray(array[:, :n_neighbors]) for array in knn)
-        return umap.UMAP(
-            precomputed_knn=knn or (None, None, None),
-            n_components=n_components,
-            n_neighbors=n_neighbors,
-            min_dist=min_dist,
-            metric=metric,
-            random_state=random_state,
-            n_jobs=1 if random_state is not None else min(n_threads(), numba.config.NUMBA_NUM_THREADS),
-            disconnection_distance=None if knn is None else np.inf,  # a limit of the metric's says nothing of others
-        )
     settings = {"n_components": n_components, "metric": metric, "random_state": random_state, "knn": knn}
+    if name == "UMAP":
+        return UMAP(n_neighbors=n_neighbors, min_dist=min_dist, n_jobs=n_jobs, track=track, **settings)
+    if name == "umap-learn":
+        return umap_learn(n_neighbors=n_neighbors, min_dist=min_dist, **settings)
     if name == "LLE":
         return LocallyLinearEmbedding(n_neighbors=n_neighbors, **settings)
     if name == "tSNE":
@@ -74,34 +67,7 @@ def manifold_learner(
         from sklearn.preprocessing import FunctionTransformer
 
         return FunctionTransformer()
-    raise ValueError(f"manifold learner must be UMAP, LLE, tSNE, isomap or none, got {name!r}")
-
-
-def embed(latent, name, sizes, *, n_jobs=None, **options):
-    """Embed a latent space by each of several sizes of the neighbourhoods.
-
-    Parameters
-    ----------
-    latent : ndarray of float32, shape (n_samples, n_latent)
-    name, **options
-        See `manifold_learner`.
-    sizes : sequence of int
-    n_jobs : int or None
-        Processes; None is one.
-
-    Returns
-    -------
-    generator
-        For each size the fitted learner, and the embedding, ndarray of float32, shape (n_samples, n_components).
-    """
-    parallel = joblib.Parallel(min(n_jobs or 1, len(sizes)), backend="loky", return_as="generator", max_nbytes=None)
-    # max_nbytes: numba wants arrays that it may write to
-    return parallel(joblib.delayed(_embed)(latent, name, n_neighbors=size, **options) for size in sizes)
-
-
-def _embed(latent, name, **options):
-    learner = manifold_learner(name, **options)
-    return learner, learner.fit_transform(latent).astype(np.float32)
+    raise ValueError(f"manifold learner must be UMAP, umap-learn, LLE, tSNE, isomap or none, got {name!r}")
 
 
 def neighbors_needed(name, n_neighbors):
@@ -120,6 +86,83 @@ class _FromNeighbors(TransformerMixin, BaseEstimator):
     def _knn(self, x, n_neighbors):
         indices, distances = self.knn or nearest_neighbors(x, n_neighbors, self.metric)
         return indices[:, :n_neighbors], distances[:, :n_neighbors]
+
+
+def umap_learn(knn=None, random_state=None, **settings):
+    """umap-learn's own UMAP; see `manifold_learner`."""
+    umap = import_compiled("umap")
+    warnings.filterwarnings("ignore", message=".*transforming new data with transform", module="umap")
+    if knn is not None:
+        knn = tuple(np.ascontiguousarray(array[:, : settings["n_neighbors"]]) for array in knn)
+    return umap.UMAP(
+        precomputed_knn=knn or (None, None, None),
+        random_state=random_state,
+        n_jobs=1 if random_state is not None else min(n_threads(), numba.config.NUMBA_NUM_THREADS),
+        disconnection_distance=None if knn is None else np.inf,  # a limit of the metric's says nothing of others
+        **settings,
+    )
+
+
+class UMAP(_FromNeighbors):
+    """UMAP: graph and start by umap-learn, and a layout on several threads, see `layout.optimize`.
+
+    Parameters
+    ----------
+    n_components, n_neighbors, min_dist, metric, random_state, knn
+        See `manifold_learner`.
+    n_jobs : int or None
+        Threads, see `compiled.n_threads`; any number gives the same embedding.
+    track : callable
+        See `layout.optimize`.
+
+    Attributes
+    ----------
+    graph_ : sparse array of float32, shape (n_samples, n_samples)
+        Weights of the fuzzy graph.
+    embedding_ : ndarray of float32, shape (n_samples, n_components)
+
+    References
+    ----------
+    McInnes, Healy, Melville, "UMAP: Uniform Manifold Approximation and Projection for Dimension Reduction",
+    arXiv:1802.03426.
+    """
+
+    def __init__(
+        self,
+        n_components=2,
+        n_neighbors=10,
+        min_dist=0.0,
+        metric="euclidean",
+        random_state=None,
+        knn=None,
+        n_jobs=None,
+        track=iter,
+    ):
+        self.n_components = n_components
+        self.n_neighbors = n_neighbors
+        self.min_dist = min_dist
+        self.metric = metric
+        self.random_state = random_state
+        self.knn = knn
+        self.n_jobs = n_jobs
+        self.track = track
+
+    def fit_transform(self, x, y=None):
+        """Embed x; float32 (n_samples, n_components)."""
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        start = umap_learn(
+            self.knn,
+            seed,
+            n_components=self.n_components,
+            n_neighbors=self.n_neighbors,
+            min_dist=self.min_dist,
+            metric=self.metric,
+            n_epochs=0,
+        ).fit(x)
+        self.graph_ = start.graph_
+        settings = {"seed": seed, "n_jobs": self.n_jobs, "track": self.track}
+        self.embedding_ = layout.optimize(start.graph_, start.embedding_, start._a, start._b, **settings)
+        return self.embedding_
 
 
 class TSNE(_FromNeighbors):

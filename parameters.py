@@ -125,7 +125,7 @@ class Parameters(BaseEstimator):
             Of the two losses of the refinement; None is the clustering loss's own.
         refine_tol : float
             The refinement stops when not more than this share of the points changes its cluster in an epoch.
-        manifold_learner : {'UMAP', 'LLE', 'tSNE', 'isomap', 'none'}
+        manifold_learner : {'UMAP', 'umap-learn', 'LLE', 'tSNE', 'isomap', 'none'}
         n_components, min_dist
             Of the manifold learner, see `manifold.manifold_learner`.
         metric : str
@@ -197,7 +197,7 @@ class Parameters(BaseEstimator):
         sizes = np.ravel(NEIGHBORHOODS[:1] if self.n_neighbors is None else self.n_neighbors)
         if not len(sizes) or sizes.dtype.kind not in "iu" or sizes.min() < 2:
             raise ValueError(f"n_neighbors must be one or more whole numbers of at least 2, got {self.n_neighbors!r}")
-        if len(sizes) > 1 and self.manifold_learner != "UMAP":
+        if len(sizes) > 1 and self.manifold_learner not in manifold.WITH_GRAPH:
             raise ValueError(f"n_neighbors must be one number with {self.manifold_learner}, got {self.n_neighbors}")
         if self.manifold_learner == "tSNE" and self.n_components > 3:
             raise ValueError(f"n_components must be 1, 2 or 3 with tSNE, got {self.n_components}")
@@ -238,5 +238,5 @@ class Parameters(BaseEstimator):
         sizes = self.n_neighbors
         if sizes is None:
             small = [size for size in NEIGHBORHOODS if size * PER_CLUSTER * n_clusters <= n_samples]
-            sizes = small[-3:] if small and self.manifold_learner == "UMAP" else NEIGHBORHOODS[0]
+            sizes = small[-3:] if small and self.manifold_learner in manifold.WITH_GRAPH else NEIGHBORHOODS[0]
         return np.unique(np.minimum(sizes, n_samples - 1)).tolist()

@@ -311,9 +311,9 @@ class N2D(OfPoints, ClusterMixin, Parameters):
 
     def find_neighbors(self, latent, x):
         """The neighbourhood of samples, by latent space and input, and their neighbours, which UMAP alone needs."""
-        ranks = self.n_candidates and self.manifold_learner == "UMAP"
+        ranks = self.n_candidates and self.manifold_learner in manifold.WITH_GRAPH
         neighbourhood = Neighbourhood(latent, x if ranks else None, **self._neighbourhood_settings())
-        if self.manifold_learner != "UMAP":
+        if self.manifold_learner not in manifold.WITH_GRAPH:
             return neighbourhood, None
         size = self.sizes(len(latent), self.n_clusters_ or 2)[-1]
         with self._stage("neighbours", f"{neighbourhood.n_proposed(size)} nearest of each sample in the latent space"):
@@ -336,13 +336,12 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         latent = neighbourhood.latent
         sizes = self.sizes(len(latent), self.n_clusters_)
         n_jobs = (self.n_jobs or 1) if len(latent) >= PARALLEL_SAMPLES else 1
-        runs = self._embed(latent, sizes, knn, n_jobs)
         found, graph = [], None
         for n_neighbors in sizes:
-            description = f"{latent.shape[1]} -> {self.n_components} dimensions, {n_neighbors} neighbours"
-            with self._stage("manifold", f"{self.manifold_learner}, {description}"):
-                found.append(next(runs))
-        if self.manifold_learner == "UMAP":
+            line = f"{latent.shape[1]} -> {self.n_components} dimensions, {n_neighbors} neighbours"
+            with self._stage("manifold", f"{self.manifold_learner}, {line}"):
+                found.append(self._embed(latent, n_neighbors, knn, self.seed_))
+        if self.manifold_learner in manifold.WITH_GRAPH:
             graph = sum(learner.graph_ / learner.graph_.sum() for learner, _ in found)
         settings = {"restarts": self.gmm_restarts, "random_state": self.seed_, "graph": graph, "n_jobs": n_jobs}
         clustered = []
@@ -361,20 +360,20 @@ class N2D(OfPoints, ClusterMixin, Parameters):
                 fit = of_inputs._replace(rivals=labels)
         return graph, learner, embedding, fit
 
-    def _embed(self, latent, sizes, knn, n_jobs, seed=None):
-        """Each size's manifold learner, fitted, and its embedding, one after the other; see `manifold.embed`."""
-        seed = self.seed_ if seed is None else seed
-        return manifold.embed(
-            latent,
+    def _embed(self, latent, n_neighbors, knn, seed):
+        """The manifold learner, fitted to a size of the neighbourhoods, and its embedding."""
+        learner = manifold.manifold_learner(
             self.manifold_learner,
-            sizes,
-            n_jobs=n_jobs,
             n_components=self.n_components,
+            n_neighbors=n_neighbors,
             min_dist=self.min_dist,
             metric=self.metric_,
-            random_state=None if self.random_state is None else seed,  # without a seed UMAP runs in parallel
+            random_state=seed,
             knn=knn,
+            n_jobs=self.n_jobs,
+            track=partial(progress.bar, description="layout", verbose=self.verbose, unit="epoch"),
         )
+        return learner, learner.fit_transform(latent).astype(np.float32)
 
     def _scan(self, x):
         """Choose the number of clusters by two maps of each size of the neighbourhoods of at most 5,000 samples."""
@@ -388,7 +387,8 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         with self._stage("scan", f"{numbers[0]} to {numbers[-1]} clusters"):
             maps = []
             for seed in (self.seed_, (self.seed_ + 1) % 2**32):
-                for size, (learner, embedding) in zip(sizes, self._embed(neighbourhood.latent, sizes, knn, 1, seed)):
+                for size in sizes:
+                    learner, embedding = self._embed(neighbourhood.latent, size, knn, seed)
                     graph = learner.graph_ if hasattr(learner, "graph_") else _plain_graph(neighbourhood)[1]
                     maps.append((size, embedding, graph / graph.sum()))
             self.scan_, self.n_clusters_ = n_clusters.scan(maps, numbers, suited, random_state=self.seed_)

@@ -1,8 +1,25 @@
-"""What a run is doing, on screen: a line for each stage, from its start on, and then its time."""
+"""What a run is doing, on screen: a line for each stage, from its start on, and then its time; a bar meanwhile."""
 
 import sys
 import time
 from contextlib import contextmanager
+
+from tqdm.auto import tqdm
+
+
+def bar(steps=None, *, description, verbose=True, **settings):
+    """A bar with the time that is left, on a terminal or in a notebook; it goes away when it is full.
+
+    Parameters
+    ----------
+    steps : iterable or None
+    description : str
+    verbose : bool
+    **settings
+        Of tqdm.
+    """
+    shown = verbose and (sys.stderr.isatty() or "ipykernel" in sys.modules)  # a notebook is no terminal to tqdm
+    return tqdm(steps, desc=description, leave=False, disable=not shown, **settings)
 
 
 @contextmanager

@@ -2,15 +2,13 @@
 
 import ctypes
 import math
-import sys
 from contextlib import suppress
 
 import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
-from tqdm.auto import tqdm
 
-from n2d import adam
+from n2d import adam, progress
 from n2d.torchrun import mean_of_processes, processes
 
 BATCH_SIZE = 256  # the paper's
@@ -187,9 +185,8 @@ class Loop:
             self.history, self.first_step = state["history"], state["step"]
             self.total = state["total"].to(self.device) if self.first_step else 0.0
             checkpoint.state = None  # as large as the training itself
-        shown = verbose and (sys.stderr.isatty() or "ipykernel" in sys.modules)  # a notebook is no terminal to tqdm
-        settings = {"unit": "epoch", "leave": False, "disable": not shown}
-        self.progress = tqdm(total=epochs, initial=len(self.history), desc=description, **settings)
+        settings = {"unit": "epoch", "description": description, "verbose": verbose}
+        self.progress = progress.bar(total=epochs, initial=len(self.history), **settings)
 
     def __enter__(self):
         """Begin, or go on."""

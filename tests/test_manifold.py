@@ -18,7 +18,7 @@ def roll():
     return make_swiss_roll(800, random_state=0)[0].astype(np.float32)
 
 
-@pytest.mark.parametrize("name", ["UMAP", "LLE", "tSNE", "isomap"])
+@pytest.mark.parametrize("name", ["UMAP", "umap-learn", "LLE", "tSNE", "isomap"])
 def test_each_learner_keeps_neighbourhoods_and_obeys_its_seed(name, roll):
     knn = neighbors.nearest_neighbors(roll, manifold.neighbors_needed(name, 8))
     embeddings = [
@@ -87,17 +87,20 @@ def test_tsne_of_three_components(roll):
     assert embedding.shape == (200, 3) and np.isfinite(embedding).all()
 
 
-def test_settings_reach_umap():
+def test_settings_reach_umap(roll):
     learner = manifold.manifold_learner(
-        "UMAP", n_components=6, n_neighbors=21, min_dist=0.1, metric="cosine", random_state=4
+        "umap-learn", n_components=6, n_neighbors=21, min_dist=0.1, metric="cosine", random_state=4
     )
     assert (learner.n_components, learner.n_neighbors, learner.min_dist) == (6, 21, 0.1)
     assert (learner.metric, learner.random_state, learner.n_jobs) == ("cosine", 4, 1)
-    assert manifold.manifold_learner("UMAP").n_jobs == min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
+    assert manifold.manifold_learner("umap-learn").n_jobs == min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
+    settings = {"n_components": 3, "n_neighbors": 12, "metric": "cosine", "random_state": 4}
+    graphs = [manifold.manifold_learner(name, **settings).fit(roll).graph_ for name in manifold.WITH_GRAPH]
+    assert (graphs[0] != graphs[1]).nnz == 0
 
 
 def test_unknown_learner():
-    with pytest.raises(ValueError, match="must be UMAP, LLE, tSNE, isomap or none, got 'umap'"):
+    with pytest.raises(ValueError, match="must be UMAP, umap-learn, LLE, tSNE, isomap or none, got 'umap'"):
         manifold.manifold_learner("umap")
 
 
