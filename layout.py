@@ -102,7 +102,7 @@ def strata(graph, n_epochs):
 
 
 def gradient_tables(a, b):
-    """What pulls and pushes by squared distance, for each value of the upper 16 bits of a float32: to 0.8 percent."""
+    """Pull and push at each squared distance, a float32 known by its upper 16 bits: to 0.8 percent."""
     squared = (np.arange(GRADIENT_STEPS, dtype=np.int32) << 16 | 0x8000).view(np.float32).astype(np.float64)
     powers = squared**b
     pull = 2 * a * b * powers / squared / (1 + a * powers)
@@ -115,7 +115,9 @@ def _epoch(places, before, heads, tails, weights, tasks, rounds, epoch, n_epochs
     """One epoch; places are those of before, and change."""
     for r in range(len(rounds) - 1):
         for task in numba.prange(rounds[r], rounds[r + 1]):
-            _draw(places, before, heads, tails, weights, tasks[task], tasks[task + 1], epoch, n_epochs, seed, pull, push)
+            _draw(
+                places, before, heads, tails, weights, tasks[task], tasks[task + 1], epoch, n_epochs, seed, pull, push
+            )
 
 
 @njit(fastmath=True)

@@ -23,7 +23,6 @@ CHECKPOINT = "n2d-checkpoint-{}.pt"
 FORMAT = 3  # of checkpoints
 N_TRACKED = 1000  # points whose way through the refinement is kept for its picture
 CONFIDENCE_NEIGHBORS = 20  # the sample itself included, where there is no graph
-PARALLEL_SAMPLES = 10_000  # for fewer, other processes take longer to start than they save
 UNEQUAL = 10  # features whose standard deviations differ by such a factor want to be scaled
 
 
@@ -335,7 +334,6 @@ class N2D(OfPoints, ClusterMixin, Parameters):
         """
         latent = neighbourhood.latent
         sizes = self.sizes(len(latent), self.n_clusters_)
-        n_jobs = (self.n_jobs or 1) if len(latent) >= PARALLEL_SAMPLES else 1
         found, graph = [], None
         for n_neighbors in sizes:
             line = f"{latent.shape[1]} -> {self.n_components} dimensions, {n_neighbors} neighbours"
@@ -343,7 +341,8 @@ class N2D(OfPoints, ClusterMixin, Parameters):
                 found.append(self._embed(latent, n_neighbors, knn, self.seed_))
         if self.manifold_learner in manifold.WITH_GRAPH:
             graph = sum(learner.graph_ / learner.graph_.sum() for learner, _ in found)
-        settings = {"restarts": self.gmm_restarts, "random_state": self.seed_, "graph": graph, "n_jobs": n_jobs}
+        settings = {"restarts": self.gmm_restarts, "random_state": self.seed_, "graph": graph, "n_jobs": self.n_jobs}
+        settings["track"] = self._bar("mixtures", unit="batch")
         clustered = []
         for (learner, embedding), n_neighbors in zip(found, sizes):
             with self._stage("cluster", f"{self.cluster}, {self.n_clusters_} clusters, {n_neighbors} neighbours"):
@@ -371,7 +370,7 @@ class N2D(OfPoints, ClusterMixin, Parameters):
             random_state=seed,
             knn=knn,
             n_jobs=self.n_jobs,
-            track=partial(progress.bar, description="layout", verbose=self.verbose, unit="epoch"),
+            track=self._bar("layout", unit="epoch"),
         )
         return learner, learner.fit_transform(latent).astype(np.float32)
 
@@ -428,6 +427,9 @@ class N2D(OfPoints, ClusterMixin, Parameters):
                 setattr(self.clusterer_, name, getattr(self.clusterer_, name)[order])
         if hasattr(self.clusterer_, "labels_"):  # k-means and spectral clustering
             self.clusterer_.labels_ = numbers_of[self.clusterer_.labels_].astype(np.int32)
+
+    def _bar(self, description, **settings):
+        return partial(progress.bar, description=description, verbose=self.verbose, **settings)
 
     def _stage(self, name, description):
         return progress.stage(name, description, self.seconds_, self.verbose)

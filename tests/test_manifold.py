@@ -93,7 +93,9 @@ def test_settings_reach_umap(roll):
     )
     assert (learner.n_components, learner.n_neighbors, learner.min_dist) == (6, 21, 0.1)
     assert (learner.metric, learner.random_state, learner.n_jobs) == ("cosine", 4, 1)
-    assert manifold.manifold_learner("umap-learn").n_jobs == min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
+    assert manifold.manifold_learner("umap-learn").n_jobs == min(
+        torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS
+    )
     settings = {"n_components": 3, "n_neighbors": 12, "metric": "cosine", "random_state": 4}
     graphs = [manifold.manifold_learner(name, **settings).fit(roll).graph_ for name in manifold.WITH_GRAPH]
     assert (graphs[0] != graphs[1]).nnz == 0
