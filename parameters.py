@@ -146,10 +146,10 @@ class Parameters(BaseEstimator):
         gmm_restarts : int
             Fits of the clusterer, of which the best is kept, see `clustering.best`.
         n_jobs : int or None
-            Threads that look for neighbours, and of 10,000 samples or more processes that embed and fit mixtures. None:
-            as many threads as PyTorch has (OMP_NUM_THREADS), one process; -1: as many as there are processors.
+            Threads that look for neighbours, embed and fit mixtures; their number changes no result. None: as many as
+            PyTorch has (OMP_NUM_THREADS); -1: as many as there are processors.
         random_state : int, RandomState or None
-            An int makes every stage deterministic. None lets UMAP run on all threads.
+            An int makes every stage deterministic.
         verbose : bool
             Show progress, and the time of each stage.
         callback : callable or None

@@ -12,7 +12,7 @@ from n2d import adam, progress
 from n2d.torchrun import mean_of_processes, processes
 
 BATCH_SIZE = 256  # the paper's
-MIN_STEPS = 1000
+MIN_STEPS = 200
 MAX_SHIFT, MAX_ANGLE = 0.1, math.radians(10)  # of distorted images; the shift is a share of the side
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
