@@ -114,13 +114,9 @@ def wait(process):
 
 def run_n2d(dataset, protocol, seed, runs_dir, threads):
     """N2D on one of the paper's datasets; returns its row."""
-    arguments = [
-        dataset,
-        "0",
-        f"--protocol={protocol}",
-        f"--seed={seed}",
-        f"--umap_dim={6 if dataset == 'har' else 10}",
-    ]
+    arguments = [dataset, "0", f"--protocol={protocol}", f"--seed={seed}"]
+    if protocol == "paper":
+        arguments.append(f"--umap_dim={6 if dataset == 'har' else 10}")
     record = execute(arguments, Path(runs_dir) / f"{dataset}-{protocol}-{seed}", threads)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     row = {

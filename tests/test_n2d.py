@@ -235,11 +235,10 @@ def test_run_sh_uses_shipped_weights_and_trains_the_rest(tmp_path):
     )
     lines = done.stdout.splitlines()
     assert [line.split()[1] for line in lines] == ["mnist", "mnist-test", "usps", "fashion", "pendigits", "har"]
-    assert ["--umap_dim=6" in line for line in lines] == [False] * 5 + [True]
     assert "--ae_weights weights/mnist-test-1000-n2d.safetensors" in lines[1]
     assert "--ae_weights weights/usps-1000-n2d.safetensors" in lines[2]
     assert ["--save_weights" in line for line in lines] == [True, False, False, True, True, True]
-    assert lines[0] == "n2d.py mnist 0 --save_weights --umap_dim=10 --visualize"
+    assert lines[0] == "n2d.py mnist 0 --save_weights --visualize"
 
 
 @pytest.fixture(scope="module")
