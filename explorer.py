@@ -39,9 +39,11 @@ class Page:
         self.text = text
 
     def __repr__(self):
+        """What a terminal shows."""
         return f"Page of {len(self.text):,} characters: .save(path) keeps it"
 
     def _repr_html_(self):
+        """What a notebook shows."""
         look = "width:100%;height:820px;border:1px solid #8888"
         return f'<iframe srcdoc="{html.escape(self.text)}" style="{look}" title="Map of the clusters"></iframe>'
 

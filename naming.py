@@ -42,8 +42,8 @@ class Clusters:
 
     @property
     def fingerprint(self):
-        """Tells which clusters of which samples corrections are of: 16 letters that others have not."""
-        return hashlib.sha256(np.asarray(self.labels, dtype="<i4").tobytes()).hexdigest()[:16]
+        """See `fingerprint`."""
+        return fingerprint(self.labels)
 
 
 def named(labels, n_clusters, y=None, label_names=()):
@@ -75,13 +75,18 @@ def named(labels, n_clusters, y=None, label_names=()):
     for cluster in (*matched, *left):
         classes = y[(labels == cluster) & (y >= 0)]
         of_class = match.get(cluster, np.bincount(classes).argmax() if len(classes) else None)
-        names[cluster] = _free("unknown" if of_class is None else label_names[of_class], taken)
+        names[cluster] = free("unknown" if of_class is None else label_names[of_class], taken)
         taken.add(names[cluster])
     colors = palette(len(label_names) + len(left))[[slots[cluster] for cluster in range(n_clusters)]]
     return Clusters(labels, tuple(names[i] for i in range(n_clusters)), colors, np.array([*matched, *left]))
 
 
-def _free(name, taken):
+def fingerprint(labels):
+    """16 letters that tell clusters, ndarray of int (n_samples,), from all others: corrections are of these alone."""
+    return hashlib.sha256(np.asarray(labels, dtype="<i4").tobytes()).hexdigest()[:16]
+
+
+def free(name, taken):
     """A name, or the first of 'name #2', 'name #3', ... that no other cluster has."""
     free, k = name, 1
     while free in taken:

@@ -54,7 +54,7 @@ class Corrections {
   }
 
   rename(cluster, name) {
-    const text = name.replace(/\p{Cc}/gu, " ").trim().slice(0, 200);
+    const text = name.slice(0, 200).replace(/[\p{Cc}\p{Cs}]/gu, " ").trim();
     if (text === this.nameOf(cluster)) return;
     this.change(({ names }) => {
       if (text === (this.about.clusters[cluster].name ?? "")) delete names[cluster];

@@ -50,7 +50,7 @@ class Explorer {
   }
 
   clusterOf(i) {
-    return this.corrections.rootOf(this.arrays.cluster[i]);
+    return this.cluster[i];
   }
 
   classOf(i) {
@@ -161,16 +161,16 @@ class Explorer {
   groups() {
     const { about, arrays, colouring } = this;
     if (colouring === "cluster") {
-      const of = about.clusters.map((_, c) => this.corrections.rootOf(c));
       const entries = about.clusters.map(({ color }, c) => ({ name: this.corrections.captionOf(c), color }));
-      return { of: (i) => of[arrays.cluster[i]], entries };
+      return { of: (i) => this.cluster[i], entries };
     }
     if (colouring === "label") return { of: (i) => arrays.label[i], entries: about.classes };
     const limits = STEPS.map((step) => 1e4 * step);
     const values = arrays[colouring];
     const colors = colouring === "outlier" ? [...VIRIDIS].reverse() : VIRIDIS;
     const entries = STEPS.map((step, k) => ({ name: `${step} to ${STEPS[k + 1] ?? 1}`, color: colors[k] }));
-    return { of: (i) => limits.findLastIndex((limit) => values[i] >= limit), entries };
+    const of = (i) => limits.findLastIndex((limit) => values[i] >= limit);
+    return { of, entries };
   }
 
   // Colours, labels and what is to be seen of the points, after a change of any of these.
@@ -258,34 +258,33 @@ class Explorer {
   }
 
   // Of each cluster as it is now: size of all samples, confidence of those shown, members, what is special.
-  facts() {
+  findFacts() {
     const { about, arrays, corrections } = this;
-    const facts = new Map(this.roots.map((c) => [c, { size: 0, n: 0, sum: 0, parts: [] }]));
+    const [counts, sums] = [new Uint32Array(about.clusters.length), new Float64Array(about.clusters.length)];
+    for (let i = 0; i < this.n; i += 1) {
+      counts[this.cluster[i]] += 1;
+      sums[this.cluster[i]] += arrays.confidence[i] / 1e4;
+    }
+    const facts = new Map(this.roots.map((c) => [c, { size: 0, n: counts[c], sum: sums[c], parts: [] }]));
     about.clusters.forEach(({ size }, c) => {
       const of = facts.get(corrections.rootOf(c));
       of.size += size;
       of.parts.push(c);
     });
-    for (let i = 0; i < this.n; i += 1) {
-      const of = facts.get(this.clusterOf(i));
-      of.n += 1;
-      of.sum += arrays.confidence[i] / 1e4;
-    }
     for (const [c, of] of facts) {
       of.parts.sort((a, b) => (b === c) - (a === c));
       const most = Math.ceil(8 / of.parts.length);
       of.members = of.parts.flatMap((part) => about.clusters[part].members.slice(0, most)).slice(0, 8);
       of.description = [...new Set(of.parts.map((part) => about.clusters[part].description).filter(Boolean))].join("; ");
     }
-    return facts;
+    this.facts = facts;
   }
 
   listClusters() {
     const box = byId("clusters");
     const focused = document.activeElement?.closest?.(".cluster")?.dataset.cluster;
     const role = document.activeElement?.dataset?.role;
-    const facts = this.facts();
-    const sorted = [...facts].sort(([, a], [, b]) => b.size - a.size);
+    const sorted = [...this.facts].sort(([, a], [, b]) => b.size - a.size);
     box.replaceChildren(...sorted.map(([c, of]) => this.clusterRow(c, of)));
     if (focused !== undefined) box.querySelector(`[data-cluster="${focused}"] [data-role="${role}"]`)?.focus();
     const { corrections } = this;
@@ -425,6 +424,9 @@ class Explorer {
   }
 
   corrected() {
+    const roots = this.about.clusters.map((_, c) => this.corrections.rootOf(c));
+    this.cluster = this.arrays.cluster.map((c) => roots[c]);
+    this.findFacts();
     if (this.current !== null) this.current = this.corrections.rootOf(this.current);
     if (this.alone !== null) this.alone = this.corrections.rootOf(this.alone);
     this.paint();
@@ -481,8 +483,9 @@ class Explorer {
       const sign = order === "certain" ? -1 : 1;
       sorted = [...shown].sort((a, b) => sign * (confidence[a] - confidence[b]));
     } else if (!this.selected && shown.length) {
-      const first = this.facts().get(this.current ?? this.hovered).members; // typical ones
-      sorted = [...first, ...shown.filter((i) => !first.includes(i))];
+      const first = this.facts.get(this.current ?? this.hovered).members; // typical ones
+      const isFirst = new Set(first);
+      sorted = [...first, ...shown.filter((i) => !isFirst.has(i))];
     }
     const listed = sorted.slice(0, this.most);
     const cluster = this.current ?? this.hovered;

@@ -117,7 +117,8 @@ class PointMap {
   }
 
   drawPoints({ size, alphas }, isMeant) {
-    const { width, height, data } = this.pixels;
+    const { width, height } = this.pixels;
+    const data = new Uint8Array(this.pixels.data.buffer);
     const { x, y, groups, colors, visible } = this;
     const [sx, sy] = this.scales().map((scale) => scale * this.ratio);
     const left = width / 2 - this.view.x * sx - size / 2;
@@ -133,9 +134,9 @@ class PointMap {
         for (let across = 0; across < size; across += 1, k += 1, at += 4) {
           const alpha = alphas[k];
           if (!alpha) continue;
-          data[at] += (red - data[at]) * alpha;
-          data[at + 1] += (green - data[at + 1]) * alpha;
-          data[at + 2] += (blue - data[at + 2]) * alpha;
+          data[at] += ((red - data[at]) * alpha) >> 8;
+          data[at + 1] += ((green - data[at + 1]) * alpha) >> 8;
+          data[at + 2] += ((blue - data[at + 2]) * alpha) >> 8;
         }
       }
     }
@@ -237,8 +238,14 @@ class PointMap {
 
   within(outline) {
     const found = [];
+    const [left, right, top, bottom] = [0, 1].flatMap((axis) => {
+      const values = outline.map((place) => place[axis]);
+      return [Math.min(...values), Math.max(...values)];
+    });
     for (let i = 0; i < this.x.length; i += 1) {
-      if (this.visible[i] && isInside(this.place(i), outline)) found.push(i);
+      if (!this.visible[i]) continue;
+      const [x, y] = this.place(i);
+      if (x >= left && x <= right && y >= top && y <= bottom && isInside([x, y], outline)) found.push(i);
     }
     return found;
   }
@@ -347,14 +354,14 @@ function rgb(color) {
   return color.match(/[\d.]+/g).slice(0, 3).map(Number);
 }
 
-// A disc: how much of each pixel of a square it covers, times its opacity.
+// A disc: how much of each pixel of a square it covers, times its opacity, in 256ths.
 function stamp(radius, opacity) {
   const size = Math.max(2, Math.ceil(2 * radius + 1));
-  const alphas = new Float32Array(size * size);
+  const alphas = new Uint8Array(size * size);
   for (let row = 0; row < size; row += 1) {
     for (let column = 0; column < size; column += 1) {
       const distance = Math.hypot(row + 0.5 - size / 2, column + 0.5 - size / 2);
-      alphas[row * size + column] = opacity * clamp(radius + 0.5 - distance, 0, 1);
+      alphas[row * size + column] = 255 * opacity * clamp(radius + 0.5 - distance, 0, 1);
     }
   }
   return { size, alphas };

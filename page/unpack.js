@@ -42,23 +42,24 @@ class Thumbnails {
 
   async cut(sheet) {
     const { width, height, is_grey: isGrey } = this;
-    const size = width * height * (isGrey ? 1 : 4);
+    const step = isGrey ? 1 : 4;
     const columns = sheet.width / width;
     const lines = sheet.height / height;
-    const pixels = new Uint8ClampedArray(columns * lines * size);
+    const pixels = new Uint8ClampedArray(columns * lines * width * height * step);
     const canvas = element("canvas", { width: sheet.width, height: STRIP * height });
     const context = canvas.getContext("2d", { willReadFrequently: true });
     for (let line = 0; line < lines; line += STRIP) {
       context.drawImage(sheet, 0, -line * height);
-      const strip = context.getImageData(0, 0, sheet.width, Math.min(STRIP, lines - line) * height).data;
-      const n = strip.length / 4;
-      for (let from = 0; from < n; from += 1) {
-        const row = Math.floor(from / sheet.width);
-        const across = from - row * sheet.width;
-        const tile = (line + Math.floor(row / height)) * columns + Math.floor(across / width);
-        const to = tile * width * height + (row % height) * width + (across % width);
-        if (isGrey) pixels[to] = strip[4 * from];
-        else for (let c = 0; c < 4; c += 1) pixels[4 * to + c] = strip[4 * from + c];
+      const n = Math.min(STRIP, lines - line);
+      const strip = context.getImageData(0, 0, sheet.width, n * height).data;
+      for (let row = 0; row < n * height; row += 1) {
+        const first = (line + Math.floor(row / height)) * columns;
+        for (let column = 0; column < columns; column += 1) {
+          const from = 4 * (row * sheet.width + column * width);
+          const to = step * ((first + column) * height + (row % height)) * width;
+          if (!isGrey) pixels.set(strip.subarray(from, from + 4 * width), to);
+          else for (let k = 0; k < width; k += 1) pixels[to + k] = strip[from + 4 * k];
+        }
       }
       await new Promise((resolve) => setTimeout(resolve)); // the page goes on
     }
