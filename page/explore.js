@@ -34,7 +34,7 @@ class Explorer {
       y: arrays.y,
       on: {
         hover: (i, x, y) => this.hover(i, x, y),
-        click: (i) => this.click(i),
+        click: (i, x, y) => this.click(i, x, y),
         select: (points) => this.select(points, "selected"),
       },
     });
@@ -341,16 +341,18 @@ class Explorer {
     row.append(eye, open);
     if (this.current === c) row.append(this.tools(c, isMarked));
     row.onpointerenter = (event) => {
-      if (event.pointerType === "touch") return;
-      this.hovered = c;
-      this.focus();
+      if (event.pointerType !== "touch") this.pointAt(c);
     };
     row.onpointerleave = () => {
-      if (this.hovered !== c) return;
-      this.hovered = null;
-      this.focus();
+      if (this.hovered === c) this.pointAt(null);
     };
     return row;
+  }
+
+  // While nothing else is shown, the cluster under the pointer is.
+  pointAt(c) {
+    this.hovered = c;
+    if (this.current === null && !this.selected) this.focus();
   }
 
   button(text, role, onclick, label) {
@@ -562,9 +564,10 @@ class Explorer {
   }
 
   // A point
-  click(i) {
+  click(i, x, y) {
     if (i === null) return this.clear();
     this.select([i], "selected");
+    this.hover(i, x, y); // a finger does not hover
   }
 
   setPoint(i, isToShow = false) {

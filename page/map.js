@@ -3,7 +3,7 @@
 const REACH = { mouse: 12, touch: 24, pen: 16 }; // pixels to the point that is meant
 
 class PointMap {
-  // `on` has hover(i, x, y), click(i) and select(points); `dots`, `marks`: canvases; `labels`: a box over them.
+  // `on` has hover(i, x, y), click(i, x, y) and select(points); `dots`, `marks`: canvases; `labels`: a box over them.
   constructor({ dots, marks, labels, x, y, on }) {
     Object.assign(this, { dots, marks, labels, x, y, on });
     const n = x.length;
@@ -285,7 +285,7 @@ class PointMap {
       const { start, moved, outline } = this;
       if (!this.pointers.size) [this.start, this.moved, this.outline, this.drawing] = [null, false, null, null];
       if (event.type === "pointercancel" || !start) return;
-      if (!moved) this.on.click(this.nearest(at(event), REACH[event.pointerType] ?? REACH.mouse));
+      if (!moved) this.on.click(this.nearest(at(event), REACH[event.pointerType] ?? REACH.mouse), ...at(event));
       else if (outline) this.on.select(this.within(outline));
       this.mark();
     };

