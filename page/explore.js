@@ -192,9 +192,10 @@ class Explorer {
     const labelled = named.entries.map(() => []);
     for (let i = 0; i < n; i += 1) if (map.visible[i]) labelled[named.of(i)].push(i);
     const present = labelled.filter((points) => points.length).length;
+    const most = present > FEW ? Math.min(16, Math.round(map.width / 35)) : 24; // letters of a name on the map
     map.setLabels(
       named.entries
-        .map(({ name, color }, k) => ({ text: shortened(name, present > FEW ? 16 : 24), color, points: labelled[k] }))
+        .map(({ name, color }, k) => ({ text: shortened(name, most), color, points: labelled[k] }))
         .filter(({ points }) => points.length)
         .sort((a, b) => b.points.length - a.points.length),
     );

@@ -32,15 +32,28 @@ def saved(path, folder, name="clusters.csv", **changes):
     return path
 
 
-def apply(run, path, folder):
-    return run("apply", str(path), str(folder))
+@pytest.fixture
+def apply(capsys):
+    """What the command prints."""
+
+    def apply(path, folder):
+        corrections.main([str(path), str(folder)])
+        return capsys.readouterr().out
+
+    return apply
 
 
-def refused(done, *parts):
-    assert done.returncode == 2, done.stderr
-    assert len(done.stderr.splitlines()) == 1 and "Traceback" not in done.stderr
-    for part in parts:
-        assert part in done.stderr
+@pytest.fixture
+def refused(capsys):
+    """That the command ends with one line that says this, and code 2."""
+
+    def refused(path, folder, message):
+        with pytest.raises(SystemExit) as stopped:
+            corrections.main([str(path), str(folder)])
+        error = capsys.readouterr().err
+        assert stopped.value.code == 2 and error.count("\n") == 1 and message in error
+
+    return refused
 
 
 def test_table_scores_and_pictures_are_corrected_and_nothing_is_lost(run, folder, tmp_path):
@@ -48,7 +61,7 @@ def test_table_scores_and_pictures_are_corrected_and_nothing_is_lost(run, folder
     record = json.loads((folder / "metrics.json").read_text())
     times = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     path = saved(tmp_path / "c.json", folder, names={"3": "=cmd()", "2": EVIL}, merged={"7": 3}, marked=[3])
-    done = apply(run, path, folder)
+    done = run("apply", str(path), str(folder))
     assert done.returncode == 0, done.stderr
     assert "10 clusters, now 9: 2 renamed, 1 merged, 1 marked" in done.stdout
     assert (folder / "clusters-original.csv").read_bytes() == before
@@ -72,32 +85,32 @@ def test_table_scores_and_pictures_are_corrected_and_nothing_is_lost(run, folder
     assert EVIL not in (folder / "explore.html").read_text()
 
 
-def test_more_corrections_of_the_same_page_begin_anew_and_those_of_the_new_page_go_on(run, folder, tmp_path):
+def test_more_corrections_of_the_same_page_begin_anew_and_those_of_the_new_page_go_on(apply, folder, tmp_path):
     first = saved(tmp_path / "1.json", folder, merged={"9": 8})
-    assert apply(run, first, folder).returncode == 0
+    apply(first, folder)
     once = (folder / "clusters.csv").read_bytes()
-    assert apply(run, first, folder).returncode == 0
+    apply(first, folder)
     assert (folder / "clusters.csv").read_bytes() == once
     again = saved(tmp_path / "2.json", folder, "clusters-original.csv", merged={"9": 8, "7": 8})
-    assert "now 8" in apply(run, again, folder).stdout
+    assert "now 8" in apply(again, folder)
     of_new = saved(tmp_path / "3.json", folder, merged={"7": 6})
-    assert "8 clusters, now 7" in apply(run, of_new, folder).stdout
+    assert "8 clusters, now 7" in apply(of_new, folder)
     assert table_of(folder, "clusters-original.csv")["cluster"].nunique() == 10
 
 
-def test_a_table_that_was_changed_by_hand_since_is_not_written_over(run, folder, tmp_path):
+def test_a_table_that_was_changed_by_hand_since_is_not_written_over(apply, refused, folder, tmp_path):
     path = saved(tmp_path / "c.json", folder, merged={"9": 8})
-    assert apply(run, path, folder).returncode == 0
+    apply(path, folder)
     table = table_of(folder).assign(note="mine")
     table.to_csv(folder / "clusters.csv", index=False)
     before = (folder / "clusters.csv").read_bytes()
-    refused(apply(run, path, folder), "clusters.csv was changed")
+    refused(path, folder, "clusters.csv was changed")
     assert (folder / "clusters.csv").read_bytes() == before
 
 
-def test_columns_that_the_user_has_added_stay(run, folder, tmp_path):
+def test_columns_that_the_user_has_added_stay(apply, folder, tmp_path):
     table_of(folder).assign(note="0010").to_csv(folder / "clusters.csv", index=False)
-    assert apply(run, saved(tmp_path / "c.json", folder, marked=[1]), folder).returncode == 0
+    apply(saved(tmp_path / "c.json", folder, marked=[1]), folder)
     assert set(table_of(folder)["note"]) == {"0010"}
 
 
@@ -106,7 +119,7 @@ def test_without_the_data_the_rest_is_written(run, folder, tmp_path):
     record["arguments"]["dataset"] = str(tmp_path / "gone.csv")
     (folder / "metrics.json").write_text(json.dumps(record))
     page = (folder / "explore.html").read_bytes()
-    done = apply(run, saved(tmp_path / "c.json", folder, merged={"9": 8}), folder)
+    done = run("apply", str(saved(tmp_path / "c.json", folder, merged={"9": 8})), str(folder))
     assert done.returncode == 0 and "clusters.png and explore.html stay as they are" in done.stderr
     assert "gone.csv" in done.stderr and len(done.stderr.splitlines()) == 1
     assert (folder / "explore.html").read_bytes() == page and "digits-n2d.png" in done.stdout
@@ -137,34 +150,29 @@ def test_without_the_data_the_rest_is_written(run, folder, tmp_path):
     ],
     ids=str,
 )
-def test_stale_and_hostile_corrections_are_refused(run, folder, tmp_path, changes, message, capsys):
+def test_stale_and_hostile_corrections_are_refused(folder, tmp_path, changes, message, refused):
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     path = saved(tmp_path / "c.json", folder, **changes)
-    with pytest.raises(SystemExit) as stopped:
-        corrections.main([str(path), str(folder)])
-    error = capsys.readouterr().err
-    assert stopped.value.code == 2 and error.count("\n") == 1 and message in error
+    refused(path, folder, message)
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[" * 100_000, "\xff", "null", '{"n2d": "corrections"}', "NaN"])
-def test_what_is_no_file_of_corrections_is_refused(folder, tmp_path, text, capsys):
+def test_what_is_no_file_of_corrections_is_refused(folder, tmp_path, text, refused):
     (tmp_path / "c.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(SystemExit) as stopped:
-        corrections.main([str(tmp_path / "c.json"), str(folder)])
-    assert stopped.value.code == 2 and capsys.readouterr().err.count("\n") == 1
+    refused(tmp_path / "c.json", folder, "c.json")
 
 
-def test_folders_and_files_that_are_not_there_are_named(run, folder, tmp_path):
+def test_folders_and_files_that_are_not_there_are_named(refused, folder, tmp_path):
     path = saved(tmp_path / "c.json", folder)
-    refused(apply(run, tmp_path / "none.json", folder), "none.json cannot be read")
-    refused(apply(run, tmp_path, folder), "cannot be read")
-    refused(apply(run, path, tmp_path / "nowhere"), "nowhere is no folder")
-    refused(apply(run, path, tmp_path), "holds no run")
+    refused(tmp_path / "none.json", folder, "none.json cannot be read")
+    refused(tmp_path, folder, "cannot be read")
+    refused(path, tmp_path / "nowhere", "nowhere is no folder")
+    refused(path, tmp_path, "holds no run")
     (folder / "embedding.npy").unlink()
-    refused(apply(run, path, folder), "embedding.npy cannot be read")
+    refused(path, folder, "embedding.npy cannot be read")
     (folder / "clusters.csv").write_text("a,b\n1,2\n")
-    refused(apply(run, path, folder), "clusters.csv is no table of clusters")
+    refused(path, folder, "clusters.csv is no table of clusters")
 
 
 def test_clusters_are_numbered_by_size_and_told_apart():
