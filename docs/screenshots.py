@@ -23,7 +23,7 @@ PICTURES = (  # file, run, screen, colours, what is done on the page
 
 
 def main(runs):
-    """Write each picture into this folder, in 128 colours."""
+    """Write each picture into this folder, in 256 colours."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for file, run, screen, colours, steps in PICTURES:
@@ -36,7 +36,7 @@ def main(runs):
                 page.evaluate(step)
             page.wait_for_timeout(500)  # the next frames draw it
             picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-            picture.quantize(128).save(HERE / file, optimize=True)
+            picture.quantize(256, dither=Image.Dither.NONE).save(HERE / file, optimize=True)
             context.close()
         browser.close()
 
