@@ -25,7 +25,9 @@ PICTURES = (  # file, run, screen, colours, what is done on the page
 def main(runs):
     """Write each picture into this folder, in 256 colours."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
         for file, run, screen, colours, steps in PICTURES:
             context = browser.new_context(viewport=screen, color_scheme=colours)
             page = context.new_page()

@@ -195,7 +195,7 @@ class Explorer {
     const most = present > FEW ? Math.min(16, Math.round(map.width / 35)) : 24; // letters of a name on the map
     map.setLabels(
       named.entries
-        .map(({ name, color }, k) => ({ text: shortened(name, most), color, points: labelled[k] }))
+        .map(({ name, color }, k) => ({ text: shortened(name, most), color: lightened(rgb(color), isDark), points: labelled[k] }))
         .filter(({ points }) => points.length)
         .sort((a, b) => b.points.length - a.points.length),
     );

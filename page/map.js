@@ -26,15 +26,18 @@ class PointMap {
 
   resize() {
     const box = this.dots.parentElement.getBoundingClientRect();
-    this.width = Math.max(1, Math.round(box.width));
-    this.height = Math.max(1, Math.round(box.height));
-    this.ratio = Math.min(window.devicePixelRatio || 1, 2);
+    const size = [Math.max(1, Math.round(box.width)), Math.max(1, Math.round(box.height))];
+    const ratio = Math.min(window.devicePixelRatio || 1, 2);
+    if (this.width === size[0] && this.height === size[1] && this.ratio === ratio) return;
+    [this.width, this.height] = size;
+    this.ratio = ratio;
     for (const canvas of [this.dots, this.marks]) {
       canvas.width = Math.round(this.width * this.ratio);
       canvas.height = Math.round(this.height * this.ratio);
     }
     this.pixels = this.dots.getContext("2d").createImageData(this.dots.width, this.dots.height);
-    this.paint();
+    if (this.colors.length) this.drawAll(); // at once: the canvases are empty now
+    else this.paint();
   }
 
   // The view: the place in the middle, and how often the whole map is magnified.
@@ -93,10 +96,14 @@ class PointMap {
     if (this.due) return;
     this.due = requestAnimationFrame(() => {
       this.due = null;
-      this.draw();
-      this.mark();
-      this.name();
+      this.drawAll();
     });
+  }
+
+  drawAll() {
+    this.draw();
+    this.mark();
+    this.name();
   }
 
   get radius() {
@@ -179,7 +186,7 @@ class PointMap {
   setLabels(groups) {
     this.texts = groups.map(({ text, color, points }) => {
       const label = element("div", { className: "label", textContent: text });
-      label.style.setProperty("--color", color);
+      label.style.setProperty("--color", `rgb(${color.map(Math.round).join(" ")})`);
       const [x, y] = [this.x, this.y].map((all) => Float32Array.from(points, (i) => all[i]).sort());
       const at = (values, share) => values[Math.floor(share * (values.length - 1))];
       const [across, down] = [x, y].map((values) => at(values, 0.95) - at(values, 0.05));

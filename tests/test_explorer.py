@@ -109,6 +109,7 @@ def loaded(request, browser, tmp_path_factory):
 @pytest.fixture
 def one(loaded):
     """The same, as it was when it was opened."""
+    loaded.page.mouse.move(0, 0)
     loaded.page.evaluate("""() => {
         while (explorer.corrections.past.length) explorer.corrections.undo();
         explorer.clear(), explorer.showAll(), explorer.map.whole(), explorer.hover(null);
