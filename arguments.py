@@ -15,11 +15,13 @@ from n2d.limits import PROTOCOLS, WITH_GRAPH
 USAGE = """\
 n2d.py DATASET [GPU] [flags]
        n2d.py predict MODEL_DIR FILE [--out=clusters.csv]
-       n2d.py inspect FILE"""
+       n2d.py inspect FILE
+       n2d.py apply CORRECTIONS SAVE_DIR"""
 DESCRIPTION = """\
 N2D, (Not Too) Deep clustering: train an autoencoder, learn the manifold of its
 latent space, cluster it. `predict` sorts new points into the clusters of a
-model that --save_model kept; `inspect` says what is understood of a file.
+model that --save_model kept; `inspect` says what is understood of a file;
+`apply` corrects the clusters of a run as it was done on its explore.html.
 
 examples:
   python n2d.py digits --visualize
@@ -299,6 +301,17 @@ def build_inspect_parser():
     return parser
 
 
+def build_apply_parser():
+    """The command line of `n2d.py apply`."""
+    what = "Correct the clusters of a run: its clusters.csv, scores and pictures."
+    parser = Parser(prog="n2d.py apply", description=what)
+    parser.add_argument("corrections", type=Path, help="names, merges and marks: the file that explore.html saved")
+    parser.add_argument(
+        "save_dir", type=Path, help="save folder of the run; its clusters.csv is kept under another name"
+    )
+    return parser
+
+
 def add_label_column(add):
     """Which column has the classes."""
     add(
@@ -368,12 +381,17 @@ def of_protocol(name):
     return default if paper == default else f"{default}, or {paper} with --protocol paper"
 
 
+def reading_of(args):
+    """How the command line wants data to be read, see `samples.Options`."""
+    names = {field.name for field in dataclasses.fields(samples.Options)} - {"reading"}
+    options = {name: getattr(args, name) for name in names} | {"drop": tuple(args.drop)}
+    return options | {"image_size": args.image_size and tuple(args.image_size)}
+
+
 def load(parser, args, reading=None):
     """The dataset of the command line; new points are read as the samples of a model were, see `samples.settled`."""
     try:
-        names = {field.name for field in dataclasses.fields(samples.Options)} - {"reading"}
-        options = {name: getattr(args, name) for name in names} | {"drop": tuple(args.drop), "reading": reading}
-        return datasets.load(args.dataset, args.data_dir, **options)
+        return datasets.load(args.dataset, args.data_dir, reading=reading, **reading_of(args))
     except datasets.DatasetError as error:
         parser.error(str(error))
 

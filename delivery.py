@@ -10,6 +10,7 @@ RECORD = "metrics.json"  # its "files" are what the run wrote: what the next run
 WHAT = {  # in the order in which a person looks at them; {} is the name of the data
     "explore.html": "the map to explore, in a browser",
     "clusters.csv": "the cluster of each sample",
+    "clusters-original.csv": "the same, before it was corrected by hand",
     "{}-n2d.h5ad": "a copy of the annotated data, with clusters and map",
     "clusters.png": "what is in each cluster",
     "{}-n2d.png": "the map",
@@ -47,15 +48,20 @@ class Delivery:
         The save folder.
     keep : path-like or None
         A file that may lie there and stays, whoever wrote it: the weights that this run has loaded.
+    adds : bool
+        Whether all that an earlier run wrote stays, and counts among its files beside these.
     """
 
-    def __init__(self, folder, keep=None):
+    def __init__(self, folder, keep=None, adds=False):
         self.folder, self.names = folder, []
-        self.earlier = {name for name in _recorded(folder) if keep is None or not _is_same(folder / name, keep)}
+        recorded = _recorded(folder)
+        self.kept = recorded if adds else []
+        self.earlier = {name for name in recorded if keep is None or not _is_same(folder / name, keep)} - {*self.kept}
 
     def wrote(self, name):
         """Count a file that was written to the folder at once."""
-        self.names.append(name)
+        if name not in self.names:
+            self.names.append(name)
 
     @contextmanager
     def at_once(self):
@@ -73,7 +79,8 @@ class Delivery:
     def _record(self):
         record = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))
         partial = self.folder / f".{RECORD}"
-        partial.write_text(json.dumps({**record, "files": self.names}, indent=2) + "\n", encoding="utf-8")
+        files = [*self.names, *(name for name in self.kept if name not in self.names)]
+        partial.write_text(json.dumps({**record, "files": files}, indent=2) + "\n", encoding="utf-8")
         os.replace(partial, self.folder / RECORD)
 
     def listing(self, name):

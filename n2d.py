@@ -36,6 +36,10 @@ def main(argv=None):
         from n2d import inspection
 
         return inspection.main(argv[1:])
+    if argv[:1] == ["apply"]:
+        from n2d import corrections
+
+        return corrections.main(argv[1:])
     parser = arguments.build_parser()
     args = arguments.parse_arguments(parser, argv)
     data = arguments.load(parser, args)

@@ -3,6 +3,7 @@
 A cluster's number says which it is; where classes are known, it has a name as well, the class it is matched with.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ class Clusters:
     labels : ndarray of int, shape (n_samples,)
         The number of each sample's cluster.
     names : tuple of str, or None
-        By number; None if there are no classes to be named after.
+        By number, an empty one where there is no name; None if there are no classes to be named after.
     colors : ndarray of float, shape (n_clusters, 4)
         RGBA. A cluster that is matched with a class has the colour that this class has among the classes.
     order : ndarray of int, shape (n_clusters,)
@@ -37,7 +38,12 @@ class Clusters:
         """What pictures write, by number: '3: cat', or without a name 'cluster 3'."""
         if self.names is None:
             return [f"cluster {i}" for i in range(len(self.colors))]
-        return [f"{i}: {name}" for i, name in enumerate(self.names)]
+        return [f"{i}: {name}" if name else f"cluster {i}" for i, name in enumerate(self.names)]
+
+    @property
+    def fingerprint(self):
+        """See `fingerprint`."""
+        return fingerprint(self.labels)
 
 
 def named(labels, n_clusters, y=None, label_names=()):
@@ -69,13 +75,18 @@ def named(labels, n_clusters, y=None, label_names=()):
     for cluster in (*matched, *left):
         classes = y[(labels == cluster) & (y >= 0)]
         of_class = match.get(cluster, np.bincount(classes).argmax() if len(classes) else None)
-        names[cluster] = _free("unknown" if of_class is None else label_names[of_class], taken)
+        names[cluster] = free("unknown" if of_class is None else label_names[of_class], taken)
         taken.add(names[cluster])
     colors = palette(len(label_names) + len(left))[[slots[cluster] for cluster in range(n_clusters)]]
     return Clusters(labels, tuple(names[i] for i in range(n_clusters)), colors, np.array([*matched, *left]))
 
 
-def _free(name, taken):
+def fingerprint(labels):
+    """16 letters that tell clusters, ndarray of int (n_samples,), from all others: corrections are of these alone."""
+    return hashlib.sha256(np.asarray(labels, dtype="<i4").tobytes()).hexdigest()[:16]
+
+
+def free(name, taken):
     """A name, or the first of 'name #2', 'name #3', ... that no other cluster has."""
     free, k = name, 1
     while free in taken:

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from n2d import clustering, manifold, models, n_clusters, neighbors, persistence, progress, refine, training, weights
 from n2d.checkpoint import Checkpoint
 from n2d.neighbors import Neighbourhood
+from n2d.notebook import InNotebook
 from n2d.of_points import OfPoints
 from n2d.parameters import MIN_SAMPLES, Parameters
 from n2d.samples import has_unit_length, suitable_scale
@@ -26,7 +27,7 @@ CONFIDENCE_NEIGHBORS = 20  # the sample itself included, where there is no graph
 UNEQUAL = 10  # features whose standard deviations differ by such a factor want to be scaled
 
 
-class N2D(OfPoints, ClusterMixin, Parameters):
+class N2D(OfPoints, InNotebook, ClusterMixin, Parameters):
     """(Not Too) Deep clustering.
 
     Train an autoencoder on the data, refine it with a clustering loss if asked to, learn the manifold of its latent

@@ -254,11 +254,27 @@ def print_unlabelled(figures):
 
 
 def draw(model, data, args, folder, scores, maps):
-    """The same map twice, coloured by class and by cluster; the clusters' members; a page; what else was asked for."""
+    """Maps and members of the clusters, and a page; what else was asked for."""
     what = f"{args.manifold_learner} of the autoencoder's latent space"
     if model.neighbourhood_.inputs is not None:
         what = "UMAP of the latent space's neighbours, re-ranked by the distance of the inputs"
     clusters = clusters_of(model, data)
+    draw_maps(data, model.embedding_, clusters, args, folder, what, scores)
+    outlier = getattr(model, "outlier_", None)
+    found = {"confidence": model.confidence_, "outlier": outlier, "neighbors": explorer.nearest_in_graph(model)}
+    draw_members(data, model.embedding_, clusters, args, folder, **found)
+    if any(model.history_):
+        visualize.losses(model.history_, folder / "history.png", title=f"{args.name}: reconstruction loss")
+    if args.n_clusters == "auto":
+        visualize.scan(model.scan_, model.n_clusters_, folder / "n_clusters.png", title=args.name)
+    if maps:
+        visualize.grid(maps, *data.groups, folder / "eval_all.png", title=args.name)
+    if is_staged(args):
+        draw_stages(model, data, args, folder)
+
+
+def draw_maps(data, embedding, clusters, args, folder, what, scores):
+    """The same map twice, coloured by class and by cluster, and classes against clusters."""
     look = {"colors": clusters.colors, "heading": None if clusters.names is None else "cluster: name"}
     coloured = clusters.labels, clusters.captions
     pictures = {f"{args.name}-n2d.png": ("clusters", *coloured, look)}
@@ -273,7 +289,7 @@ def draw(model, data, args, folder, scores, maps):
         visualize.confusion(*known, *matrix, title=args.name, order=clusters.order)
     for file, (colouring, groups, names, look_of) in pictures.items():
         visualize.scatter(
-            model.embedding_,
+            embedding,
             groups,
             names,
             folder / file,
@@ -283,18 +299,14 @@ def draw(model, data, args, folder, scores, maps):
             seed=args.seed,
             **look_of,
         )
-    if any(model.history_):
-        visualize.losses(model.history_, folder / "history.png", title=f"{args.name}: reconstruction loss")
-    if args.n_clusters == "auto":
-        visualize.scan(model.scan_, model.n_clusters_, folder / "n_clusters.png", title=args.name)
-    shown = {"names": clusters.captions, "confidence": model.confidence_, "title": args.name}
-    visualize.members(data, model.embedding_, clusters.labels, folder / "clusters.png", **shown)
-    page = {"confidence": model.confidence_, "title": args.name, "seed": args.seed}
-    explorer.explore(data, model.embedding_, clusters, folder / "explore.html", **page)
-    if maps:
-        visualize.grid(maps, *data.groups, folder / "eval_all.png", title=args.name)
-    if is_staged(args):
-        draw_stages(model, data, args, folder)
+
+
+def draw_members(data, embedding, clusters, args, folder, *, confidence, **found):
+    """What is in each cluster, as a picture and as a page; what else was found of the samples is for the page."""
+    shown = {"names": clusters.captions, "confidence": confidence, "title": args.name}
+    visualize.members(data, embedding, clusters.labels, folder / "clusters.png", **shown)
+    page = {"confidence": confidence, "title": args.name, "seed": args.seed, **found}
+    explorer.explore(data, embedding, clusters, folder / "explore.html", **page)
 
 
 def draw_stages(model, data, args, folder):

@@ -1,0 +1,185 @@
+"""`n2d.py apply`: what the page saved, in the files of a run; and files that say what no page can have saved."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from n2d import corrections, metrics, naming
+
+EVIL = "</script><img src=x onerror=alert(1)>"
+PICTURES = {"clusters.png", "confusion.png", "digits-n2d.png", "digits-n2d-predicted.png", "explore.html"}
+
+
+@pytest.fixture
+def folder(digits, tmp_path):
+    """A run's save folder, and a copy for this test."""
+    return shutil.copytree(digits[0], tmp_path / "run")
+
+
+def table_of(folder, name="clusters.csv"):
+    return pd.read_csv(folder / name, dtype=str, keep_default_na=False)
+
+
+def saved(path, folder, name="clusters.csv", **changes):
+    """A file as the page saves it."""
+    labels = table_of(folder, name)["cluster"].astype(int).to_numpy()
+    found = {"n2d": "corrections", "title": "digits", "fingerprint": naming.fingerprint(labels)}
+    found |= {"n_samples": len(labels), "n_clusters": int(labels.max()) + 1, "names": {}, "merged": {}, "marked": []}
+    path.write_text(json.dumps(found | changes))
+    return path
+
+
+@pytest.fixture
+def apply(capsys):
+    """What the command prints."""
+
+    def apply(path, folder):
+        corrections.main([str(path), str(folder)])
+        return capsys.readouterr().out
+
+    return apply
+
+
+@pytest.fixture
+def refused(capsys):
+    """That the command ends with one line that says this, and code 2."""
+
+    def refused(path, folder, message):
+        with pytest.raises(SystemExit) as stopped:
+            corrections.main([str(path), str(folder)])
+        error = capsys.readouterr().err
+        assert stopped.value.code == 2 and error.count("\n") == 1 and message in error
+
+    return refused
+
+
+def test_table_scores_and_pictures_are_corrected_and_nothing_is_lost(run, folder, tmp_path):
+    before = (folder / "clusters.csv").read_bytes()
+    record = json.loads((folder / "metrics.json").read_text())
+    times = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    path = saved(tmp_path / "c.json", folder, names={"3": "=cmd()", "2": EVIL}, merged={"7": 3}, marked=[3])
+    done = run("apply", str(path), str(folder))
+    assert done.returncode == 0, done.stderr
+    assert "10 clusters, now 9: 2 renamed, 1 merged, 1 marked" in done.stdout
+    assert (folder / "clusters-original.csv").read_bytes() == before
+    old, new = table_of(folder, "clusters-original.csv"), table_of(folder)
+    assert list(new) == ["index", "cluster", "cluster_name", "marked", "confidence", "label"]
+    pd.testing.assert_frame_equal(new[["index", "confidence", "label"]], old[["index", "confidence", "label"]])
+    assert new["cluster"].value_counts().index.tolist() == [str(i) for i in range(9)]  # by size again
+    joined = old["cluster"].isin(["3", "7"])
+    assert set(new["cluster_name"][joined]) == {"'=cmd()"} and set(new["marked"][joined]) == {"1"}
+    assert set(new["cluster_name"][old["cluster"] == "2"]) == {EVIL}
+    others = ~old["cluster"].isin(["2", "3", "7"])
+    assert (new["cluster_name"][others] == old["cluster_name"][others]).all()
+    scores = json.loads((folder / "metrics.json").read_text())
+    expected = metrics.scores(new["label"].astype(int).to_numpy(), new["cluster"].astype(int).to_numpy())
+    assert {name: scores[name] for name in expected} == pytest.approx(expected)
+    assert scores["corrections"]["before"]["acc"] == record["acc"] > scores["acc"]
+    assert scores["arguments"] == record["arguments"] and "clusters-original.csv" in scores["files"]
+    assert {*record["files"]} <= {*scores["files"]}
+    changed = {path.name for path in folder.iterdir() if times.get(path.name) != path.stat().st_mtime_ns}
+    assert changed == PICTURES | {"clusters.csv", "clusters-original.csv", "metrics.json"}
+    assert EVIL not in (folder / "explore.html").read_text()
+
+
+def test_more_corrections_of_the_same_page_begin_anew_and_those_of_the_new_page_go_on(apply, folder, tmp_path):
+    first = saved(tmp_path / "1.json", folder, merged={"9": 8})
+    apply(first, folder)
+    once = (folder / "clusters.csv").read_bytes()
+    apply(first, folder)
+    assert (folder / "clusters.csv").read_bytes() == once
+    again = saved(tmp_path / "2.json", folder, "clusters-original.csv", merged={"9": 8, "7": 8})
+    assert "now 8" in apply(again, folder)
+    of_new = saved(tmp_path / "3.json", folder, merged={"7": 6})
+    assert "8 clusters, now 7" in apply(of_new, folder)
+    assert table_of(folder, "clusters-original.csv")["cluster"].nunique() == 10
+
+
+def test_a_table_that_was_changed_by_hand_since_is_not_written_over(apply, refused, folder, tmp_path):
+    path = saved(tmp_path / "c.json", folder, merged={"9": 8})
+    apply(path, folder)
+    table = table_of(folder).assign(note="mine")
+    table.to_csv(folder / "clusters.csv", index=False)
+    before = (folder / "clusters.csv").read_bytes()
+    refused(path, folder, "clusters.csv was changed")
+    assert (folder / "clusters.csv").read_bytes() == before
+
+
+def test_columns_that_the_user_has_added_stay(apply, folder, tmp_path):
+    table_of(folder).assign(note="0010").to_csv(folder / "clusters.csv", index=False)
+    apply(saved(tmp_path / "c.json", folder, marked=[1]), folder)
+    assert set(table_of(folder)["note"]) == {"0010"}
+
+
+def test_without_the_data_the_rest_is_written(run, folder, tmp_path):
+    record = json.loads((folder / "metrics.json").read_text())
+    record["arguments"]["dataset"] = str(tmp_path / "gone.csv")
+    (folder / "metrics.json").write_text(json.dumps(record))
+    page = (folder / "explore.html").read_bytes()
+    done = run("apply", str(saved(tmp_path / "c.json", folder, merged={"9": 8})), str(folder))
+    assert done.returncode == 0 and "clusters.png and explore.html stay as they are" in done.stderr
+    assert "gone.csv" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert (folder / "explore.html").read_bytes() == page and "digits-n2d.png" in done.stdout
+    assert table_of(folder)["cluster"].nunique() == 9
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_samples": 1796}, "of other clusters: of 1,796 samples"),
+        ({"n_clusters": 9}, "of other clusters"),
+        ({"n_clusters": 11, "fingerprint": "0" * 16}, "of other clusters"),
+        ({"fingerprint": "0" * 16}, "of other clusters"),
+        ({"merged": {"3": 10}}, "cluster must be a whole number from 0 to 9, got 10"),
+        ({"merged": {"-1": 2}}, "cluster must be a whole number"),
+        ({"merged": {"1": 2, "2": 1}}, "is merged into another"),
+        ({"merged": {"1": 1}}, "is merged into another"),
+        ({"merged": {"1": 2.5}}, "cluster must be a whole number"),
+        ({"marked": [True]}, "cluster must be a whole number"),
+        ({"marked": "all"}, "marked must be a list"),
+        ({"names": {"1": "a\nb"}}, "a name must be a text"),
+        ({"names": {"1": "x" * 201}}, "a name must be a text"),
+        ({"names": {"1": "\ud800"}}, "a name must be a text"),
+        ({"names": {"1": ["a"]}}, "a name must be a text"),
+        ({"names": [1, 2]}, "is damaged"),
+        ({"n_clusters": 10**9}, "n_clusters must be a whole number"),
+        ({"n2d": "model"}, "holds no corrections"),
+    ],
+    ids=str,
+)
+def test_stale_and_hostile_corrections_are_refused(folder, tmp_path, changes, message, refused):
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    path = saved(tmp_path / "c.json", folder, **changes)
+    refused(path, folder, message)
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "[" * 100_000, "\xff", "null", '{"n2d": "corrections"}', "NaN"])
+def test_what_is_no_file_of_corrections_is_refused(folder, tmp_path, text, refused):
+    (tmp_path / "c.json").write_bytes(text.encode("latin-1"))
+    refused(tmp_path / "c.json", folder, "c.json")
+
+
+def test_folders_and_files_that_are_not_there_are_named(refused, folder, tmp_path):
+    path = saved(tmp_path / "c.json", folder)
+    refused(tmp_path / "none.json", folder, "none.json cannot be read")
+    refused(tmp_path, folder, "cannot be read")
+    refused(path, tmp_path / "nowhere", "nowhere is no folder")
+    refused(path, tmp_path, "holds no run")
+    (folder / "embedding.npy").unlink()
+    refused(path, folder, "embedding.npy cannot be read")
+    (folder / "clusters.csv").write_text("a,b\n1,2\n")
+    refused(path, folder, "clusters.csv is no table of clusters")
+
+
+def test_clusters_are_numbered_by_size_and_told_apart():
+    labels = np.array([0, 0, 0, 1, 1, 2, 2, 3])
+    made = corrections.Corrections("", 8, 4, {1: "cat", 0: "cat"}, {3: 2, 2: 1}, (1, 3))
+    flat = corrections.Corrections("", 8, 4, {1: "cat", 0: "cat"}, {3: 1, 2: 1}, (1,))
+    new, names, marked = corrections.corrected(flat, labels, ["", "", "", ""])
+    assert new.tolist() == [1, 1, 1, 0, 0, 0, 0, 0]
+    assert names == ("cat", "cat #2") and marked.tolist() == [True, False] and made.merged != flat.merged
+    assert corrections.corrected(corrections.Corrections("", 8, 4, {}, {}, ()), labels, [""] * 4)[1] is None
