@@ -234,7 +234,12 @@ def add_manifold(parser):
         metavar="N",
         help="learn manifold and clusters from N random samples, and place the others among them (all)",
     )
-    add("--umap_jobs", type=int, metavar="N", help="threads that compare, embed and fit mixtures (as many as PyTorch has)")
+    add(
+        "--umap_jobs",
+        type=int,
+        metavar="N",
+        help="threads that compare, embed and fit mixtures (as many as PyTorch has)",
+    )
 
 
 def add_clustering(parser):

@@ -260,15 +260,16 @@ def _is_flat(mixture):
     return bool((variances.min(axis=1) < mixture.reg_covar * (1 + 1e-6) + rounding).any())
 
 
-def of_inputs(x, n_clusters, graph, random_state=None):
+def of_inputs(x, n_clusters, graph, random_state=None, sample=None):
     """k-means of the inputs themselves, which may know better than any map: UMAP tears apart what varies in density.
 
     Parameters
     ----------
     x : ndarray of float32 or uint8, shape (n_samples, n_features)
-        The centres are found among at most 20,000 of them.
     n_clusters, graph, random_state
         See `fit`.
+    sample : ndarray of int, shape (n_sample,), or None
+        Rows of x among which the centres are found; None: 20,000 random ones, or all.
 
     Returns
     -------
@@ -276,10 +277,11 @@ def of_inputs(x, n_clusters, graph, random_state=None):
     """
     from sklearn.cluster import KMeans
 
-    sample = x
-    if len(x) > MIXTURE_SAMPLE:
-        sample = x[np.random.default_rng(random_state).choice(len(x), MIXTURE_SAMPLE, replace=False)]
-    clusterer = KMeans(n_clusters, n_init=INPUT_STARTS, random_state=random_state).fit(sample.astype(np.float32))
+    if sample is None:
+        sample = np.arange(len(x))
+        if len(x) > MIXTURE_SAMPLE:
+            sample = np.random.default_rng(random_state).choice(len(x), MIXTURE_SAMPLE, replace=False)
+    clusterer = KMeans(n_clusters, n_init=INPUT_STARTS, random_state=random_state).fit(x[sample].astype(np.float32))
     parts = gen_batches(len(x), MIXTURE_SAMPLE)
     labels = np.concatenate([clusterer.predict(x[part].astype(np.float32)) for part in parts])
     return Fit(clusterer, labels, None, *support(graph, labels))

@@ -11,15 +11,15 @@ NUMBERS = (*range(2, 21), 22, 24, 27, 30, 34, 38, 43, 48, 54, 60)  # of clusters
 SAMPLES = 5000  # that it looks at
 MEMBERS = 8  # samples of a cluster, at least
 STEADY = 0.02  # below the greatest stability
+MAPS = 6  # at least, that have to agree
 
 
-def scan(maps, numbers, sizes, *, random_state=None, restarts=4):
+def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4):
     """How good each number of clusters is, without labels: random halves of the samples that agree on different maps.
 
     A wrong number leaves a mixture the choice which classes to split or merge, and another half of the samples on
     another map chooses otherwise (Lange, Roth, Braun, Buhmann, "Stability-based validation of clustering solutions",
-    Neural Computation 2004). A few clusters that hold several classes each are steady, too, so that of the steadiest
-    numbers the greatest is taken.
+    Neural Computation 2004). Where k-means of the inputs is clearer than any map, halves of the inputs have to agree.
 
     Parameters
     ----------
@@ -30,6 +30,8 @@ def scan(maps, numbers, sizes, *, random_state=None, restarts=4):
         Of clusters.
     sizes : callable
         From a number of clusters to the sizes of the neighbourhoods that suit it.
+    inputs : ndarray, shape (n_samples, n_features), or None
+        As `clustering.of_inputs` takes them.
     random_state : int or None
     restarts : int
         Mixtures of each half, of which `clustering.best` takes one.
@@ -40,7 +42,7 @@ def scan(maps, numbers, sizes, *, random_state=None, restarts=4):
         'n_clusters'; 'stability': adjusted Rand index of the clusters of all samples, mean over the pairs of maps;
         'modularity': of the best of them.
     best : int
-        The greatest number whose stability is at most 0.02 below the greatest.
+        Of the numbers whose stability is at most 0.02 below the greatest, the one of the greatest modularity.
     """
     rng = np.random.default_rng(random_state)
     rows = []
@@ -55,8 +57,15 @@ def scan(maps, numbers, sizes, *, random_state=None, restarts=4):
             labels = [mixture.predict(embedding) for mixture in mixtures]
             judged = (clustering.Fit(None, of_one, None, *clustering.support(graph, of_one)) for of_one in labels)
             fits.append(clustering.best(judged))
+        if inputs is not None:
+            halves = [rng.permutation(len(inputs))[: len(inputs) // 2] for _ in range(2)]
+            seed = int(rng.integers(2**31))
+            of_inputs = [clustering.of_inputs(inputs, n_clusters, graph, seed, half) for half in halves]
+            if max(fit.assortativity for fit in of_inputs) > max(fit.assortativity for fit in fits):
+                fits = of_inputs
         agreement = [adjusted_rand_score(one.labels, other.labels) for one, other in combinations(fits, 2)]
         modularity = max(fit.modularity for fit in fits)
         rows.append({"n_clusters": n_clusters, "stability": float(np.mean(agreement)), "modularity": modularity})
     steady = max(row["stability"] for row in rows) - STEADY
-    return rows, max(row["n_clusters"] for row in rows if row["stability"] >= steady)
+    best = max((row for row in rows if row["stability"] >= steady), key=lambda row: row["modularity"])
+    return rows, best["n_clusters"]

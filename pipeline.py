@@ -1,5 +1,6 @@
 """N2D as a scikit-learn estimator: autoencode, embed, cluster."""
 
+import math
 import numbers
 import warnings
 from functools import partial
@@ -376,7 +377,7 @@ class N2D(OfPoints, InNotebook, ClusterMixin, Parameters):
         return learner, learner.fit_transform(latent).astype(np.float32)
 
     def _scan(self, x):
-        """Choose the number of clusters by two maps of each size of the neighbourhoods of at most 5,000 samples."""
+        """Choose the number of clusters by at least six maps, some of each size, of at most 5,000 samples."""
         rng = np.random.default_rng(self.seed_)
         some = np.arange(len(x))[self.sample_]
         some = np.sort(rng.choice(some, min(n_clusters.SAMPLES, len(some)), replace=False))
@@ -386,12 +387,14 @@ class N2D(OfPoints, InNotebook, ClusterMixin, Parameters):
         neighbourhood, knn = self.find_neighbors(self.latent_[some], x[some])
         with self._stage("scan", f"{numbers[0]} to {numbers[-1]} clusters"):
             maps = []
-            for seed in (self.seed_, (self.seed_ + 1) % 2**32):
+            for seed in range(self.seed_, self.seed_ + math.ceil(n_clusters.MAPS / len(sizes))):
                 for size in sizes:
-                    learner, embedding = self._embed(neighbourhood.latent, size, knn, seed)
+                    learner, embedding = self._embed(neighbourhood.latent, size, knn, seed % 2**32)
                     graph = learner.graph_ if hasattr(learner, "graph_") else _plain_graph(neighbourhood)[1]
                     maps.append((size, embedding, graph / graph.sum()))
-            self.scan_, self.n_clusters_ = n_clusters.scan(maps, numbers, suited, random_state=self.seed_)
+            settings = {"inputs": neighbourhood.inputs if self.cluster == "GMM" else None, "random_state": self.seed_}
+            tried = self._bar("numbers")(numbers)
+            self.scan_, self.n_clusters_ = n_clusters.scan(maps, tried, suited, **settings)
 
     def _measure_confidence(self, rivals):
         knn, graph = self.knn_, self.graph_

@@ -39,7 +39,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path, help=".npz files with x and y")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--seed", default="None", help="of umap.UMAP: a number makes it run on one thread (%(default)s)")
+    parser.add_argument(
+        "--seed", default="None", help="of umap.UMAP: a number makes it run on one thread (%(default)s)"
+    )
     args = parser.parse_args()
     ratios = []
     for file in args.files:
