@@ -25,8 +25,8 @@ def save(model, folder):
     """Write a fitted N2D to a folder.
 
     `model.json` holds the parameters, `autoencoder.safetensors` the network and `state.safetensors` the latent space,
-    embedding, labels, confidence and outlier of the samples that manifold and clusters were learnt from, their inputs if
-    neighbours are ranked by them (in bytes, if nothing is lost by it), and the clusters. What only the fit needed stays
+    embedding, labels, confidence and outlier of the samples that manifold and clusters were learnt from, their inputs
+    if neighbours are ranked by them (in bytes, if nothing is lost by it), the clusters and their hierarchy. What only the fit needed stays
     behind: `graph_`, `manifold_`, and the records of the refinement.
 
     Parameters

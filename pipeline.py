@@ -428,7 +428,7 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
         self.hierarchy_ = hierarchy.merges(graph, self.labels_, self.neighbourhood_.latent, self.n_clusters_)
 
     def _place(self, others, knn):
-        """Extend embedding, labels, confidence and outliers to samples that the fit left out, from their neighbours in it."""
+        """Extend what is known to samples that the fit left out, from their neighbours in it."""
         labels = neighbors.place(knn, self._known_memberships(self.embedding_, self.labels_)).argmax(axis=1)
         confidence = clustering.confidence_of_points(knn, labels, self.labels_, self.confidence_, self.reach_)
         placed = {"embedding_": self._place_in_embedding(others, knn), "labels_": labels, "confidence_": confidence}
@@ -463,7 +463,7 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
 
 
 def _plain_graph(neighbourhood):
-    """The nearest of each sample, in the latent space or re-ranked, and the symmetric graph of them."""
+    """The nearest of each sample, as neighbours are found here, and the symmetric graph of them."""
     knn = neighbourhood.propose(CONFIDENCE_NEIGHBORS)
     if neighbourhood.inputs is not None:
         knn = neighbourhood.rank(knn, CONFIDENCE_NEIGHBORS)
