@@ -34,7 +34,7 @@ def merges(graph, labels, points, n_clusters):
     """
     likeness, weight = _likeness(graph, labels, points, n_clusters)
     numbers, counts, linkage = np.arange(n_clusters), np.ones(n_clusters), []
-    np.fill_diagonal(likeness, -np.inf)
+    np.fill_diagonal(likeness, -1.0)
     for i in range(n_clusters - 1):
         first, second = sorted(np.unravel_index(likeness.argmax(), likeness.shape))
         height = np.log10(1 + 1 / likeness[first, second])
@@ -44,7 +44,7 @@ def merges(graph, labels, points, n_clusters):
         share = weight[first] / both if both else 0.5
         likeness[first] = share * likeness[first] + (1 - share) * likeness[second]
         likeness[:, first] = likeness[first]
-        likeness[first, first] = likeness[second] = likeness[:, second] = -np.inf
+        likeness[first, first] = likeness[second] = likeness[:, second] = -1.0
         weight[first], numbers[first] = both, n_clusters + i
     return np.array(linkage, dtype=np.float64).reshape(-1, 4)
 

@@ -90,7 +90,7 @@ def _excess(knn, reference):
     """By how much points are farther from their neighbours than usual, as a share of this: 0 is not at all."""
     indices, distances = knn
     usual = reference.usual
-    least = LEAST * float(np.median(usual[usual > 0])) if usual.any() else 1.0
+    least = LEAST * float(np.median(usual[usual > 0])) if usual.any() else 1e-12
     return _spread(distances) / np.maximum(usual[indices].mean(axis=1, dtype=np.float64), least) - 1
 
 

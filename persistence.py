@@ -26,8 +26,8 @@ def save(model, folder):
 
     `model.json` holds the parameters, `autoencoder.safetensors` the network and `state.safetensors` the latent space,
     embedding, labels, confidence and outlier of the samples that manifold and clusters were learnt from, their inputs
-    if neighbours are ranked by them (in bytes, if nothing is lost by it), the clusters and their hierarchy. What only the fit needed stays
-    behind: `graph_`, `manifold_`, and the records of the refinement.
+    if neighbours are ranked by them (in bytes, if nothing is lost by it), the clusters and their hierarchy. What only
+    the fit needed stays behind: `graph_`, `manifold_`, and the records of the refinement.
 
     Parameters
     ----------

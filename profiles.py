@@ -218,9 +218,10 @@ def members_of(data, labels, n_clusters, most=N_MEMBERS):
     scaling, found = Scaling.fit(data.x, "none" if data.image_shape is not None else "standard"), []
     for cluster in range(n_clusters):
         inside = np.flatnonzero(labels == cluster)
-        x = scaling.apply(data.x[inside])
-        distance = np.linalg.norm(x - x.mean(axis=0), axis=1) if len(x) else inside
-        found.append(inside[np.argsort(distance, kind="stable")[:most]].tolist())
+        if len(inside):
+            x = scaling.apply(data.x[inside])
+            inside = inside[np.argsort(np.linalg.norm(x - x.mean(axis=0), axis=1), kind="stable")[:most]]
+        found.append(inside.tolist())
     return found
 
 

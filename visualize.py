@@ -12,6 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 LEGEND_ROWS = 30
+LEGEND_NAME = 64  # characters of a name in a legend
+FREE = 28  # characters that a figure has room for
 LINE = 32  # characters of a name in a line
 LINES = ("-", "--", "-.", ":")
 FEW = 12  # groups whose names fit on a map
@@ -157,8 +159,7 @@ def grid(embeddings, groups, names, path, *, title="", max_points=10_000, seed=0
         axis.scatter(*points.T, c=colors[groups], s=size, linewidths=0, alpha=0.7, rasterized=True)
         axis.set_title(name, size=10)
         texts.append(_write_marks(axis, points, groups, marks, 6))
-    last = axes[:, -1][0]
-    _legend(last, colors, names)
+    _legend(figure, colors, names)
     head(figure, title)
     for of_map in texts:
         spread(of_map)
@@ -395,14 +396,19 @@ def head(figure, title, **settings):
 
 
 def extra_width(names):
-    """Inches that a figure needs for a legend of more than one column."""
-    return (math.ceil(len(names) / LEGEND_ROWS) - 1) * (0.6 + 0.065 * min(longest(names), 34))
+    """Inches that a figure needs for a legend of long names, or of more than one column."""
+    widest = min(longest(names), LEGEND_NAME)
+    more = (math.ceil(len(names) / LEGEND_ROWS) - 1) * (0.6 + 0.065 * widest)
+    return more + 0.11 * max(0, widest - FREE)
 
 
-def _legend(axes, colors, names, title=None):
-    """What the colours mean, beside the axes, of many groups in several columns."""
+def _legend(place, colors, names, title=None):
+    """What the colours mean, beside axes or all maps of a figure, of many groups in several columns."""
     handles = [Line2D([], [], marker="o", linestyle="", color=color) for color in colors]
-    look = {"ncols": math.ceil(len(names) / LEGEND_ROWS), "fontsize": 10 if len(names) <= 20 else 8, "title": title}
-    look |= {"frameon": False, "columnspacing": 1.0, "handletextpad": 0.3}
-    labels = [short(name, 28 if len(names) <= 20 else 34) for name in names]
-    axes.legend(handles, labels, loc="center left", bbox_to_anchor=(1.0, 0.5), **look)
+    labels = [short(name, LEGEND_NAME) for name in names]
+    look = {"ncols": math.ceil(len(names) / LEGEND_ROWS), "title": title, "columnspacing": 1.0, "handletextpad": 0.3}
+    look |= {"fontsize": 10 if len(names) <= 20 and longest(names) <= FREE else 8, "frameon": False}
+    beside = {"loc": "outside right center"}
+    if not isinstance(place, matplotlib.figure.Figure):
+        beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+    place.legend(handles, labels, **beside, **look)
