@@ -20,7 +20,8 @@ ALIKE = 0.8  # rank correlation of features that say the same
 WORD = r"(?<![^\W_])([^\W\d_]{2,})(?=\d*+(?![^\W_]))"  # letters, with no more than digits behind them: cat_001, cat12
 FEW = 3  # samples that must have a word
 SHARE = 0.1  # of a cluster's samples that must have it
-WORDS = ("name", "what is special")  # columns on screen that begin at their left
+SPECIAL = "what is special"
+WORDS = ("name", SPECIAL)  # columns on screen that begin at their left
 OFTENER = 2  # times as often as elsewhere
 
 
@@ -247,14 +248,19 @@ def lines(table, width=80, most=30):
     if "confidence" in table:
         columns["confidence"] = ["" if np.isnan(mean) else f"{mean:.3f}" for mean in shown["confidence"]]
     if shown["description"].any():
-        columns["what is special"] = [samples.printable(text) for text in shown["description"]]
+        columns[SPECIAL] = [samples.printable(text) for text in shown["description"]]
     justified = []
     for title, cells in columns.items():
         wide = max(len(title), *map(len, cells))
         justified.append([cell.ljust(wide) if title in WORDS else cell.rjust(wide) for cell in (title, *cells)])
-    rows = [_cut("  ".join(row).rstrip(), width) for row in zip(*justified)]
+    rows = [_cut("  ".join(row).rstrip(), width, ", ") for row in zip(*justified)]
     return rows + [f"and {len(table) - most:,} more, in profile.csv"] * (len(table) > most)
 
 
-def _cut(text, width):
-    return text if len(text) <= width else f"{text[: width - 1].rstrip()}\N{HORIZONTAL ELLIPSIS}"
+def _cut(text, width, between=None):
+    """A text of at most so many characters, of whole parts where something is between them."""
+    if len(text) <= width:
+        return text
+    start = text[: width - 1]
+    parts = start.rpartition(between) if between else ("", "", "")
+    return f"{(parts[0] or start).rstrip()}\N{HORIZONTAL ELLIPSIS}"
