@@ -123,9 +123,11 @@ def forget_comparison(args):
 def deliver(model, data, args, delivered):
     """Scores first, then comparisons, then pictures: what goes wrong with one loses nothing of those before."""
     special = profiles.special_of(data, model.labels_, model.n_clusters_)
+    shown = {"names": clusters_of(model, data).names, "confidence": model.confidence_, "special": special}
+    profile = profiles.profile(data, model.labels_, model.n_clusters_, **shown)
     with delivered.at_once() as folder:
         scores = report(model, data, args, folder)
-        write_meaning(model, data, folder, special)
+        write_meaning(model, folder, profile, special)
     if args.write_h5ad:
         with delivered.at_once() as folder:
             out = folder / f"{args.name}-n2d.h5ad"
@@ -138,7 +140,7 @@ def deliver(model, data, args, delivered):
     if args.visualize:
         print()
         with delivered.at_once() as folder, progress.stage("draw", "pictures, and the page to explore", {}):
-            draw(model, data, args, folder, scores, maps, special)
+            draw(model, data, args, folder, scores, maps, profile, special)
 
 
 def versions():
@@ -213,17 +215,14 @@ def report(model, data, args, folder):
     return scores
 
 
-def write_meaning(model, data, folder, special):
+def write_meaning(model, folder, profile, special):
     """What each cluster is, on screen a row each, and which are alike, in a folder."""
-    names = clusters_of(model, data).names
-    shown = {"names": names, "confidence": model.confidence_, "special": special}
-    table = profiles.profile(data, model.labels_, model.n_clusters_, **shown)
-    print("\n" + "\n".join(profiles.lines(table)))
+    print("\n" + "\n".join(profiles.lines(profile)))
     for rows, name in zip(special, ("features.csv", "terms.csv")):
         if len(rows):
             profiles.as_text(rows).to_csv(folder / name, index=False, float_format="%.6g")
-    profiles.as_text(table).to_csv(folder / "profile.csv", float_format="%.4f")
-    sizes = table["size"].to_numpy()
+    profiles.as_text(profile).to_csv(folder / "profile.csv", float_format="%.4f")
+    sizes = profile["size"].to_numpy()
     steps = hierarchy.steps(model.hierarchy_, sizes)
     pd.DataFrame(steps).to_csv(folder / "hierarchy.csv", index=False, float_format="%.4f")
     smaller = {f"of_{k}": hierarchy.cut(model.hierarchy_, k, sizes) for k in range(len(sizes) - 1, 0, -1)}
@@ -273,7 +272,7 @@ def print_unlabelled(figures):
             print(f"{name.replace('_', '-'):<15} {figures[name]:7.3f}   {meaning}")
 
 
-def draw(model, data, args, folder, scores, maps, special):
+def draw(model, data, args, folder, scores, maps, profile, special):
     """The same map twice, coloured by class and by cluster; the clusters' members; a page; what else was asked for."""
     what = f"{args.manifold_learner} of the autoencoder's latent space"
     if model.neighbourhood_.inputs is not None:
@@ -311,8 +310,8 @@ def draw(model, data, args, folder, scores, maps, special):
     portraits.members(data, clusters.labels, folder / "clusters.png", **shown)
     if any(map(len, special)):
         portraits.apart(*special, clusters.captions, folder / "profile.png", title=args.name)
-    sizes = np.bincount(clusters.labels, minlength=model.n_clusters_)
-    portraits.dendrogram(model.hierarchy_, clusters.captions, sizes, folder / "hierarchy.png", title=args.name)
+    sizes, path = profile["size"].to_numpy(), folder / "hierarchy.png"
+    portraits.dendrogram(model.hierarchy_, clusters.captions, sizes, path, title=args.name)
     page = {"confidence": model.confidence_, "title": args.name, "seed": args.seed}
     explorer.explore(data, model.embedding_, clusters, folder / "explore.html", **page)
     if maps:
