@@ -12,8 +12,9 @@ def merges(graph, labels, points, n_clusters):
     The distance of clusters a and b is a_a a_b / e_ab, where e_ab is the share of the graph's weight that is between
     them and a_a that at the nodes of a: average linkage for graphs, in which no merge is nearer than one before
     (Bonald, Charpentier, Galland, Hollocou, "Hierarchical graph clustering using node pair sampling", MLG 2018). The
-    gain of modularity finds classes of equal sizes better, but merges small clusters before similar ones. Clusters of which no edge leads to others are
-    told apart by the distance of their means: a ten-thousandth of the weight is spread over all pairs by it.
+    gain of modularity finds classes of equal sizes better, but merges small clusters before similar ones. Clusters of
+    which no edge leads to others are told apart by the distance of their means: a ten-thousandth of the weight is
+    spread over all pairs by it.
 
     Parameters
     ----------
