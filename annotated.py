@@ -13,10 +13,10 @@ def read_h5ad(path, options):
     return from_cells(_opened(path), options)
 
 
-def write_h5ad(path, out, labels, confidence, embedding):
+def write_h5ad(path, out, labels, confidence, outlier, embedding):
     """A copy of an .h5ad file with the clusters of its cells, as `annotate` puts them there."""
     cells = _opened(path)
-    _add(cells, labels, confidence, embedding)
+    _add(cells, labels, confidence, outlier, embedding)
     with _in_silence():
         cells.write_h5ad(out)
 
@@ -27,7 +27,8 @@ def annotate(cells, n_clusters=10, *, layer=None, obsm=None, **parameters):
     Parameters
     ----------
     cells : anndata.AnnData
-        Gets `obs["n2d"]`, the clusters as categories; `obs["n2d_confidence"]`, 0 to 1; and `obsm["X_n2d"]`, the map.
+        Gets `obs["n2d"]`, the clusters as categories; `obs["n2d_confidence"]` and
+        `obs["n2d_outlier"]`, 0 to 1; and `obsm["X_n2d"]`, the map.
         What was there is not changed.
     n_clusters : int or 'auto'
     layer, obsm : str or None
@@ -53,7 +54,7 @@ def annotate(cells, n_clusters=10, *, layer=None, obsm=None, **parameters):
     model.reading_ = settled(data)
     if data.feature_names is not None:
         model.feature_names_in_ = np.array(data.feature_names, dtype=object)
-    _add(cells, model.labels_, model.confidence_, model.embedding_)
+    _add(cells, model.labels_, model.confidence_, model.outlier_, model.embedding_)
     return model
 
 
@@ -96,11 +97,12 @@ def _in_silence():
         yield
 
 
-def _add(cells, labels, confidence, embedding):
+def _add(cells, labels, confidence, outlier, embedding):
     import pandas as pd
 
     cells.obs["n2d"] = pd.Categorical(labels.astype(str), categories=list(map(str, np.unique(labels))))
     cells.obs["n2d_confidence"] = confidence
+    cells.obs["n2d_outlier"] = outlier
     cells.obsm["X_n2d"] = embedding
 
 

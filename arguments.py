@@ -56,12 +56,22 @@ class Parser(argparse.ArgumentParser):
         if processes()[0] > 0:  # the first of several says it, before torchrun ends it because this one has ended
             time.sleep(PATIENCE)
             self.exit(2)
-        for flag in re.findall(r"(?<= )--\w+", message) if message.startswith("unrecognized arguments") else ():
-            if near := difflib.get_close_matches(flag, self._option_string_actions, n=1):
-                message += f": did you mean {near[0]}?"
-                break
+        message += self._meant(message)
         printable = "".join(character if character.isprintable() else " " for character in message)
         self.exit(2, f"{self.prog}: error: {printable}\n")
+
+    def _meant(self, message):
+        """': did you mean X?' where a flag, or a choice of one, is nearly one that there is."""
+        wrong, known = [], {flag: flag for flag in self._option_string_actions}
+        if message.startswith("unrecognized arguments"):
+            wrong = re.findall(r"(?<= )--\w+", message)
+        elif found := re.match(r"argument (--\w+): invalid choice: '(.*?)'", message):
+            wrong, choices = [found[2]], self._option_string_actions[found[1]].choices
+            known = {str(word).lower(): word for word in choices}
+        for word in wrong:
+            if near := difflib.get_close_matches(word.lower(), known, n=1):
+                return f": did you mean {known[near[0]]}?"
+        return ""
 
 
 def build_parser():

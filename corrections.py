@@ -13,7 +13,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from n2d import annotated, arguments, datasets, delivery, explorer, folders, metrics, naming, neighbors, report, samples
+from n2d import (
+    annotated,
+    arguments,
+    datasets,
+    delivery,
+    explorer,
+    folders,
+    hierarchy,
+    manifold,
+    metrics,
+    naming,
+    neighbors,
+    profiles,
+    report,
+    samples,
+)
 
 ORIGINAL = "clusters-original.csv"  # as the run found them
 OF_FIT = ("agreement", "modularity", "log_likelihood")  # figures of a run that say nothing of corrected clusters
@@ -202,11 +217,20 @@ def apply(corrections, folder):
     with delivered.at_once() as new:
         report.draw_maps(data, embedding, clusters, run, new, "corrected by hand", scores)
         if not is_gone:
-            numbers = {name: table[name].to_numpy(dtype=float) for name in ("confidence", "outlier") if name in table}
-            report.draw_members(data, embedding, clusters, run, new, **numbers, neighbors=_nearest(folder, len(table)))
+            found = {name: table[name].to_numpy(dtype=float) for name in ("confidence", "outlier") if name in table}
+            special = profiles.special_of(data, labels, len(marked))
+            profile = {"names": names, "confidence": found["confidence"], "special": special}
+            found["profile"] = profiles.profile(data, labels, len(marked), **profile)
+            points = _latent(folder, len(table), embedding)
+            near = neighbors.nearest_neighbors(points, min(explorer.N_NEIGHBORS + 1, len(table)))
+            graph = manifold.neighbor_graph(near[0], np.ones_like(near[1]))
+            linkage = hierarchy.merges(graph + graph.T, labels, points, len(marked))
+            report.write_meaning(new, found["profile"], special, linkage)
+            report.draw_meaning(clusters, run, new, found["profile"], special, linkage)
+            report.draw_members(data, embedding, clusters, run, new, **found, neighbors=near[0][:, 1:])
             if getattr(run, "write_h5ad", False):
                 out = new / f"{run.name}-n2d.h5ad"
-                annotated.write_h5ad(run.dataset, out, labels, numbers["confidence"], embedding)
+                annotated.write_h5ad(run.dataset, out, labels, found["confidence"], embedding)
     print(f"\n{delivered.listing(run.name)}")
 
 
@@ -292,15 +316,13 @@ def _embedding(folder, n_samples):
     return embedding
 
 
-def _nearest(folder, n_samples):
-    """The ten nearest samples of each in the latent space of a run, or None: its graph is not kept."""
+def _latent(folder, n_samples, embedding):
+    """The latent space of a run, whose graph is not kept; the map where it is gone."""
     try:
         latent = np.load(folder / "latent.npy")
     except (OSError, ValueError):
-        return None
-    if len(latent) != n_samples or n_samples < 2:
-        return None
-    return neighbors.nearest_neighbors(latent, min(explorer.N_NEIGHBORS + 1, n_samples))[0][:, 1:]
+        return embedding
+    return latent if latent.ndim == 2 and len(latent) == n_samples else embedding
 
 
 def _classes(table):

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,7 @@ SHA256 = {
     "har/UCI HAR Dataset.zip": "49d461e527313ac599f5c244e1276be4f8b3fb13d121c95744d034032503a16d",
     "coil20/coil-20-proc.zip": "17cd700e7fc05b8f37a04677c79734ca29c0cddf772a8134628f8b0c889d033f",
 }
+MANY_FILES = 10_000  # of a folder, that a mistyped name is compared with
 MAX_IDX = 2**26  # bytes; the largest published file has 47 million
 
 REGISTRY = {}
@@ -103,8 +105,8 @@ def load(name, data_dir="data", **options):
         return REGISTRY[name](Path(data_dir))
     path = Path(name)
     if not path.exists():
-        near = difflib.get_close_matches(name, REGISTRY, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"the datasets are {', '.join(REGISTRY)}"
+        near = _near(path)
+        hint = f"did you mean {near}?" if near else f"the datasets are {', '.join(REGISTRY)}"
         raise DatasetError(f"{name} is neither a dataset nor a file: {hint}")
     return files.read(path, **options)
 
@@ -176,6 +178,15 @@ def _digits(data_dir):
 
     digits = load_digits()
     return Dataset((digits.data / 16).astype(np.float32), digits.target.astype(np.int64), DIGIT_NAMES, (8, 8))
+
+
+def _near(path):
+    """The dataset, or the file in the same folder, whose name is nearest to a mistyped one; None if none is near."""
+    if near := difflib.get_close_matches(str(path).lower(), REGISTRY, n=1):
+        return near[0]
+    beside = [file.name for file in islice(path.parent.iterdir(), MANY_FILES)] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.8)
+    return path.parent / near[0] if near else None
 
 
 def _read_table(data, separator):

@@ -5,7 +5,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from n2d import clustering, frames, neighbors, training
+from n2d import clustering, frames, neighbors, outliers, training
 from n2d.persistence import ModelError
 
 
@@ -39,8 +39,8 @@ class OfPoints(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             return latent
         return neighbors.place(self._neighbors_of(x, latent), self.embedding_[self.sample_])
 
-    def predict(self, x, return_confidence=False):
-        """The clusters of points, and how sure they are.
+    def predict(self, x, return_confidence=False, return_outlier=False):
+        """The clusters of points, how sure they are, and whether the points belong anywhere.
 
         The cluster to which most of a point's neighbours belong, each weighted as in `transform`. Where the neighbours
         lie in two clusters, the mixture at the point's own place, between the two, is a worse guess.
@@ -48,7 +48,7 @@ class OfPoints(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Parameters
         ----------
         x : array-like of shape (n_points, n_features)
-        return_confidence : bool
+        return_confidence, return_outlier : bool
 
         Returns
         -------
@@ -57,13 +57,18 @@ class OfPoints(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Only with `return_confidence`. 0 to 1: the mean `confidence_` of the neighbours, those in other clusters
             counting as 0; of a point of the fit its own. Less, in proportion, for a point that is farther from the
             nearest sample than `reach_`.
+        outlier : ndarray of float, shape (n_points,)
+            Only with `return_outlier`. 0 to 1, as `outlier_`: close to 1 for a point that is like none of the samples.
         """
         knn = self._neighbors_of(x)
         labels = self._memberships(knn).argmax(axis=1)
-        if not return_confidence:
-            return labels
-        known = self.labels_[self.sample_], self.confidence_[self.sample_]
-        return labels, clustering.confidence_of_points(knn, labels, *known, self.reach_)
+        found = [labels]
+        if return_confidence:
+            known = self.labels_[self.sample_], self.confidence_[self.sample_]
+            found.append(clustering.confidence_of_points(knn, labels, *known, self.reach_))
+        if return_outlier:
+            found.append(outliers.of_points(knn, self.outliers_, self.outlier_[self.sample_]))
+        return found[0] if len(found) == 1 else tuple(found)
 
     @available_if(_gives_probabilities)
     def predict_proba(self, x):

@@ -8,13 +8,13 @@ import numpy as np
 import safetensors.numpy
 from sklearn.utils.validation import check_is_fitted
 
-from n2d import clustering, models, neighbors, weights
+from n2d import clustering, models, neighbors, outliers, weights
 from n2d.neighbors import Neighbourhood
 from n2d.scaling import Scaling
 
 FORMAT = 4
 FIT_ALONE = ("ae_weights", "architecture", "callback", "checkpoint_dir", "device")  # what a saved model forgets
-STATE = ("latent", "embedding", "labels", "confidence")  # arrays of the samples of the fit, with a trailing underscore
+STATE = ("latent", "embedding", "labels", "confidence", "outlier")  # of the samples of the fit, with an underscore
 
 
 class ModelError(ValueError):
@@ -25,9 +25,9 @@ def save(model, folder):
     """Write a fitted N2D to a folder.
 
     `model.json` holds the parameters, `autoencoder.safetensors` the network and `state.safetensors` the latent space,
-    embedding, labels and confidence of the samples that manifold and clusters were learnt from, their inputs if
-    neighbours are ranked by them (in bytes, if nothing is lost by it), and the clusters. What only the fit needed stays
-    behind: `graph_`, `manifold_`, and the records of the refinement.
+    embedding, labels, confidence and outlier of the samples that manifold and clusters were learnt from, their inputs
+    if neighbours are ranked by them (in bytes, if nothing is lost by it), the clusters and their hierarchy. What only
+    the fit needed stays behind: `graph_`, `manifold_`, and the records of the refinement.
 
     Parameters
     ----------
@@ -54,6 +54,7 @@ def save(model, folder):
         "metric": model.metric_,
         "modularity": model.modularity_,
         "reach": model.reach_,
+        "outliers": {"scale": model.outliers_.scale, "n_nearest": model.outliers_.n_nearest},
         "reading": getattr(model, "reading_", {}),
         "cluster_names": getattr(model, "cluster_names_", None),
         "n_iter": model.n_iter_,
@@ -65,6 +66,7 @@ def save(model, folder):
     weights.save_weights(model.autoencoder_, folder / "autoencoder.safetensors")
     state = {"offset_": model.scaling_.offset, "factor_": model.scaling_.factor}
     state |= {f"{name}_": getattr(model, f"{name}_")[model.sample_] for name in STATE}
+    state |= {"hierarchy_": model.hierarchy_, "usual_": model.outliers_.usual}
     if inputs is not None:
         state["inputs_"] = inputs
     if (components := model.neighbourhood_.components) is not None:
@@ -109,8 +111,9 @@ def _restore(cls, folder, record, state, device):
     model.autoencoder_.to(device)
     model.n_features_in_ = model.autoencoder_[0].n_features
     model.scaling_ = Scaling(model.scale, state.pop("offset_"), state.pop("factor_"))
-    for name in STATE:
-        setattr(model, f"{name}_", state.pop(f"{name}_"))
+    of_samples = {f"{name}_": state.pop(f"{name}_", None) for name in STATE}
+    vars(model).update(of_samples)
+    model.hierarchy_, usual = state.pop("hierarchy_", None), state.pop("usual_", None)
     model.sample_ = slice(None)
     inputs = state.pop("inputs_", None)
     if record["inputs_divisor"]:
@@ -130,6 +133,10 @@ def _restore(cls, folder, record, state, device):
     names = record.get("cluster_names")  # the same
     model.cluster_names_ = names and tuple(names)
     model.history_ = []
+    if usual is None:  # saved before there were outliers and a hierarchy
+        model._compare_neighbors()
+    else:
+        model.outliers_ = outliers.Reference(usual, **record["outliers"])
     return model
 
 

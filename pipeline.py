@@ -12,14 +12,27 @@ import numpy as np
 from sklearn.base import ClusterMixin
 from sklearn.utils import check_random_state
 
-from n2d import clustering, manifold, models, n_clusters, neighbors, persistence, progress, refine, training, weights
+from n2d import (
+    clustering,
+    hierarchy,
+    manifold,
+    models,
+    n_clusters,
+    neighbors,
+    outliers,
+    persistence,
+    progress,
+    refine,
+    training,
+    weights,
+)
 from n2d.checkpoint import Checkpoint
 from n2d.neighbors import Neighbourhood
-from n2d.notebook import InNotebook
 from n2d.of_points import OfPoints
 from n2d.parameters import MIN_SAMPLES, Parameters
 from n2d.samples import has_unit_length, suitable_scale
 from n2d.scaling import Scaling
+from n2d.views import Views
 
 CHECKPOINT = "n2d-checkpoint-{}.pt"
 FORMAT = 3  # of checkpoints
@@ -28,7 +41,7 @@ CONFIDENCE_NEIGHBORS = 20  # the sample itself included, where there is no graph
 UNEQUAL = 10  # features whose standard deviations differ by such a factor want to be scaled
 
 
-class N2D(OfPoints, InNotebook, ClusterMixin, Parameters):
+class N2D(OfPoints, Views, ClusterMixin, Parameters):
     """(Not Too) Deep clustering.
 
     Train an autoencoder on the data, refine it with a clustering loss if asked to, learn the manifold of its latent
@@ -68,6 +81,11 @@ class N2D(OfPoints, InNotebook, ClusterMixin, Parameters):
         Of a sample that was placed among those of the fit, see `predict`.
     reach_ : float
         All but a hundredth of the samples have the tenth of their nearest, themselves the first, within this distance.
+    outlier_ : ndarray of float, shape (n_samples,)
+        How little each sample belongs anywhere, 0 to 1: whether it is farther from its neighbours than is common where
+        these are, see `outliers.fit`.
+    hierarchy_ : ndarray of float, shape (n_clusters_ - 1, 4)
+        Which clusters are merged first, a linkage as SciPy has it, see `hierarchy.merges`.
     n_clusters_ : int
     scan_ : list of dict, or None
         With n_clusters='auto': the figures of each number that was tried, see `n_clusters.scan`.
@@ -236,7 +254,7 @@ class N2D(OfPoints, InNotebook, ClusterMixin, Parameters):
         self.clusterer_ = fit.clusterer
         self.labels_ = clustering.unite_equal(x[self.sample_], fit.labels)
         self.modularity_ = None if self.graph_ is None else clustering.support(self.graph_, self.labels_)[0]
-        self._measure_confidence(fit.rivals)
+        self._measure(fit.rivals)
         others = np.setdiff1d(np.arange(len(self.latent_)), np.arange(len(self.latent_))[self.sample_])
         if len(others):
             with self._stage("place", f"{len(others):,} samples among the {self.fit_samples:,}"):
@@ -396,18 +414,27 @@ class N2D(OfPoints, InNotebook, ClusterMixin, Parameters):
             tried = self._bar("numbers")(numbers)
             self.scan_, self.n_clusters_ = n_clusters.scan(maps, tried, suited, **settings)
 
-    def _measure_confidence(self, rivals):
+    def _measure(self, rivals):
         knn, graph = self.knn_, self.graph_
         if graph is None:
             knn, graph = _plain_graph(self.neighbourhood_)
+        self._compare_neighbors(knn, graph)
         self.confidence_ = clustering.confidence(graph, self.labels_, rivals)
         self.reach_ = float(np.quantile(knn[1][:, : neighbors.N_ALIKE][:, -1], 0.99))  # a few samples may be outliers
 
+    def _compare_neighbors(self, knn=None, graph=None):
+        """Outliers and hierarchy; of a model that was saved without them by neighbours that are looked for anew."""
+        if graph is None:
+            knn, graph = _plain_graph(self.neighbourhood_)
+        self.outliers_, self.outlier_ = outliers.fit(knn, self.labels_)
+        self.hierarchy_ = hierarchy.merges(graph, self.labels_, self.neighbourhood_.latent, self.n_clusters_)
+
     def _place(self, others, knn):
-        """Extend embedding, labels and confidence to samples that the fit left out, from their neighbours in it."""
+        """Extend what is known to samples that the fit left out, from their neighbours in it."""
         labels = neighbors.place(knn, self._known_memberships(self.embedding_, self.labels_)).argmax(axis=1)
         confidence = clustering.confidence_of_points(knn, labels, self.labels_, self.confidence_, self.reach_)
         placed = {"embedding_": self._place_in_embedding(others, knn), "labels_": labels, "confidence_": confidence}
+        placed["outlier_"] = outliers.of_points(knn, self.outliers_, self.outlier_)
         for name, values in placed.items():
             known = getattr(self, name)
             whole = np.empty((len(self.latent_), *known.shape[1:]), known.dtype)
@@ -426,6 +453,7 @@ class N2D(OfPoints, InNotebook, ClusterMixin, Parameters):
         order = np.lexsort((firsts, -sizes))
         numbers_of = np.argsort(order)
         self.labels_ = numbers_of[self.labels_]
+        self.hierarchy_ = hierarchy.renumbered(self.hierarchy_, numbers_of)
         for name in {"precisions_", *chain.from_iterable(clustering.STATE.values())}:
             if hasattr(self.clusterer_, name):
                 setattr(self.clusterer_, name, getattr(self.clusterer_, name)[order])
@@ -440,7 +468,9 @@ class N2D(OfPoints, InNotebook, ClusterMixin, Parameters):
 
 
 def _plain_graph(neighbourhood):
-    """The nearest of each sample in the latent space, and the symmetric graph of them."""
+    """The nearest of each sample, as neighbours are found here, and the symmetric graph of them."""
     knn = neighbourhood.propose(CONFIDENCE_NEIGHBORS)
+    if neighbourhood.inputs is not None:
+        knn = neighbourhood.rank(knn, CONFIDENCE_NEIGHBORS)
     graph = manifold.neighbor_graph(knn[0], np.ones_like(knn[1]))
     return knn, graph + graph.T

@@ -9,6 +9,8 @@ from n2d.persistence import ModelError
 from n2d.pipeline import N2D
 from n2d.report import clusters_table, score_line
 
+FAR = 0.9  # outlier probability that is worth a word
+
 
 def main(argv):
     """Write a table with the cluster of each point."""
@@ -23,13 +25,15 @@ def main(argv):
     data = arguments.load(parser, args, model.reading_)
     print(samples.summary(args.dataset, data))
     x = as_the_model_wants(parser, args, model, data)
-    labels, confidence = model.predict(x, return_confidence=True)
+    labels, confidence, outlier = model.predict(x, return_confidence=True, return_outlier=True)
     if is_h5ad(args.out):
-        annotated.write_h5ad(args.dataset, args.out, labels, confidence, model.transform(x))
+        annotated.write_h5ad(args.dataset, args.out, labels, confidence, outlier, model.transform(x))
     else:
-        table = clusters_table(data, labels, confidence, model.cluster_names_)
+        table = clusters_table(data, labels, confidence, model.cluster_names_, outlier)
         table.to_csv(args.out, index_label="index", float_format="%.4f")
     print(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}")
+    if n_far := int((outlier > FAR).sum()):
+        print(f"{n_far:,} of them are like no sample of the model: outlier above {FAR}")
     if data.y is not None:
         print(score_line("clusters of the saved model", metrics.scores(*metrics.of_known(data.y, labels))))
 

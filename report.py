@@ -3,7 +3,6 @@
 import copy
 import json
 import shutil
-import textwrap
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,9 +15,12 @@ from n2d import (
     datasets,
     evaluation,
     explorer,
+    hierarchy,
     manifold,
     metrics,
     naming,
+    portraits,
+    profiles,
     progress,
     samples,
     training,
@@ -120,12 +122,17 @@ def forget_comparison(args):
 
 def deliver(model, data, args, delivered):
     """Scores first, then comparisons, then pictures: what goes wrong with one loses nothing of those before."""
+    special = profiles.special_of(data, model.labels_, model.n_clusters_)
+    shown = {"names": clusters_of(model, data).names, "confidence": model.confidence_, "special": special}
+    profile = profiles.profile(data, model.labels_, model.n_clusters_, **shown)
     with delivered.at_once() as folder:
         scores = report(model, data, args, folder)
+        write_meaning(folder, profile, special, model.hierarchy_)
     if args.write_h5ad:
         with delivered.at_once() as folder:
             out = folder / f"{args.name}-n2d.h5ad"
-            annotated.write_h5ad(args.dataset, out, model.labels_, model.confidence_, model.embedding_)
+            found = model.labels_, model.confidence_, model.outlier_, model.embedding_
+            annotated.write_h5ad(args.dataset, out, *found)
     with delivered.at_once() as folder:
         maps = compare_stages(model, data, args, folder)
     if args.eval_all:  # a run without it leaves what a stopped comparison has kept
@@ -133,7 +140,7 @@ def deliver(model, data, args, delivered):
     if args.visualize:
         print()
         with delivered.at_once() as folder, progress.stage("draw", "pictures, and the page to explore", {}):
-            draw(model, data, args, folder, scores, maps)
+            draw(model, data, args, folder, scores, maps, profile, special)
 
 
 def versions():
@@ -157,12 +164,12 @@ def clusters_of(model, data):
     return naming.named(model.labels_, model.n_clusters_, data.y, data.label_names)
 
 
-def clusters_table(data, labels, confidence, names=None):
+def clusters_table(data, labels, confidence, names=None, outlier=None):
     """A row a sample: the number of its cluster, and the name that this has; and what else is known of it."""
     columns = {"cluster": labels}
     if names is not None:
         columns["cluster_name"] = np.array(samples.no_formulas(names))[labels]
-    columns["confidence"] = confidence
+    columns |= {"confidence": confidence, "outlier": outlier}
     if data.y is not None:
         columns["label"] = np.array([*samples.no_formulas(data.label_names), ""])[data.y]  # unknown is -1
     if data.sample_names is not None:
@@ -172,7 +179,7 @@ def clusters_table(data, labels, confidence, names=None):
 
 def report(model, data, args, folder):
     """Scores on screen, and returned; scores, clusters and arrays in a folder."""
-    clusters = clusters_table(data, model.labels_, model.confidence_, clusters_of(model, data).names)
+    clusters = clusters_table(data, model.labels_, model.confidence_, clusters_of(model, data).names, model.outlier_)
     clusters.to_csv(folder / "clusters.csv", index_label="index", float_format="%.4f")
     losses = [(i, e, loss) for i, run in enumerate(model.history_) for e, loss in enumerate(run, start=1)]
     pd.DataFrame(losses, columns=["autoencoder", "epoch", "loss"]).to_csv(folder / "history.csv", index=False)
@@ -206,6 +213,20 @@ def report(model, data, args, folder):
         history = pd.DataFrame(model.refine_history_, index=range(1, len(model.refine_history_) + 1))
         history.to_csv(folder / "refinement.csv", index_label="epoch")
     return scores
+
+
+def write_meaning(folder, profile, special, linkage):
+    """What each cluster is, on screen a row each, and which are alike, in a folder."""
+    print("\n" + "\n".join(profiles.lines(profile)))
+    for rows, name in zip(special, ("features.csv", "terms.csv")):
+        if len(rows):
+            profiles.as_text(rows).to_csv(folder / name, index=False, float_format="%.6g")
+    profiles.as_text(profile).to_csv(folder / "profile.csv", float_format="%.4f")
+    sizes = profile["size"].to_numpy()
+    steps = hierarchy.steps(linkage, sizes)
+    pd.DataFrame(steps).to_csv(folder / "hierarchy.csv", index=False, float_format="%.4f")
+    smaller = {f"of_{k}": hierarchy.cut(linkage, k, sizes) for k in range(len(sizes) - 1, 0, -1)}
+    pd.DataFrame(smaller).to_csv(folder / "merged.csv", index_label="cluster")
 
 
 def compare_stages(model, data, args, folder):
@@ -242,27 +263,25 @@ def print_unlabelled(figures):
     """What is known without classes, on screen."""
     print()
     for name, meaning in (
-        ("agreement", "with another seed's map and mixture: adjusted Rand index"),
+        ("agreement", "with another seed's clusters: adjusted Rand index"),
         ("modularity", "how well the neighbour graph supports the clusters"),
-        ("silhouette", "of the clusters in the embedding, on at most 5,000 points"),
+        ("silhouette", "of the clusters on the map, of at most 5,000 points"),
         ("log_likelihood", "of the mixture, mean over the points"),
     ):
         if figures[name] is not None:
             print(f"{name.replace('_', '-'):<15} {figures[name]:7.3f}   {meaning}")
-    sizes = textwrap.wrap(" ".join(map(str, figures["sizes"])), 64)
-    print(f"{'sizes':<15} " + f"\n{'':<16}".join(sizes))
 
 
-def draw(model, data, args, folder, scores, maps):
+def draw(model, data, args, folder, scores, maps, profile, special):
     """Maps and members of the clusters, and a page; what else was asked for."""
     what = f"{args.manifold_learner} of the autoencoder's latent space"
     if model.neighbourhood_.inputs is not None:
         what = "UMAP of the latent space's neighbours, re-ranked by the distance of the inputs"
     clusters = clusters_of(model, data)
     draw_maps(data, model.embedding_, clusters, args, folder, what, scores)
-    outlier = getattr(model, "outlier_", None)
-    found = {"confidence": model.confidence_, "outlier": outlier, "neighbors": explorer.nearest_in_graph(model)}
-    draw_members(data, model.embedding_, clusters, args, folder, **found)
+    draw_meaning(clusters, args, folder, profile, special, model.hierarchy_)
+    found = {"outlier": model.outlier_, "neighbors": explorer.nearest_in_graph(model), "profile": profile}
+    draw_members(data, model.embedding_, clusters, args, folder, confidence=model.confidence_, **found)
     if any(model.history_):
         visualize.losses(model.history_, folder / "history.png", title=f"{args.name}: reconstruction loss")
     if args.n_clusters == "auto":
@@ -301,10 +320,18 @@ def draw_maps(data, embedding, clusters, args, folder, what, scores):
         )
 
 
+def draw_meaning(clusters, args, folder, profile, special, linkage):
+    """What sets each cluster apart, and which are alike."""
+    if any(map(len, special)):
+        portraits.apart(*special, clusters.captions, folder / "profile.png", title=args.name)
+    sizes, path = profile["size"].to_numpy(), folder / "hierarchy.png"
+    portraits.dendrogram(linkage, clusters.captions, sizes, path, title=args.name)
+
+
 def draw_members(data, embedding, clusters, args, folder, *, confidence, **found):
     """What is in each cluster, as a picture and as a page; what else was found of the samples is for the page."""
     shown = {"names": clusters.captions, "confidence": confidence, "title": args.name}
-    visualize.members(data, embedding, clusters.labels, folder / "clusters.png", **shown)
+    portraits.members(data, clusters.labels, folder / "clusters.png", **shown)
     page = {"confidence": confidence, "title": args.name, "seed": args.seed, **found}
     explorer.explore(data, embedding, clusters, folder / "explore.html", **page)
 

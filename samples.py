@@ -147,6 +147,11 @@ def or_near(name, names):
     return f"did you mean {near[0]}?" if near else f"there: {listed(names, 20) or 'none'}"
 
 
+def printable(text):
+    """A stranger's words on one line of a screen, without what moves its cursor."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
 def summary(name, data):
     """One line: what a reader took, and what of the user's own files it left."""
     line = f"{name}: {len(data.x):,} samples, {data.x.shape[1]} features"

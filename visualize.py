@@ -11,7 +11,11 @@ from matplotlib.figure import Figure  # not pyplot, which has a state of its own
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-LEGEND_ROWS = 25
+LEGEND_ROWS = 30
+LEGEND_NAME = 64  # characters of a name in a legend
+FREE = 28  # characters that a figure has room for
+LINE = 32  # characters of a name in a line
+LINES = ("-", "--", "-.", ":")
 FEW = 12  # groups whose names fit on a map
 
 plain_text = matplotlib.rc_context({"text.parse_math": False})  # a name with two dollars in it is no formula
@@ -30,8 +34,8 @@ def scatter(
     groups : ndarray of int, shape (n_samples,)
         Index into `names`.
     names : sequence of str
-        One for each group, for the legend; each group's name, or of many groups the cluster's number alone, also
-        stands on the map, so that colour is not needed to tell groups apart. Long ones are cut short.
+        One for each group, for the legend; each group's name, or of many groups a number, also stands on the map, so
+        that colour is not needed to tell groups apart. Long ones are cut short.
     path : path-like
     title, subtitle : str
     colors : ndarray of float, shape (n_groups, 4), or None
@@ -46,42 +50,80 @@ def scatter(
     order = np.random.default_rng(seed).permutation(len(embedding))[:max_points]
     points, axis_names = plane(embedding)
     points, groups = points[order], groups[order]
-    colors = palette(len(names)) if colors is None else colors
-
-    figure = Figure(figsize=(8.4, 6.6), layout="constrained")
+    figure = Figure(figsize=(8.4 + extra_width(names), 6.6), layout="constrained")
     axes = figure.subplots()
-    size = float(np.clip(20_000 / len(points), 0.6, 16))
-    axes.scatter(*points.T, c=colors[groups], s=size, linewidths=0, alpha=0.7, rasterized=True)
-    present = [group for group in range(len(names)) if np.any(groups == group)]
-    is_few = len(present) <= FEW
-    texts = []
-    for group in present:
-        caption = short(
-            names[group] if is_few else names[group].removeprefix("cluster ").split(":")[0], 18 if is_few else 10
-        )
-        place = np.median(points[groups == group], axis=0)
-        text = axes.text(*place, caption, size=9 if is_few else 7, weight="bold", ha="center")
-        text.set_path_effects([patheffects.withStroke(linewidth=3 if is_few else 2, foreground="white")])
-        texts.append(text)
-    _legend(axes, colors[present], [names[group] for group in present], heading)
-    axes.set(xlabel=axis_names[0], ylabel=axis_names[1], xticks=[], yticks=[])
-    is_wide = max(len(names[group]) for group in present) < 16  # the map beside the legend
-    axes.set_title(_wrapped(subtitle, 80 if is_wide else 50), size=10)
-    axes.spines[:].set_visible(False)
-    _head(figure, title)
+    texts = draw_map(axes, points, groups, names, colors=colors, heading=heading)
+    axes.set(xlabel=axis_names[0], ylabel=axis_names[1])
+    is_wide = max(len(names[group]) for group in np.unique(groups)) < 16  # the map beside the legend
+    axes.set_title(wrapped(subtitle, 80 if is_wide else 50), size=10)
+    head(figure, title)
     spread(texts)
     figure.savefig(path, dpi=150)
 
 
+@plain_text
+def draw_map(axes, points, groups, names, *, colors=None, heading=None):
+    """Draw points on axes, one colour a group, with each group's mark at its middle and a legend beside them.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    points : ndarray of shape (n_points, 2)
+    groups, names, colors, heading
+        See `scatter`.
+
+    Returns
+    -------
+    list of matplotlib.text.Text
+        The marks, which `spread` moves apart once the figure is finished.
+    """
+    colors = palette(len(names)) if colors is None else colors
+    size = float(np.clip(20_000 / len(points), 0.6, 16))
+    axes.scatter(*points.T, c=colors[groups], s=size, linewidths=0, alpha=0.7, rasterized=True)
+    marks, names = _marks(groups, names)
+    texts = _write_marks(axes, points, groups, marks, 9 if len(marks) <= FEW else 7)
+    _legend(axes, colors[list(marks)], [names[group] for group in marks], heading)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    return texts
+
+
+def _marks(groups, names):
+    """What stands on a map for each group that is there, by group; and the names, with that mark where it is a number.
+
+    Of few groups their names; of many the clusters' numbers, names of at most four characters, or a number.
+    """
+    present = [group for group in range(len(names)) if np.any(groups == group)]
+    if len(present) <= FEW:
+        return {group: short(names[group], 18) for group in present}, names
+    marks = {group: names[group].removeprefix("cluster ").split(":")[0] for group in present}
+    if max(map(len, marks.values())) > 4:
+        marks = {group: str(group) for group in present}
+        names = [f"{i}: {name}" for i, name in enumerate(names)]
+    return marks, names
+
+
+def _write_marks(axes, points, groups, marks, size):
+    """Each group's mark at its middle, with a halo; colour is not needed to tell groups apart."""
+    texts = []
+    for group, mark in marks.items():
+        text = axes.text(*np.median(points[groups == group], axis=0), mark, size=size, weight="bold", ha="center")
+        text.set_path_effects([patheffects.withStroke(linewidth=3 if size > 8 else 2, foreground="white")])
+        text.set_in_layout(False)  # or the map would shrink where `spread` moves it
+        texts.append(text)
+    return texts
+
+
 def spread(texts):
-    """Move the texts of a finished figure up, from the lowest on, until none covers another."""
+    """Move the texts of a finished figure up or down, as little as it takes, until none covers another."""
     texts[0].figure.draw_without_rendering()  # the layout decides where they are
     to_data = texts[0].axes.transData.inverted()
+    steps = sorted(range(-8 * len(texts), 8 * len(texts) + 1), key=abs)
     boxes = []
     for text in sorted(texts, key=lambda text: text.get_position()[1]):
         box = text.get_window_extent()
-        while covered := [other for other in boxes if box.overlaps(other)]:
-            box = box.translated(0, max(other.y1 for other in covered) - box.y0 + 1)
+        moved = (box.translated(0, step * box.height / 4) for step in steps)
+        box = next(place for place in moved if not any(place.overlaps(other) for other in boxes))
         x, _ = text.get_position()
         text.set(y=to_data.transform((0, box.y0))[1], va="bottom")
         boxes.append(box)
@@ -104,20 +146,23 @@ def grid(embeddings, groups, names, path, *, title="", max_points=10_000, seed=0
         See `scatter`.
     """
     order = np.random.default_rng(seed).permutation(len(groups))[:max_points]
-    colors = palette(len(names))
-    n_columns = math.ceil(len(embeddings) / 2)
-    figure = Figure(figsize=(3 * n_columns + 1.4, 6.4), layout="constrained")
+    groups, colors = groups[order], palette(len(names))
+    marks, names = _marks(groups, names)
+    n_columns, texts = math.ceil(len(embeddings) / 2), []
+    figure = Figure(figsize=(3 * n_columns + 1.4 + extra_width(names), 6.4), layout="constrained")
     axes = figure.subplots(2, n_columns, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, (name, embedding) in zip(axes.flat, embeddings.items()):
         points = plane(embedding)[0][order]
         size = float(np.clip(5_000 / len(order), 0.5, 8))
-        axis.scatter(*points.T, c=colors[groups[order]], s=size, linewidths=0, alpha=0.7, rasterized=True)
+        axis.scatter(*points.T, c=colors[groups], s=size, linewidths=0, alpha=0.7, rasterized=True)
         axis.set_title(name, size=10)
-    last = axes[:, -1][0]
-    _legend(last, colors, names)
-    _head(figure, title)
+        texts.append(_write_marks(axis, points, groups, marks, 6))
+    _legend(figure, colors, names)
+    head(figure, title)
+    for of_map in texts:
+        spread(of_map)
     figure.savefig(path, dpi=150)
 
 
@@ -164,18 +209,22 @@ def evolution(frames, groups, names, path, *, title, fps=5):
     low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
     margin = 0.03 * (high - low)
     colors = palette(len(names))
+    marks, names = _marks(groups, names)
 
-    figure = Figure(figsize=(7.2, 5.6), layout="constrained")
+    figure = Figure(figsize=(7.2 + extra_width(names), 5.6), layout="constrained")
     axes = figure.subplots()
     axes.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
     axes.set(xlabel="first principal component of all epochs", ylabel="second", xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     drawn = axes.scatter(*points[0].T, c=colors[groups], s=8, linewidths=0, alpha=0.7)
+    texts = _write_marks(axes, points[0], groups, marks, 7)
     _legend(axes, colors, names)
-    _head(figure, title)
+    head(figure, title)
 
     def show(i):
         drawn.set_offsets(points[i])
+        for text, group in zip(texts, marks):
+            text.set_position(np.median(points[i][groups == group], axis=0))
         axes.set_title("before" if i == 0 else f"after epoch {i} of {n_frames - 1}", size=10)
 
     pause = [0] * fps + list(range(n_frames)) + [n_frames - 1] * 2 * fps  # time to look at the first and the last
@@ -187,14 +236,15 @@ def losses(history, path, *, title):
     figure = Figure(figsize=(7.2, 4), layout="constrained")
     axes = figure.subplots()
     for i, (run, color) in enumerate(zip(history, palette(len(history))), start=1):
-        axes.plot(range(1, len(run) + 1), run, color=color, marker="o" if len(run) == 1 else None, label=f"{i}")
+        look = {"marker": "o" if len(run) == 1 else None, "linestyle": LINES[i % len(LINES)]}  # also without colours
+        axes.plot(range(1, len(run) + 1), run, color=color, label=f"{i}", **look)
     axes.set(xlabel="epoch", ylabel="mean squared error", yscale="log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    if len(history) > 1:
+    if 1 < len(history) <= FEW:
         axes.legend(title="autoencoder", frameon=False)
-    _head(figure, title, parse_math=False)  # the axis has formulas of its own
+    head(figure, title, parse_math=False)  # the axis has formulas of its own
     figure.savefig(path, dpi=150)
 
 
@@ -216,7 +266,7 @@ def scan(rows, chosen, path, *, title):
     axes[1].set_xticks(ticks := [2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 60], map(str, ticks))
     axes[1].set_xticks([], minor=True)
     axes[1].set_xlim(numbers[0] * 0.95, numbers[-1] * 1.05)
-    _head(figure, f"{title}: {chosen} clusters")
+    head(figure, f"{title}: {chosen} clusters")
     figure.savefig(path, dpi=150)
 
 
@@ -237,11 +287,11 @@ def confusion(classes, clusters, class_names, cluster_names, path, *, title, ord
     table = np.zeros((len(class_names), len(cluster_names)), dtype=int)
     np.add.at(table, (classes, clusters), 1)
     order = np.arange(len(cluster_names)) if order is None else order
-    table, cluster_names = table[:, order], [short(cluster_names[i], 24) for i in order]
-    class_names = [short(name, 32) for name in class_names]
+    table, cluster_names = table[:, order], [in_lines(cluster_names[i]) for i in order]
+    class_names = [in_lines(name) for name in class_names]
     cell, margin = 0.45, 0.09  # inches of a cell, and of a letter beside it
-    width = cell * table.shape[1] + margin * max(map(len, class_names)) + 1.2
-    height = cell * table.shape[0] + 0.7 * margin * max(map(len, cluster_names)) + 1.5
+    width = cell * table.shape[1] + margin * longest(class_names) + 1.2
+    height = cell * table.shape[0] + 0.7 * margin * longest(cluster_names) + 1.5
     figure = Figure(figsize=(max(4, width), height), layout="constrained")
     axes = figure.subplots()
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
@@ -250,78 +300,11 @@ def confusion(classes, clusters, class_names, cluster_names, path, *, title, ord
         if count:
             color = "white" if share[row, column] > 0.5 else "black"
             axes.text(column, row, f"{count:,}", ha="center", va="center", size=7, color=color)
-    axes.set_xticks(range(len(cluster_names)), cluster_names, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_xticks(range(len(cluster_names)), cluster_names, rotation=45, ha="right", rotation_mode="anchor", size=9)
     axes.set_yticks(range(len(class_names)), class_names)
     axes.set(xlabel="cluster: name", ylabel="true class")
     axes.spines[:].set_visible(False)
-    _head(figure, title)
-    figure.savefig(path, dpi=150)
-
-
-@plain_text
-def members(data, embedding, groups, path, *, names, confidence, title, n_members=10):
-    """Draw what the clusters hold, and write it as a PNG.
-
-    Of images the most typical members of each cluster, nearest to its median in the embedding, and the least certain
-    ones. Of a table each cluster's mean of the features that differ most between the clusters.
-
-    Parameters
-    ----------
-    data : samples.Dataset
-    embedding : ndarray, shape (n_samples, n_components)
-    groups : ndarray of int, shape (n_samples,)
-        Index into `names`.
-    path : path-like
-    names : sequence of str
-    confidence : ndarray of float, shape (n_samples,)
-    title : str
-    n_members : int
-    """
-    present = [group for group in range(len(names)) if np.any(groups == group)]
-    if data.image_shape is None:
-        return _profiles(data, groups, present, path, names=names, title=title)
-    height, width = data.image_shape[-2:]
-    low, high = data.x.min(), data.x.max()
-    figsize = (2 * n_members * 0.5 + 2, len(present) * 0.5 * height / width + 1.2)
-    figure = Figure(figsize=figsize, layout="constrained")
-    axes = figure.subplots(len(present), 2, squeeze=False)
-    for row, group in zip(axes, present):
-        inside = np.flatnonzero(groups == group)
-        distance = np.linalg.norm(embedding[inside] - np.median(embedding[inside], axis=0), axis=1)
-        for axis, order in zip(row, (distance, confidence[inside])):
-            strip = [as_picture(data.x[i], data.image_shape, low, high) for i in inside[np.argsort(order)[:n_members]]]
-            strip += [np.full_like(strip[0], 255)] * (n_members - len(strip))
-            axis.imshow(np.concatenate(strip, axis=1), cmap="gray", vmin=0, vmax=255)
-            axis.set(xticks=[], yticks=[])
-            axis.spines[:].set_visible(False)
-        row[0].set_ylabel(short(names[group], 32), rotation=0, ha="right", va="center")
-    axes[0, 0].set_title("most typical", size=10)
-    axes[0, 1].set_title("least certain", size=10)
-    _head(figure, title)
-    figure.savefig(path, dpi=150)
-
-
-def _profiles(data, groups, present, path, *, names, title, n_features=30):
-    means = np.stack([data.x[groups == group].mean(axis=0) for group in present])
-    deviation = data.x.std(axis=0)
-    profile = (means - data.x.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
-    shown = np.sort(np.argsort(-profile.std(axis=0), kind="stable")[:n_features])
-    features = data.feature_names or [f"feature {i}" for i in range(data.x.shape[1])]
-    rows = [f"{short(names[g], 32)} ({np.sum(groups == g):,})" for g in present]
-    columns = [short(features[i], 40) for i in shown]
-    width = max(4, 0.35 * len(shown) + 1.5 + 0.09 * max(map(len, rows)))
-    figsize = (width, 0.35 * len(present) + 1.5 + 0.09 * max(map(len, columns)))
-    figure = Figure(figsize=figsize, layout="constrained")
-    axes = figure.subplots()
-    limit = float(np.abs(profile).max())
-    drawn = axes.imshow(profile[:, shown], cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
-    axes.set_xticks(range(len(shown)), columns, rotation=90, size=8)
-    axes.set_yticks(range(len(present)), rows)
-    axes.spines[:].set_visible(False)
-    figure.colorbar(drawn)
-    what = "mean of each cluster, in standard deviations from that of all"
-    axes.set_title(_wrapped(what, int(11 * width) - 12), size=10)
-    _head(figure, title)
+    head(figure, title)
     figure.savefig(path, dpi=150)
 
 
@@ -386,24 +369,46 @@ def short(name, most=28):
     return name if len(name) <= most else f"{name[: most - 1].rstrip()}\N{HORIZONTAL ELLIPSIS}"
 
 
-def _wrapped(text, width):
+def both_ends(name, most):
+    """A name of at most so many characters, cut in its middle: names of features often differ in their ends alone."""
+    return name if len(name) <= most else f"{name[: most // 2 - 1]}\N{HORIZONTAL ELLIPSIS}{name[-(most - most // 2) :]}"
+
+
+def in_lines(name):
+    """A name in at most two lines of 32 characters, with a mark in the place of what is left out."""
+    lines = textwrap.wrap(name, LINE) or [""]
+    return "\n".join(lines if len(lines) <= 2 else (lines[0], short(" ".join(lines[1:]), LINE)))
+
+
+def longest(names):
+    """Characters of the longest line among names."""
+    return max(len(line) for name in names for line in name.split("\n"))
+
+
+def wrapped(text, width):
     """The lines of a text, broken between words where they are longer than so many characters."""
     return "\n".join(part for line in text.splitlines() for part in textwrap.wrap(line, width))
 
 
-def _head(figure, title, **settings):
+def head(figure, title, **settings):
     """The title of a finished figure, in lines that fit into it."""
-    figure.suptitle(_wrapped(title, int(7 * figure.get_figwidth())), size=13, **settings)
+    figure.suptitle(wrapped(title, int(7 * figure.get_figwidth())), size=13, **settings)
 
 
-def _legend(axes, colors, names, title=None):
-    """What the colours mean, beside the axes, of many groups in several columns."""
-    handles = [Line2D([], [], marker="o", linestyle="", color=color, label=name) for color, name in zip(colors, names)]
-    n_columns = math.ceil(len(names) / LEGEND_ROWS)
-    most = 28 if n_columns == 1 else 14
-    for handle in handles:
-        handle.set_label(short(handle.get_label(), most))
-    look = {"ncols": n_columns, "frameon": False, "title": title, "columnspacing": 1.0, "handletextpad": 0.3}
-    axes.legend(
-        handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=10 if n_columns == 1 else 8, **look
-    )
+def extra_width(names):
+    """Inches that a figure needs for a legend of long names, or of more than one column."""
+    widest = min(longest(names), LEGEND_NAME)
+    more = (math.ceil(len(names) / LEGEND_ROWS) - 1) * (0.6 + 0.065 * widest)
+    return more + 0.11 * max(0, widest - FREE)
+
+
+def _legend(place, colors, names, title=None):
+    """What the colours mean, beside axes or all maps of a figure, of many groups in several columns."""
+    handles = [Line2D([], [], marker="o", linestyle="", color=color) for color in colors]
+    labels = [short(name, LEGEND_NAME) for name in names]
+    look = {"ncols": math.ceil(len(names) / LEGEND_ROWS), "title": title, "columnspacing": 1.0, "handletextpad": 0.3}
+    look |= {"fontsize": 10 if len(names) <= 20 and longest(names) <= FREE else 8, "frameon": False}
+    beside = {"loc": "outside right center"}
+    if not isinstance(place, matplotlib.figure.Figure):
+        beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+    place.legend(handles, labels, **beside, **look)

@@ -137,7 +137,8 @@ def test_clusters_are_written_into_a_copy(tmp_path, counts, capsys):
     assert written.obs["n2d"].astype(int).tolist() == table["cluster"].tolist()
     np.testing.assert_allclose(written.obs["n2d_confidence"], table["confidence"], atol=1e-4)
     np.testing.assert_array_equal(written.obsm["X_n2d"], np.load(tmp_path / "run/embedding.npy"))
-    assert np.array_equal(written.X.toarray(), counts) and list(written.obs) == ["kind", "n2d", "n2d_confidence"]
+    assert np.array_equal(written.X.toarray(), counts)
+    assert list(written.obs) == ["kind", "n2d", "n2d_confidence", "n2d_outlier"]
     n2d.main(["predict", f"{tmp_path}/model", f"{tmp_path}/a.h5ad", f"--out={tmp_path}/b.h5ad"])
     assert "(the median of the model's samples)" in capsys.readouterr().out
     again = anndata.read_h5ad(tmp_path / "b.h5ad")

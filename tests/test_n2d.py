@@ -26,17 +26,23 @@ QUICK = ["--umap_neighbors=20", "--gmm_restarts=10"]
 COSTS = ["seconds", "peak_rss_mb", "trustworthiness"]
 
 
-PICTURES = {"clusters.png", "confusion.png", "explore.html", "history.png"}
+PICTURES = {"clusters.png", "confusion.png", "explore.html", "hierarchy.png", "history.png"}
 
 
-FILES = {"clusters.csv", "embedding.npy", "history.csv", "latent.npy", "metrics.json", "weights.safetensors"}
+TABLES = {"clusters.csv", "hierarchy.csv", "history.csv", "merged.csv", "profile.csv"}
+
+
+FILES = TABLES | {"embedding.npy", "latent.npy", "metrics.json", "weights.safetensors"}
+
+
+OF_FEATURES = {"features.csv", "profile.png"}
 
 
 def test_digits_leave_every_file(digits):
     folder, output = digits
     assert {path.name for path in folder.iterdir()} == FILES | PICTURES | {"digits-n2d.png", "digits-n2d-predicted.png"}
     clusters = pd.read_csv(folder / "clusters.csv")
-    assert list(clusters) == ["index", "cluster", "cluster_name", "confidence", "label"]
+    assert list(clusters) == ["index", "cluster", "cluster_name", "confidence", "outlier", "label"]
     sizes = clusters["cluster"].value_counts(sort=False).sort_index()
     assert sizes.is_monotonic_decreasing  # they are numbered by size
     assert clusters.groupby("cluster")["cluster_name"].nunique().max() == 1
@@ -53,6 +59,24 @@ def test_digits_leave_every_file(digits):
         assert member["loss"].iloc[-1] < member["loss"].iloc[0]
     for picture in folder.glob("digits-n2d*.png"):
         assert plt.imread(picture).shape[:2] == (990, 1260)
+
+
+def test_what_each_cluster_is_stands_on_screen_and_in_files(digits):
+    folder, output = digits
+    clusters, profile = pd.read_csv(folder / "clusters.csv"), pd.read_csv(folder / "profile.csv", index_col="cluster")
+    assert profile["size"].tolist() == clusters["cluster"].value_counts(sort=False).sort_index().tolist()
+    np.testing.assert_allclose(profile["confidence"], clusters.groupby("cluster")["confidence"].mean(), atol=1e-4)
+    for cluster, members in profile["members"].items():
+        assert (clusters["cluster"][[int(i) for i in members.split()]] == cluster).all()
+    rows = output.split("\ncluster  name")[1].splitlines()[1:11]
+    assert [row.split()[0] for row in rows] == [str(i) for i in range(10)]
+    assert [int(row.split()[2]) for row in rows] == profile["size"].tolist()
+    assert max(map(len, output.split("\n\n", 1)[1].splitlines()[:-1])) <= 80
+    hierarchy, merged = pd.read_csv(folder / "hierarchy.csv"), pd.read_csv(folder / "merged.csv")
+    assert hierarchy["n_clusters"].tolist() == list(range(9, 0, -1)) and hierarchy["size"].iloc[-1] == 1797
+    assert list(merged) == ["cluster", *(f"of_{k}" for k in range(9, 0, -1))]
+    assert [merged[f"of_{k}"].nunique() for k in range(1, 10)] == list(range(1, 10))
+    assert clusters["outlier"].between(0, 1).all()
 
 
 def test_scores_on_screen_are_those_in_the_files(digits):
@@ -267,7 +291,8 @@ def test_a_table_of_ones_own_is_clustered_and_its_model_kept(wine, capsys):
     output = capsys.readouterr().out
     assert "wine: 178 samples, 13 features, 3 classes" in output
     assert "scale: standard" in output
-    assert {path.name for path in run_dir.iterdir()} == FILES | PICTURES | {"wine-n2d.png", "wine-n2d-predicted.png"}
+    maps = {"wine-n2d.png", "wine-n2d-predicted.png"}
+    assert {path.name for path in run_dir.iterdir()} == FILES | OF_FEATURES | PICTURES | maps
     record = json.loads((run_dir / "metrics.json").read_text())
     assert record["acc"] > 0.9 and record["arguments"]["n_clusters"] == 3
 
@@ -275,11 +300,12 @@ def test_a_table_of_ones_own_is_clustered_and_its_model_kept(wine, capsys):
     n2d.main(["predict", f"{model}", f"{wine / 'wine.csv'}", "--label_column=target", f"--out={out}"])
     assert f"{record['acc']:.3f}" in capsys.readouterr().out
     clusters, new = pd.read_csv(run_dir / "clusters.csv"), pd.read_csv(out)
-    assert list(new) == ["index", "cluster", "cluster_name", "confidence", "label"]
+    assert list(new) == ["index", "cluster", "cluster_name", "confidence", "outlier", "label"]
     assert new["cluster"].equals(clusters["cluster"]) and new["cluster_name"].equals(clusters["cluster_name"])
     np.testing.assert_allclose(new["confidence"], clusters["confidence"], atol=2e-4)
+    np.testing.assert_allclose(new["outlier"], clusters["outlier"], atol=2e-4)
     n2d.main(["predict", f"{model}", f"{wine / 'unlabelled.csv'}", f"--out={out}"])
-    assert list(pd.read_csv(out)) == ["index", "cluster", "cluster_name", "confidence"]
+    assert list(pd.read_csv(out)) == ["index", "cluster", "cluster_name", "confidence", "outlier"]
     with pytest.raises(SystemExit):
         n2d.main(["predict", f"{model}", "digits", f"--out={out}"])
     assert "digits must have the model's 13 features, got 64" in capsys.readouterr().err
@@ -303,27 +329,30 @@ def test_a_second_run_into_the_folder_leaves_nothing_of_the_first_but_what_is_th
     kept = weights.read_bytes()
     n2d.main([*common, "--seed=1", f"--ae_weights={weights}"])
     second = capsys.readouterr().out
-    assert {path.name for path in tmp_path.iterdir()} == FILES | {"notes.png"} and weights.read_bytes() == kept
+    assert {path.name for path in tmp_path.iterdir()} == FILES | {
+        "features.csv",
+        "notes.png",
+    } and weights.read_bytes() == kept
     listed = [line.split()[0] for line in second.split(f"written to {tmp_path}/:\n")[1].split("\n\n")[0].splitlines()]
-    assert set(listed) == FILES - {"weights.safetensors"} and listed[0] == "clusters.csv"
+    assert set(listed) == FILES - {"weights.safetensors"} | {"features.csv"} and listed[0] == "clusters.csv"
     assert f"open this first: {tmp_path / 'clusters.csv'}" in second
     assert max(map(len, second.split("written to ")[1].splitlines()[1:-1])) <= 80
 
 
 def test_a_picture_that_fails_takes_no_result_along(wine, tmp_path, monkeypatch):
-    from n2d import visualize
+    from n2d import portraits
 
     def fail(*_, **__):
         raise RuntimeError("no picture")
 
-    monkeypatch.setattr(visualize, "members", fail)
+    monkeypatch.setattr(portraits, "members", fail)
     (tmp_path / report.UNFINISHED).mkdir()  # of a comparison that was stopped, and may go on
     with pytest.raises(RuntimeError, match="no picture"):
         n2d.main(
             [f"{wine / 'unlabelled.csv'}", "cpu", "--n_clusters=3", "--visualize", *SHORT, f"--save_dir={tmp_path}"]
         )
     checkpoints = {f"n2d-checkpoint-{i}.pt" for i in (1, 2)}
-    kept = FILES | checkpoints | {report.UNFINISHED}  # no picture, and where to go on from
+    kept = FILES | checkpoints | {"features.csv", report.UNFINISHED}  # no picture, and where to go on from
     assert {path.name for path in tmp_path.iterdir()} == kept
     assert launch.goes_on() == "; the same command goes on with the training"
 
@@ -334,11 +363,11 @@ def test_without_classes_a_run_tells_what_can_be_known(wine, capsys):
     arguments = ["cpu", "--n_clusters=auto", "--visualize", "--tensorboard", *SHORT, f"--save_dir={run_dir}"]
     n2d.main([f"{wine / 'unlabelled.csv'}", *arguments])
     output = capsys.readouterr().out
-    for name in ("agreement", "modularity", "silhouette", "log-likelihood", "sizes"):
+    for name in ("agreement", "modularity", "silhouette", "log-likelihood", "cluster"):
         assert f"\n{name}  " in output
     assert "ACC" not in output
     pictures = PICTURES - {"confusion.png"} | {"unlabelled-n2d.png", "n_clusters.csv", "n_clusters.png"}
-    assert {path.name for path in run_dir.iterdir()} == FILES | pictures | {"tensorboard"}
+    assert {path.name for path in run_dir.iterdir()} == FILES | OF_FEATURES | pictures | {"tensorboard"}
     events = board.EventAccumulator(str(run_dir / "tensorboard")).Reload()
     losses = pd.read_csv(run_dir / "history.csv")["loss"].tolist()
     logged = [event.value for i in (1, 2) for event in events.Scalars(f"loss/autoencoder {i}")]
@@ -352,4 +381,4 @@ def test_without_classes_a_run_tells_what_can_be_known(wine, capsys):
     assert f"{chosen} clusters: the halves of the data agree on them best" in output
     scan = pd.read_csv(run_dir / "n_clusters.csv").set_index("n_clusters")
     assert scan["stability"][chosen] >= scan["stability"].max() - 0.02
-    assert list(pd.read_csv(run_dir / "clusters.csv")) == ["index", "cluster", "confidence"]
+    assert list(pd.read_csv(run_dir / "clusters.csv")) == ["index", "cluster", "confidence", "outlier"]

@@ -100,6 +100,19 @@ def test_points_between_clusters_and_far_from_all_are_less_sure(blobs, fitted, p
     assert near.mean() > 0.95 and between.mean() < 0.7 and far.max() < 0.2
 
 
+@pytest.mark.parametrize("parameters", [{}, {"manifold_learner": "none"}, {"fit_samples": 300}])
+def test_points_that_are_like_no_sample_are_outliers(blobs, fitted, parameters):
+    x = blobs[0]
+    model = clone(fitted).set_params(**parameters).fit(x)
+    labels, confidence, outlier = model.predict(x, return_confidence=True, return_outlier=True)
+    assert np.array_equal(labels, model.labels_) and np.array_equal(labels, model.predict(x))
+    np.testing.assert_allclose(outlier, model.outlier_, atol=1e-6)
+    assert outlier.mean() < 0.3
+    _, near = model.predict(x + 0.01, return_outlier=True)
+    _, far = model.predict(x + 20, return_outlier=True)
+    assert near.mean() < 0.3 and far.min() > 0.99
+
+
 def test_the_confidence_of_digits_knows_errors():
     data = datasets.load("digits")
     model = pipeline.N2D(image_shape=data.image_shape, pretrain_epochs=5, gmm_restarts=10, random_state=0).fit(data.x)

@@ -35,6 +35,27 @@ def test_a_saved_model_predicts_the_same(blobs, tmp_path, parameters, quick):
         loaded.predict(frame.rename(columns={"c0": "other"}))
 
 
+@pytest.mark.parametrize("parameters", [{}, {"manifold_learner": "none"}, {"n_candidates": None}])
+def test_a_model_saved_before_there_were_outliers_has_them_when_it_is_loaded(blobs, fitted, tmp_path, parameters):
+    model = clone(fitted).set_params(**parameters).fit(blobs[0])
+    model.save(tmp_path)
+    loaded = pipeline.N2D.load(tmp_path)
+    for name in ("outlier_", "hierarchy_"):
+        assert np.array_equal(getattr(loaded, name), getattr(model, name))
+    far = 3 * blobs[0][:9]
+    assert np.array_equal(loaded.predict(far, return_outlier=True)[1], model.predict(far, return_outlier=True)[1])
+    record = json.loads((tmp_path / "model.json").read_text())
+    del record["outliers"]
+    (tmp_path / "model.json").write_text(json.dumps(record))
+    state = safetensors.numpy.load_file(tmp_path / "state.safetensors")
+    kept = {name: array for name, array in state.items() if name not in ("outlier_", "hierarchy_", "usual_")}
+    safetensors.numpy.save_file(kept, tmp_path / "state.safetensors")
+    old = pipeline.N2D.load(tmp_path)
+    assert np.corrcoef(old.outlier_, model.outlier_)[0, 1] > 0.8 and old.hierarchy_.shape == (3, 4)
+    assert np.array_equal(old.predict(blobs[0]), model.predict(blobs[0]))
+    assert old.predict(far, return_outlier=True)[1].min() > 0.95
+
+
 def test_a_saved_model_compares_by_the_same_components(fitted, tmp_path):
     x = np.random.default_rng(0).normal(size=(120, 60))
     model = clone(fitted).set_params(metric="auto", scale="standard", pretrain_epochs=1).fit(x)

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from n2d import visualize
-from n2d.samples import Dataset
 
 
 @pytest.fixture
@@ -221,29 +220,6 @@ def test_the_scan_marks_the_chosen_number(tmp_path, figures):
     for axes, values in zip(figures[0].axes, ([1 / 2, 1 / 3, 1 / 4], [-2, -3, -4])):
         assert axes.lines[0].get_ydata().tolist() == values
         assert axes.lines[1].get_xdata() == [3, 3]
-
-
-def test_the_most_typical_and_the_least_certain_members_are_drawn(tmp_path, figures, pictures):
-    data, embedding, groups, shown = pictures
-    visualize.members(data, embedding, groups, tmp_path / "clusters.png", names=["ant", "bee"], **shown, n_members=4)
-    strips = [np.asarray(axis.images[0].get_array(), float)[0, ::5] * 39 / 255 for axis in figures[0].axes]
-    assert [axis.get_ylabel() for axis in figures[0].axes] == ["ant", "", "bee", ""]
-    assert sorted(strips[0].round()) == [8, 9, 10, 11] and sorted(strips[2].round()) == [28, 29, 30, 31]
-    assert strips[1].round().tolist() == [19, 18, 17, 16] and strips[3].round().tolist() == [39, 38, 37, 36]
-
-
-def test_the_clusters_of_a_table_are_drawn_as_profiles(tmp_path, figures, pictures):
-    _, embedding, groups, shown = pictures
-    x = np.random.default_rng(0).normal(size=(40, 50)).astype(np.float32)
-    x[:, 7] = 100 * groups
-    data = Dataset(x, None, feature_names=tuple(f"f{i}" for i in range(50)))
-    visualize.members(data, embedding, groups, tmp_path / "clusters.png", names=["ant", "bee"], **shown)
-    axes = figures[0].axes[0]
-    features = [label.get_text() for label in axes.get_xticklabels()]
-    assert len(features) == 30 and "f7" in features
-    column = np.asarray(axes.images[0].get_array())[:, features.index("f7")]
-    np.testing.assert_allclose(column, [-1, 1], atol=1e-5)
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["ant (20)", "bee (20)"]
 
 
 def test_a_name_with_dollars_is_no_formula(embedding, tmp_path, figures):
