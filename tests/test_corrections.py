@@ -66,7 +66,9 @@ def test_table_scores_and_pictures_are_corrected_and_nothing_is_lost(run, folder
     assert "10 clusters, now 9: 2 renamed, 1 merged, 1 marked" in done.stdout
     assert (folder / "clusters-original.csv").read_bytes() == before
     old, new = table_of(folder, "clusters-original.csv"), table_of(folder)
-    assert list(new) == ["index", "cluster", "cluster_name", "marked", "confidence", "label"]
+    assert list(new) == ["index", "cluster", "cluster_name", "marked", "confidence", "outlier", "label"]
+    profile = pd.read_csv(folder / "profile.csv")
+    assert len(profile) == 9 and len(pd.read_csv(folder / "hierarchy.csv")) == 8
     pd.testing.assert_frame_equal(new[["index", "confidence", "label"]], old[["index", "confidence", "label"]])
     assert new["cluster"].value_counts().index.tolist() == [str(i) for i in range(9)]  # by size again
     joined = old["cluster"].isin(["3", "7"])
@@ -81,7 +83,8 @@ def test_table_scores_and_pictures_are_corrected_and_nothing_is_lost(run, folder
     assert scores["arguments"] == record["arguments"] and "clusters-original.csv" in scores["files"]
     assert {*record["files"]} <= {*scores["files"]}
     changed = {path.name for path in folder.iterdir() if times.get(path.name) != path.stat().st_mtime_ns}
-    assert changed == PICTURES | {"clusters.csv", "clusters-original.csv", "metrics.json"}
+    tables = {"clusters.csv", "clusters-original.csv", "metrics.json", "profile.csv", "hierarchy.csv", "merged.csv"}
+    assert changed == PICTURES | tables | {"hierarchy.png"}
     assert EVIL not in (folder / "explore.html").read_text()
 
 
