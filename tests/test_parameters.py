@@ -93,8 +93,8 @@ def test_neighbourhoods_suit_the_number_of_samples_and_clusters():
     assert N2D(n_neighbors=(20, 50, 100)).sizes(31, 10) == [20, 30]
 
 
-def test_a_small_sample_is_trained_on_for_a_thousand_steps_of_256():
-    assert [training.default_epochs(n) for n in (165, 256, 257, 4000)] == [1000, 1000, 500, 63]
+def test_a_small_sample_is_trained_on_for_two_hundred_steps():
+    assert [training.default_epochs(n) for n in (165, 256, 257, 4000)] == [200, 200, 100, 50]
     assert [training.default_epochs(n) for n in (5121, 14_000, 70_000, 1_000_000)] == [50, 50, 10, 10]
 
 

@@ -36,3 +36,15 @@ def test_in_silence_only_the_time_is_kept(capsys):
     with progress.stage("fit", "", seconds := {}, verbose=False):
         pass
     assert capsys.readouterr().out == "" and list(seconds) == ["fit"]
+
+
+@pytest.mark.parametrize(("place", "shown"), [("terminal", True), ("notebook", True), ("file", False)])
+@pytest.mark.parametrize("verbose", [True, False])
+def test_a_bar_is_where_a_person_looks(monkeypatch, place, shown, verbose):
+    kept = []
+    monkeypatch.setattr(progress, "tqdm", lambda steps, **settings: kept.append(settings) or steps)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: place == "terminal", raising=False)
+    if place == "notebook":
+        monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    assert list(progress.bar(range(3), description="epochs", verbose=verbose, unit="epoch")) == [0, 1, 2]
+    assert kept == [{"desc": "epochs", "leave": False, "disable": not (shown and verbose), "unit": "epoch"}]

@@ -90,19 +90,6 @@ def test_automatic_precision_is_fp32_where_the_processor_cannot_be_asked(monkeyp
     assert training.choose_precision("auto", "mps") == "fp32"
 
 
-@pytest.mark.parametrize(("place", "disabled"), [("terminal", False), ("notebook", False), ("file", True)])
-def test_a_bar_shows_the_epochs_where_a_person_looks(x, monkeypatch, place, disabled):
-    kept, tqdm = [], training.tqdm
-    monkeypatch.setattr(
-        training, "tqdm", lambda **settings: kept.append(settings) or tqdm(**{**settings, "disable": True})
-    )
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: place == "terminal", raising=False)
-    if place == "notebook":
-        monkeypatch.setitem(sys.modules, "ipykernel", sys)
-    training.pretrain(models.DenseAutoencoder(DIMS), x, epochs=1, verbose=True)
-    assert [settings["disable"] for settings in kept] == [disabled] and kept[0]["total"] == 1
-
-
 def test_distorted_images_are_shifted_and_rotated_each_in_its_own_way():
     image = torch.zeros(20, 10)
     image[4:6, 4:6] = 1  # its middle lies 5 above the picture's
