@@ -367,10 +367,20 @@ def test_a_metric_that_cannot_rank_leaves_the_latent_space_alone(blobs, fitted):
     assert np.array_equal(model.knn_[0], expected[0])
 
 
-def test_every_number_of_clusters_has_a_map_of_neighbourhoods_that_suit_it(fitted):
+def test_every_number_of_clusters_has_maps_of_neighbourhoods_that_suit_it(fitted, monkeypatch):
     """1,100 samples in 2 clusters have neighbourhoods of 20 and more; in 40 they have 10."""
     x = np.random.default_rng(0).normal(size=(1100, 2)) + 20 * np.arange(44).repeat(25)[:, None]
     model = clone(fitted).set_params(n_clusters="auto", n_neighbors=None, pretrain_epochs=1, scale="minmax")
+    seen = []
+
+    def scan(maps, numbers, sizes, **settings):
+        for n in numbers:
+            seen.append(n)
+            assert {size for size, _, _ in maps} >= set(sizes(n)) == set(model.sizes(1100, n))
+        assert len(maps) >= n_clusters.MAPS and len(settings["inputs"]) == 1100
+        return [], 44
+
+    monkeypatch.setattr(n_clusters, "scan", scan)
     model.fit_autoencoder(x).fit_latent(x).fit_neighbors(x)
-    assert model.sizes(1100, 2) == [20, 50, 100] and model.sizes(1100, 43) == [10]
-    assert {row["n_clusters"] for row in model.scan_} == set(n_clusters.NUMBERS)
+    assert model.sizes(1100, 2) == [20, 50, 100] and model.sizes(1100, 43) == [10] and model.n_clusters_ == 44
+    assert seen == list(n_clusters.NUMBERS)
