@@ -114,9 +114,9 @@ def _bent(x, y, first, second, out, x_frames, y_frames, warp):
         if before != (first[p], top, bottom, left, right):
             before = first[p], top, bottom, left, right
             _gradients(x[first[p]], top, bottom, left, right, pixels, a)
-            for gradients in a:  # pixels more than one above or below the image are like no others
-                gradients[: max(BORDER - 2 - top, 0) * stride] = AWAY
-                gradients[(BORDER + height - top + 2) * stride : (BORDER + rows + BORDER + 2) * stride] = AWAY
+            for g in range(len(a)):  # pixels more than one above or below the image are like no others
+                a[g, : max(BORDER - 2 - top, 0) * stride] = AWAY
+                a[g, (BORDER + height - top + 2) * stride : (BORDER + rows + BORDER + 2) * stride] = AWAY
         _gradients(y[second[p]], top, bottom, left, right, pixels, b)
         out[p] = np.sqrt(_distortion(a, b, rows, stride, warp, sums, least))
 
@@ -140,9 +140,9 @@ def _gradients(image, top, bottom, left, right, pixels, out):
     start = BORDER * stride
     n = rows * stride
     pixels[: n + 2 * stride + 2] = 0  # from the row above, and from two pixels to the left
-    for gradients in out:
-        gradients[:start] = 0
-        gradients[start + n : start + n + (BORDER + 2) * stride] = 0
+    for g in range(len(out)):
+        out[g, :start] = 0
+        out[g, start + n : start + n + (BORDER + 2) * stride] = 0
     for c in range(len(image)):
         for row in range(rows):
             first = (row + 1) * stride + MAX_WARP
@@ -177,8 +177,8 @@ def _distortion(a, b, rows, stride, warp, sums, least):
     All pixels at once, for five displacements to the right at a time: flat rows with zeros between them make each a
     shift by a constant, and the loops are such that they become vector instructions.
     """
-    for pixels in least:
-        pixels[: (rows + 2 * BORDER) * stride] = FAR_BITS
+    for image in range(2):
+        least[image, : (rows + 2 * BORDER) * stride] = FAR_BITS
     first = (BORDER - 1) * stride  # surroundings reach one pixel beyond the image
     for down in range(-warp, warp + 1):
         start = first - max(down, 0) * stride  # empty pixels of a above and below the frame are like empty ones of b
