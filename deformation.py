@@ -12,7 +12,7 @@ BORDER = 5  # rows of zeros above the image: two for the move, two for the surro
 LANES = 16  # loops are as long as so many float32 fill: a vector instruction takes all of them
 SIZE = (MAX_SIDE + 2 * BORDER + 2) * (MAX_SIDE + 2 * MAX_WARP)  # of the flat rows of an image
 AWAY = np.float32(1e15)  # a gradient unlike any
-FAR = np.float32(1e37)  # fastmath knows no infinity
+FAR = np.float32(1e35)  # fastmath knows no infinity
 FAR_BITS = FAR.view(np.int32)
 ZERO, TWO = np.float32(0), np.float32(2)  # with integers it would be computed in double precision
 
@@ -111,7 +111,7 @@ def _bent(x, y, first, second, out, x_frames, y_frames, warp):
             out[p] = 0
             continue
         rows, stride = bottom - top, right - left + 2 * MAX_WARP
-        if before != (first[p], top, bottom, left, right):
+        if before != (first[p], top, bottom, left, right):  # the gradients of one image serve several pairs
             before = first[p], top, bottom, left, right
             _gradients(x[first[p]], top, bottom, left, right, pixels, a)
             for g in range(len(a)):  # pixels more than one above or below the image are like no others
