@@ -20,7 +20,7 @@ N_FRIENDS = 15  # nearest candidates, itself included, whose own become a point'
 METRICS = ("euclidean", "manhattan", "chebyshev", "canberra", "braycurtis", "cosine", "correlation")
 RANKED = ("euclidean", "cosine", "correlation")  # by which the inputs of tables are compared
 N_ALIKE = 10  # samples whose place and clusters become a new point's
-ROWS = 10_000  # points whose pairs are compared at once
+ROWS = 2_000  # points whose pairs are compared at once, in less than a second
 CHUNK = 20_000  # new points that are looked at together
 
 
@@ -90,9 +90,9 @@ class Neighbourhood:
         """Each sample's nearest in the latent space, `n_proposed` of them, as `nearest_neighbors`."""
         return nearest_neighbors(self.latent, self.n_proposed(n_neighbors), self.metric, self.n_jobs)
 
-    def rank(self, candidates, n_neighbors):
+    def rank(self, candidates, n_neighbors, track=iter):
         """The nearest of these candidates, and of their candidates, by the distance of the inputs, as `closest`."""
-        return closest(self.inputs, candidates[0], n_neighbors, self.image_shape, self.n_jobs)
+        return closest(self.inputs, candidates[0], n_neighbors, self.image_shape, self.n_jobs, track)
 
     def of_points(self, latent, inputs=None, rows=None, n_neighbors=N_ALIKE):
         """The samples that are nearest to new points, found as the samples' own neighbours.
@@ -229,7 +229,7 @@ def place(knn, values):
     return (mean @ values).astype(np.float32)
 
 
-def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None):
+def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None, track=iter):
     """Each point's candidates, re-ranked by the distance of the inputs.
 
     The latent space proposes and the input decides, since the autoencoder puts some points side by side by mistake. A
@@ -246,6 +246,10 @@ def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None):
     image_shape : tuple of int or None
         (height, width) or (channels, height, width), if the features are pixels: distances are those of
         `deformation.bent`. None: Euclidean distances.
+    n_jobs : int or None
+        Threads, see `compiled.n_threads`.
+    track : callable
+        Wraps the iterable of parts of the samples, to show progress: once for the candidates, once for theirs.
 
     Returns
     -------
@@ -254,8 +258,7 @@ def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None):
         As `nearest_neighbors` returns them.
     """
     if image_shape is not None:
-        x = deformation.averaged(x, image_shape)  # once for all rows
-        image_shape = x.shape[1:]
+        x = deformation.prepare(x, image_shape)  # once for all parts
     n, n_candidates = candidates.shape
     n_friends = min(N_FRIENDS, n_candidates)
     shape = (n, max(n_neighbors, n_friends))
@@ -263,7 +266,7 @@ def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None):
     indices[:, 0], distances[:, 0] = np.arange(n), 0
 
     def compare(pairs):  # some rows at a time: all pairs would take kilobytes a point
-        for start in range(0, n, ROWS):
+        for start in track(range(0, n, ROWS)):
             upper = sparse.triu(pairs(slice(start, start + ROWS)), start + 1)  # the distances are the same both ways
             first, second = upper.row + start, upper.col
             _insert(first, second, _measure(image_shape)(x, x, first, second, n_jobs=n_jobs), indices, distances)

@@ -343,7 +343,7 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
             if neighbourhood.components is not None:
                 kind = f"cosine distance of {neighbourhood.components.n_components} principal components"
             with self._stage("neighbours", f"re-ranked by the {kind}"):
-                knn = neighbourhood.rank(knn, size)
+                knn = neighbourhood.rank(knn, size, self._bar("compared", unit="part"))
         return neighbourhood, knn
 
     def embed_and_cluster(self, neighbourhood, knn):

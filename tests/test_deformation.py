@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from n2d import deformation
+from n2d import compiled, datasets, deformation
 
 BOTH_WAYS = np.array([[0, 1], [1, 0]])
 
@@ -49,6 +49,32 @@ def test_the_distance_is_the_papers(shape, warp):
     a, b = np.random.default_rng(0).random((2, *(1,) * (3 - len(shape)), *shape), np.float32)
     expected = max(slowly(a, b, warp), slowly(b, a, warp))
     np.testing.assert_allclose(distance(a.ravel(), b.ravel(), shape), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (32, 32), (9, 10), (2, 20, 17)])
+def test_empty_margins_change_nothing(shape):
+    """They are left out of the comparison, those of both images together."""
+    rng = np.random.default_rng(0)
+    warp = 1 if min(shape[-2:]) < 16 else 2
+    images = np.zeros((3, *(1,) * (3 - len(shape)), *shape), np.float32)
+    images[0, :, 3:5, 4:7] = rng.random((2, 3))
+    images[1, :, 4:6, 2:4] = rng.random((2, 2))
+    flat = images.reshape(3, -1)
+    first, second = np.array([0, 1, 0, 1, 2, 2]), np.array([1, 0, 2, 2, 0, 2])  # the last image is empty
+    expected = [
+        max(slowly(images[i], images[j], warp), slowly(images[j], images[i], warp)) for i, j in zip(first, second)
+    ]
+    np.testing.assert_allclose(deformation.bent(flat, flat, first, second, shape), expected, rtol=1e-4)
+
+
+def test_a_distance_depends_neither_on_the_other_pairs_nor_on_the_threads(monkeypatch):
+    monkeypatch.setattr(compiled, "PART", 7)
+    data = datasets.load("digits")
+    first, second = np.random.default_rng(0).integers(len(data.x), size=(2, 60))
+    images = deformation.prepare(data.x, data.image_shape)
+    together = deformation.bent(images, images, first, second, data.image_shape, n_jobs=2)
+    alone = [deformation.bent(data.x, data.x, first[p : p + 1], second[p : p + 1], (8, 8), n_jobs=1) for p in range(60)]
+    assert np.array_equal(together, np.concatenate(alone))
 
 
 def test_an_image_that_is_moved_a_little_is_the_same_image():

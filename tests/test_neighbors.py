@@ -42,6 +42,14 @@ def test_how_many_rows_are_compared_at_once_does_not_matter(monkeypatch):
         assert np.array_equal(found, expected)
 
 
+def test_the_parts_that_are_compared_are_tracked(monkeypatch):
+    monkeypatch.setattr(neighbors, "ROWS", 7)
+    x = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    steps = []
+    neighbors.closest(x, neighbors.nearest_neighbors(x, 8)[0], 8, track=lambda parts: steps.append(len(parts)) or parts)
+    assert steps == [3, 3]  # the candidates, and theirs
+
+
 def test_a_new_point_finds_the_nearest_of_its_candidates():
     x = np.array([[0], [1], [3], [10], [20]], np.float32)
     new = np.array([[2], [18]], np.float32)
