@@ -230,7 +230,7 @@ def apply(corrections, folder):
             report.draw_members(data, embedding, clusters, run, new, **found, neighbors=near[0][:, 1:])
             if getattr(run, "write_h5ad", False):
                 out = new / f"{run.name}-n2d.h5ad"
-                annotated.write_h5ad(run.dataset, out, labels, found["confidence"], embedding)
+                annotated.write_h5ad(run.dataset, out, labels, found["confidence"], found["outlier"], embedding)
     print(f"\n{delivered.listing(run.name)}")
 
 

@@ -186,3 +186,17 @@ def test_clusters_are_numbered_by_size_and_told_apart():
     assert new.tolist() == [1, 1, 1, 0, 0, 0, 0, 0]
     assert names == ("cat", "cat #2") and marked.tolist() == [True, False] and made.merged != flat.merged
     assert corrections.corrected(corrections.Corrections("", 8, 4, {}, {}, ()), labels, [""] * 4)[1] is None
+
+
+def test_annotated_data_are_written_anew(run, tmp_path):
+    anndata = pytest.importorskip("anndata")
+    rng = np.random.default_rng(0)
+    counts = np.vstack([rng.poisson(rates, (40, 20)) for rates in rng.uniform(0, 9, (3, 20))]).astype(np.float32)
+    anndata.AnnData(counts).write_h5ad(tmp_path / "cells.h5ad")
+    flags = ["--n_clusters=3", "--write_h5ad", "--pretrain_epochs=2", f"--save_dir={tmp_path / 'run'}"]
+    assert run(str(tmp_path / "cells.h5ad"), *flags).returncode == 0
+    done = run("apply", str(saved(tmp_path / "c.json", tmp_path / "run", merged={"2": 1})), str(tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+    clusters = anndata.read_h5ad(tmp_path / "run/cells-n2d.h5ad").obs["n2d"]
+    assert clusters.astype(int).tolist() == table_of(tmp_path / "run")["cluster"].astype(int).tolist()
+    assert clusters.nunique() == 2
