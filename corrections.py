@@ -222,12 +222,11 @@ def apply(corrections, folder):
             profile = {"names": names, "confidence": found["confidence"], "special": special}
             found["profile"] = profiles.profile(data, labels, len(marked), **profile)
             points = _latent(folder, len(table), embedding)
-            near = neighbors.nearest_neighbors(points, min(explorer.N_NEIGHBORS + 1, len(table)))
-            graph = manifold.neighbor_graph(near[0], np.ones_like(near[1]))
-            linkage = hierarchy.merges(graph + graph.T, labels, points, len(marked))
+            near = neighbors.nearest_neighbors(points, min(explorer.N_NEIGHBORS + 1, len(table)))[0]
+            linkage = hierarchy.merges(manifold.symmetric_graph(near), labels, points, len(marked))
             report.write_meaning(new, found["profile"], special, linkage)
             report.draw_meaning(clusters, run, new, found["profile"], special, linkage)
-            report.draw_members(data, embedding, clusters, run, new, **found, neighbors=near[0][:, 1:])
+            report.draw_members(data, embedding, clusters, run, new, **found, neighbors=near[:, 1:])
             if getattr(run, "write_h5ad", False):
                 out = new / f"{run.name}-n2d.h5ad"
                 annotated.write_h5ad(run.dataset, out, labels, found["confidence"], found["outlier"], embedding)

@@ -80,7 +80,7 @@ def page(
     Parameters
     ----------
     data, embedding, confidence, title
-        See `visualize.members`.
+        See `portraits.members`; the embedding has a row a sample.
     clusters : naming.Clusters
     profile : pandas.DataFrame or None
         A row a cluster, with `description` and `members`, row numbers of typical samples, the most typical one first.

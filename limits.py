@@ -18,7 +18,7 @@ PROTOCOLS = {  # what some flags are unless they are given
         "gmm_restarts": 1,
     },
 }
-WITH_GRAPH = ("UMAP", "umap-learn")  # as manifold.WITH_GRAPH, whose imports take a second
+WITH_GRAPH = ("UMAP", "umap-learn")  # manifold learners that have a fuzzy graph of the samples
 RANGES = {
     "umap_fit_samples": (100, None),
     "umap_jobs": (1, None),

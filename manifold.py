@@ -11,10 +11,10 @@ from sklearn.utils import check_random_state
 
 from n2d import layout
 from n2d.compiled import import_compiled, n_threads
+from n2d.limits import WITH_GRAPH  # noqa: F401  (here it belongs, and there it costs no import)
 from n2d.neighbors import nearest_neighbors
 
 MANIFOLD_LEARNERS = ("UMAP", "umap-learn", "LLE", "tSNE", "isomap", "none")
-WITH_GRAPH = ("UMAP", "umap-learn")  # learners that have a fuzzy graph of the samples
 PERPLEXITY = 30
 TSNE_NEIGHBORS = 3 * PERPLEXITY + 1  # how far openTSNE looks, the point itself included
 
@@ -331,6 +331,12 @@ def neighbor_graph(indices, distances):
     lengths = np.maximum(distances[:, 1:].ravel(), 1e-12)  # between equal points: a sum of graphs drops what is zero
     graph = sparse.coo_array((lengths, (np.repeat(np.arange(n), k - 1), indices[:, 1:].ravel())), (n, n))
     return graph.tocsr().astype(np.float64)
+
+
+def symmetric_graph(indices):
+    """How many of two samples are among the other's nearest, 0 to 2: sparse (n_samples, n_samples)."""
+    graph = neighbor_graph(indices, np.ones(indices.shape))
+    return graph + graph.T
 
 
 def join_components(x, graph, metric="euclidean"):

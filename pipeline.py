@@ -472,5 +472,4 @@ def _plain_graph(neighbourhood):
     knn = neighbourhood.propose(CONFIDENCE_NEIGHBORS)
     if neighbourhood.inputs is not None:
         knn = neighbourhood.rank(knn, CONFIDENCE_NEIGHBORS)
-    graph = manifold.neighbor_graph(knn[0], np.ones_like(knn[1]))
-    return knn, graph + graph.T
+    return knn, manifold.symmetric_graph(knn[0])
