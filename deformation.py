@@ -11,7 +11,6 @@ MAX_WARP = 2  # pixels that each may be moved by, down and to the right
 BORDER = 5  # rows of zeros above the image: two for the move, two for the surroundings, one for what is read and unused
 LANES = 16  # loops are as long as so many float32 fill: a vector instruction takes all of them
 SIZE = (MAX_SIDE + 2 * BORDER + 2) * (MAX_SIDE + 2 * MAX_WARP)  # of the flat rows of an image
-AWAY = np.float32(1e15)  # a gradient unlike any
 FAR = np.float32(1e35)  # fastmath knows no infinity
 FAR_BITS = FAR.view(np.int32)
 ZERO, TWO = np.float32(0), np.float32(2)  # with integers it would be computed in double precision
@@ -99,7 +98,6 @@ def _frames(images):
 @njit(fastmath=True, nogil=True)
 def _bent(x, y, first, second, out, x_frames, y_frames, warp):
     """Pixels outside of both frames are equal, and are left out."""
-    height, width = x.shape[2:]
     a, b = _aligned(2 * x.shape[1]), _aligned(2 * x.shape[1])
     pixels, sums, least = _aligned(1)[0], _aligned(2 * MAX_WARP + 1).ravel(), _aligned(2).view(np.int32)
     before = -1, 0, 0, 0, 0
@@ -114,9 +112,6 @@ def _bent(x, y, first, second, out, x_frames, y_frames, warp):
         if before != (first[p], top, bottom, left, right):  # the gradients of one image serve several pairs
             before = first[p], top, bottom, left, right
             _gradients(x[first[p]], top, bottom, left, right, pixels, a)
-            for g in range(len(a)):  # pixels more than one above or below the image are like no others
-                a[g, : max(BORDER - 2 - top, 0) * stride] = AWAY
-                a[g, (BORDER + height - top + 2) * stride : (BORDER + rows + BORDER + 2) * stride] = AWAY
         _gradients(y[second[p]], top, bottom, left, right, pixels, b)
         out[p] = np.sqrt(_distortion(a, b, rows, stride, warp, sums, least))
 
