@@ -225,6 +225,27 @@ def collection_figure(ari, path):
     figure.savefig(path, dpi=150)
 
 
+def components_page(rows, folder):
+    """components.md; returns its table: mean ACC of each way to propose, compare and cluster, a column a dataset.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of results/components.csv.
+    folder : pathlib.Path
+    """
+    names = [name for name in PAPER if name in set(rows["dataset"])]
+    body = []
+    for (proposer, candidates, mixture), group in rows.groupby(["proposer", "candidates", "mixture"], sort=False):
+        means = group.groupby("dataset")[["acc", "nmi"]].mean().loc[names]
+        cells = [acc_nmi(means.loc[name]) for name in names]
+        body.append([proposer, "yes" if candidates else "no", mixture, *cells, acc_nmi(means.mean())])
+    text = markdown(["proposer", "re-ranked", "mixtures", *names, "mean"], body)
+    page = f"# What each step contributes\n\nACC / NMI, means of {rows['seed'].nunique()} seeds.\n\n{text}"
+    (folder / "components.md").write_text(page, encoding="utf-8")
+    return text
+
+
 def ablation_page(rows, folder):
     """ablation.md and ablation.png; returns the table of the best cells.
 

@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 
 import joblib
@@ -43,7 +43,9 @@ LOSSES_COMMANDS = [
     for dataset, arguments in LOSSES_ARGUMENTS.items()
 ]
 
-PEERS_SAMPLES = 11_000  # of larger data, random ones: Ward's clustering takes memory for all pairs
+SAMPLES = 11_000  # of larger data, random ones: Ward's clustering takes memory for all pairs
+PAPER_NEIGHBORS = 20
+PROPOSING_COMPONENTS = 10  # as many as the autoencoder has latent dimensions, most often
 BACKENDS = {"loky": "joblib", "dask": "distributed", "ray": "ray"}  # joblib's, and the packages that they need
 
 
@@ -198,15 +200,50 @@ def run_collection(dataset, seed, runs_dir, threads):
         record = execute([source, "0", f"--data_dir={data_dir}", f"--seed={seed}", *arguments], folder, threads)
         k_found = pd.read_csv(folder / "clusters.csv")["cluster"].nunique()
         add(method, k_found, record["wall_s"], record)
-    x, y = Scaling.fit(data.x, data.scale).apply(data.x), data.y
-    if len(x) > PEERS_SAMPLES:
-        some = np.random.default_rng(seed).choice(len(x), PEERS_SAMPLES, replace=False)
-        x, y = x[some], y[some]
+    x, y = some_of(Scaling.fit(data.x, data.scale).apply(data.x), data.y, seed)
     for method, peer in PEERS.items():
         start = time.perf_counter()
         labels = peer(x, k, seed)
         add(method, len(np.unique(labels)), time.perf_counter() - start, metrics.scores(y, labels))
     return rows
+
+
+def run_components(dataset, seed, runs_dir, threads):
+    """What each step of N2D contributes: who proposes neighbours, whether they are re-ranked, how many mixtures."""
+    from sklearn.decomposition import PCA
+
+    from n2d import clustering, datasets, manifold, metrics
+    from n2d.pipeline import N2D
+
+    data = datasets.load(dataset, os.environ.get("N2D_DATA_DIR", "data"))
+    x, y = some_of(data.x, data.y, seed)
+    k, rows = len(data.label_names), []
+    settings = {"scale": data.scale, "image_shape": data.image_shape, "n_jobs": threads, "random_state": seed}
+    model = N2D(k, **settings).fit_autoencoder(x).fit_latent(x)
+    scaled = model.scaling_.apply(x)
+    components = PCA(PROPOSING_COMPONENTS, random_state=seed).fit_transform(scaled)
+    proposers = {"autoencoder": model.latent_, "PCA": components, "input": scaled}
+    for (proposer, space), candidates in product(proposers.items(), (model.n_candidates, 0)):
+        model.set_params(n_candidates=candidates).latent_ = space
+        model.fit_neighbors(x)
+        learner = manifold.manifold_learner(
+            n_neighbors=PAPER_NEIGHBORS, knn=model.knn_, n_jobs=threads, random_state=seed
+        )
+        embedding = learner.fit_transform(space)
+        one = clustering.fit("GMM", embedding, n_clusters=k, restarts=1, random_state=seed)
+        for mixture, labels in (("one", one.labels), ("rule", model.fit_clusters(x).labels_)):
+            scores = {name: round(score, 4) for name, score in metrics.scores(y, labels).items()}
+            row = {"dataset": dataset, "seed": seed, "proposer": proposer, "candidates": candidates, "mixture": mixture}
+            rows.append(row | scores)
+    return rows
+
+
+def some_of(x, y, seed):
+    """Of large data, random samples."""
+    if len(x) <= SAMPLES:
+        return x, y
+    some = np.random.default_rng(seed).choice(len(x), SAMPLES, replace=False)
+    return x[some], y[some]
 
 
 def append(rows, path, columns):
@@ -290,6 +327,12 @@ TABLES = {
         ["dataset", "seed"],
         run_collection,
         render.collection_page,
+    ),
+    "components": Table(
+        "dataset seed proposer candidates mixture acc nmi ari".split(),
+        ["dataset", "seed"],
+        run_components,
+        render.components_page,
     ),
     "ablation": Table(
         ("dataset input manifold cluster n_components acc nmi ari seconds peak_rss_mb seed trustworthiness").split(),

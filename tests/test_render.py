@@ -103,3 +103,16 @@ def test_other_data_are_summed_up_by_rank_and_regret_without_the_papers(collecti
     page = (tmp_path / "collection.md").read_text()
     assert "| yale | 0.505 | 0.205 | 0.605 | 0.105 |\n" in page and page.index("| yale") < page.index("| usps")
     assert imread(tmp_path / "collection.png").shape[1] > 1000
+
+
+def test_components_have_a_line_for_each_way_with_the_mean_of_its_seeds(tmp_path):
+    rows = pd.DataFrame(
+        {"dataset": d, "seed": s, "proposer": p, "candidates": c, "mixture": "rule", "acc": acc + s / 100, "nmi": 0.4}
+        for d, acc in (("usps", 0.8), ("mnist", 0.9))
+        for s in range(3)
+        for p, c in (("autoencoder", 100), ("input", 0))
+    )
+    text = render.components_page(rows, tmp_path)
+    assert "| proposer | re-ranked | mixtures | mnist | usps | mean |" in text
+    assert "| input | no | rule | 0.910 / 0.400 | 0.810 / 0.400 | 0.860 / 0.400 |" in text
+    assert "means of 3 seeds" in (tmp_path / "components.md").read_text()

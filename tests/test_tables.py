@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from n2d import arguments, peers, tables
+from n2d import arguments, datasets, peers, tables
+from n2d.datasets import Dataset
 from n2d.pipeline import N2D
 
 
@@ -224,7 +225,7 @@ def test_data_of_other_kinds_are_clustered_by_the_default_and_by_its_peers(monke
     (tmp_path / "collection").mkdir()
     np.savez(tmp_path / "collection/yale.npz", x=rng.normal(size=(120, 5)) + 20 * y[:, None], y=y)
     monkeypatch.setenv("N2D_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(tables, "PEERS_SAMPLES", 90)
+    monkeypatch.setattr(tables, "SAMPLES", 90)
     asked = []
 
     def execute(arguments, folder, threads):
@@ -243,3 +244,16 @@ def test_data_of_other_kinds_are_clustered_by_the_default_and_by_its_peers(monke
     assert rows["method"].tolist() == ["N2D", "N2D, auto", *peers.PEERS]
     assert (rows["k"] == 3).all() and rows["k_found"][:3].tolist() == [4, 4, 3]
     assert rows.set_index("method")["ari"]["k-means"] == 1
+
+
+def test_each_proposer_is_tried_with_and_without_each_of_the_other_steps(monkeypatch, tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.repeat(range(3), 120)
+    data = Dataset(np.float32(rng.normal(size=(360, 12)) + 20 * y[:, None]), y, list("abc"))
+    monkeypatch.setattr(tables, "SAMPLES", 330)
+    monkeypatch.setattr(datasets, "load", lambda name, data_dir: data)
+    rows = pd.DataFrame(tables.run_components("usps", 3, tmp_path, 1))
+    assert list(rows) == tables.TABLES["components"].columns
+    ways = rows[["proposer", "candidates", "mixture"]].itertuples(index=False, name=None)
+    assert list(ways) == list(itertools.product(("autoencoder", "PCA", "input"), (100, 0), ("one", "rule")))
+    assert (rows[rows["mixture"] == "rule"]["acc"] == 1).all()
