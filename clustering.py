@@ -45,6 +45,8 @@ class Fit(NamedTuple):
         See `support`; None without a neighbour graph.
     rivals : sequence of ndarray of int, shape (n_samples,)
         Labels of other fits that are all but as good, for `confidence`.
+    embedding : ndarray of float, shape (n_samples, n_components), or None
+        What `fit` was given.
     """
 
     clusterer: object
@@ -53,6 +55,7 @@ class Fit(NamedTuple):
     modularity: float | None = None
     cut: float | None = None
     rivals: tuple = ()
+    embedding: np.ndarray | None = None
 
     @property
     def assortativity(self):
@@ -70,7 +73,7 @@ def merit(fit):
 
 
 def best(fits):
-    """The best fit to one embedding, of an iterable of `Fit`; those of the next greatest `merit` are its rivals.
+    """The best fit to embeddings of one kind, of an iterable of `Fit`; the next ones by `merit` are its rivals.
 
     That of the greatest merit, the first of equal ones, unless one is ten times clearer: 1 less its assortativity is
     less than a tenth. So clusters that lie apart are found, whatever their sizes; where they touch, the modularity is
@@ -86,7 +89,8 @@ def best(fits):
     kept, *others = first
     if kept.modularity is not None and MUCH_CLEARER * (1 - clearest.assortativity) < 1 - kept.assortativity:
         kept, others = clearest, first[:N_RIVALS]
-    return kept._replace(rivals=tuple(fit.labels for fit in others))
+    rivals = (labels for fit in others for labels in (fit.labels, *fit.rivals))
+    return kept._replace(rivals=(*kept.rivals, *rivals))
 
 
 def fit(
@@ -131,19 +135,21 @@ def fit(
     -------
     Fit
     """
-    embedding = np.asarray(embedding, np.float64)
+    exact = np.asarray(embedding, np.float64)
     if name == "GMM":
-        return best(mixtures(embedding, n_clusters, restarts, random_state, graph, refit, n_jobs, track))
+        kept = best(mixtures(exact, n_clusters, restarts, random_state, graph, refit, n_jobs, track))
+        return kept._replace(embedding=embedding)
     from sklearn import cluster
 
     if name == "SC":
-        clusterer, labels = _spectral(embedding, n_clusters, random_state, knn)
+        clusterer, labels = _spectral(exact, n_clusters, random_state, knn)
     elif name == "KM":
         clusterer = cluster.KMeans(n_clusters, n_init=restarts, random_state=random_state)
-        labels = clusterer.fit_predict(embedding)
+        labels = clusterer.fit_predict(exact)
     else:
         raise ValueError(f"clusterer must be GMM, KM or SC, got {name!r}")
-    return Fit(clusterer, labels, None, *((None, None) if graph is None else support(graph, labels)))
+    supported = (None, None) if graph is None else support(graph, labels)
+    return Fit(clusterer, labels, None, *supported, embedding=embedding)
 
 
 def mixtures(embedding, n_clusters, restarts, random_state=None, graph=None, refit=True, n_jobs=None, track=iter):

@@ -1,6 +1,7 @@
 """Manifold learners behind one function: UMAP, t-SNE, Isomap, LLE."""
 
 import warnings
+from functools import partial
 
 import numba
 import numpy as np
@@ -120,6 +121,8 @@ class UMAP(_FromNeighbors):
     graph_ : sparse array of float32, shape (n_samples, n_samples)
         Weights of the fuzzy graph.
     embedding_ : ndarray of float32, shape (n_samples, n_components)
+    lay_out : callable
+        ``lay_out(seed=seed)`` is another embedding, by the same graph and from the same start.
 
     References
     ----------
@@ -160,8 +163,10 @@ class UMAP(_FromNeighbors):
             n_epochs=0,
         ).fit(x)
         self.graph_ = start.graph_
-        settings = {"seed": seed, "n_jobs": self.n_jobs, "track": self.track}
-        self.embedding_ = layout.optimize(start.graph_, start.embedding_, start._a, start._b, **settings)
+        self.lay_out = partial(
+            layout.optimize, start.graph_, start.embedding_, start._a, start._b, n_jobs=self.n_jobs, track=self.track
+        )
+        self.embedding_ = self.lay_out(seed=seed)
         return self.embedding_
 
 

@@ -38,6 +38,7 @@ CHECKPOINT = "n2d-checkpoint-{}.pt"
 FORMAT = 3  # of checkpoints
 N_TRACKED = 1000  # points whose way through the refinement is kept for its picture
 CONFIDENCE_NEIGHBORS = 20  # the sample itself included, where there is no graph
+N_MAPS = 2  # of neighbourhoods of one size: a map may put two classes side by side by chance
 UNEQUAL = 10  # features whose standard deviations differ by such a factor want to be scaled
 
 
@@ -349,8 +350,9 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
     def embed_and_cluster(self, neighbourhood, knn):
         """UMAP's neighbour graph, and of several embeddings the best one: its learner, itself, and its clusters.
 
-        Of the best fits to each embedding, and k-means of the inputs where these rank the neighbours, the one of the
-        greatest assortativity. If it is k-means, the embedding is the one that comes next.
+        Of the embeddings by neighbourhoods of one size, the one whose clusters are `clustering.best`. Of these, and
+        k-means of the inputs where these rank the neighbours, the one of the greatest assortativity. If it is k-means,
+        the embedding is the one that comes next.
         """
         latent = neighbourhood.latent
         sizes = self.sizes(len(latent), self.n_clusters_)
@@ -358,19 +360,20 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
         for n_neighbors in sizes:
             line = f"{latent.shape[1]} -> {self.n_components} dimensions, {n_neighbors} neighbours"
             with self._stage("manifold", f"{self.manifold_learner}, {line}"):
-                found.append(self._embed(latent, n_neighbors, knn, self.seed_))
+                found.append(self._embed(latent, n_neighbors, knn, N_MAPS))
         if self.manifold_learner in manifold.WITH_GRAPH:
             graph = sum(learner.graph_ / learner.graph_.sum() for learner, _ in found)
         settings = {"restarts": self.gmm_restarts, "random_state": self.seed_, "graph": graph, "n_jobs": self.n_jobs}
-        settings["track"] = self._bar("mixtures", unit="batch")
+        settings |= {"n_clusters": self.n_clusters_, "track": self._bar("mixtures", unit="batch")}
         clustered = []
-        for (learner, embedding), n_neighbors in zip(found, sizes):
+        for (learner, maps), n_neighbors in zip(found, sizes):
             with self._stage("cluster", f"{self.cluster}, {self.n_clusters_} clusters, {n_neighbors} neighbours"):
-                fit = clustering.fit(self.cluster, embedding, n_clusters=self.n_clusters_, **settings)
-            clustered.append((learner, embedding, fit))
+                fits = [clustering.fit(self.cluster, embedding, **settings) for embedding in maps]
+            clustered.append((learner, clustering.best(fits)))
         clustered.sort(key=lambda of_size: of_size[-1].assortativity, reverse=True)
-        learner, embedding, fit = clustered[0]
-        labels = [labels for *_, of_size in clustered for labels in (of_size.labels, *of_size.rivals)]
+        learner, fit = clustered[0]
+        embedding = fit.embedding
+        labels = [labels for _, of_size in clustered for labels in (of_size.labels, *of_size.rivals)]
         fit = fit._replace(rivals=labels[1:])
         if graph is not None and self.cluster == "GMM" and neighbourhood.inputs is not None:
             with self._stage("cluster", f"k-means of the inputs, {self.n_clusters_} clusters"):
@@ -379,20 +382,24 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
                 fit = of_inputs._replace(rivals=labels)
         return graph, learner, embedding, fit
 
-    def _embed(self, latent, n_neighbors, knn, seed):
-        """The manifold learner, fitted to a size of the neighbourhoods, and its embedding."""
+    def _embed(self, latent, n_neighbors, knn, n_maps):
+        """The manifold learner, fitted to a size of the neighbourhoods, and embeddings: several of UMAP, else one."""
         learner = manifold.manifold_learner(
             self.manifold_learner,
             n_components=self.n_components,
             n_neighbors=n_neighbors,
             min_dist=self.min_dist,
             metric=self.metric_,
-            random_state=seed,
+            random_state=self.seed_,
             knn=knn,
             n_jobs=self.n_jobs,
             track=self._bar("layout", unit="epoch"),
         )
-        return learner, learner.fit_transform(latent).astype(np.float32)
+        maps = [learner.fit_transform(latent).astype(np.float32)]
+        if self.manifold_learner == "UMAP":
+            seeds = np.random.SeedSequence(self.seed_).generate_state(n_maps - 1).tolist()
+            maps += [learner.lay_out(seed=seed) for seed in seeds]
+        return learner, maps
 
     def _scan(self, x):
         """Choose the number of clusters by at least six maps, some of each size, of at most 5,000 samples."""
@@ -405,11 +412,10 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
         neighbourhood, knn = self.find_neighbors(self.latent_[some], x[some])
         with self._stage("scan", f"{numbers[0]} to {numbers[-1]} clusters"):
             maps = []
-            for seed in range(self.seed_, self.seed_ + math.ceil(n_clusters.MAPS / len(sizes))):
-                for size in sizes:
-                    learner, embedding = self._embed(neighbourhood.latent, size, knn, seed % 2**32)
-                    graph = learner.graph_ if hasattr(learner, "graph_") else _plain_graph(neighbourhood)[1]
-                    maps.append((size, embedding, graph / graph.sum()))
+            for size in sizes:
+                learner, of_size = self._embed(neighbourhood.latent, size, knn, math.ceil(n_clusters.MAPS / len(sizes)))
+                graph = learner.graph_ if hasattr(learner, "graph_") else _plain_graph(neighbourhood)[1]
+                maps += [(size, embedding, graph / graph.sum()) for embedding in of_size]
             settings = {"inputs": neighbourhood.inputs if self.cluster == "GMM" else None, "random_state": self.seed_}
             tried = self._bar("numbers")(numbers)
             self.scan_, self.n_clusters_ = n_clusters.scan(maps, tried, suited, **settings)
