@@ -363,8 +363,9 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
                 found.append(self._embed(latent, n_neighbors, knn, N_MAPS))
         if self.manifold_learner in manifold.WITH_GRAPH:
             graph = sum(learner.graph_ / learner.graph_.sum() for learner, _ in found)
-        settings = {"restarts": self.gmm_restarts, "random_state": self.seed_, "graph": graph, "n_jobs": self.n_jobs}
-        settings |= {"n_clusters": self.n_clusters_, "track": self._bar("mixtures", unit="batch")}
+        settings = {"n_clusters": self.n_clusters_, "random_state": self.seed_, "graph": graph, "n_jobs": self.n_jobs}
+        settings |= {"restarts": math.ceil(self.gmm_restarts / len(found[0][1]))}
+        settings |= {"track": self._bar("mixtures", unit="batch")}
         clustered = []
         for (learner, maps), n_neighbors in zip(found, sizes):
             with self._stage("cluster", f"{self.cluster}, {self.n_clusters_} clusters, {n_neighbors} neighbours"):
