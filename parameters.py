@@ -144,7 +144,7 @@ class Parameters(BaseEstimator):
             Learn the manifold and its clusters from so many random samples, and give the others the place and the
             cluster of their neighbours among these, as new points. None takes all.
         gmm_restarts : int
-            Fits of the clusterer for each size of the neighbourhoods, half of them on each of UMAP's two embeddings; the
+            Fits of the clusterer for each size of the neighbourhoods, half of them on each of UMAP's two embeddings. The
             best is kept, see `clustering.best`.
         n_jobs : int or None
             Threads that look for neighbours, embed and fit mixtures; their number changes no result. None: as many as
