@@ -219,8 +219,8 @@ def add_manifold(parser):
         type=neighbourhoods,
         metavar="N[,N...]",
         help="neighbours of a point, of UMAP, LLE and isomap; of several, with UMAP, the one whose clusters have the "
-        "greatest assortativity is kept (those of 10,20,50,100 that suit the number of samples and clusters, or 20 "
-        "with --protocol paper; without UMAP 10)",
+        "greatest modularity is kept, unless others are clearer (those of 10,20,50,100 that suit the number of "
+        "samples and clusters, or 20 with --protocol paper; without UMAP 10)",
     )
     add(
         "--umap_candidates",

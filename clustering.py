@@ -21,7 +21,8 @@ STATE = {  # the arrays that each fitted estimator needs to cluster new points
 }
 SPECTRAL_NEIGHBORS = 10  # the point itself included, as in scikit-learn
 N_RIVALS = 2  # 1, 4 or 9 make little difference to how well `confidence` finds errors
-MUCH_CLEARER = 10  # times
+MUCH_CLEARER = 10  # times, of fits to one embedding
+CLEARER = 4 / 3  # of the best fits to several
 INPUT_STARTS = 20  # of k-means of the inputs
 BATCH = 20  # mixtures between two looks at whether there have been enough
 OFTEN = 10  # times that the best mixture is found, and then there have been enough
@@ -45,8 +46,6 @@ class Fit(NamedTuple):
         See `support`; None without a neighbour graph.
     rivals : sequence of ndarray of int, shape (n_samples,)
         Labels of other fits that are all but as good, for `confidence`.
-    embedding : ndarray of float, shape (n_samples, n_components), or None
-        What `fit` was given.
     """
 
     clusterer: object
@@ -55,7 +54,6 @@ class Fit(NamedTuple):
     modularity: float | None = None
     cut: float | None = None
     rivals: tuple = ()
-    embedding: np.ndarray | None = None
 
     @property
     def assortativity(self):
@@ -73,7 +71,7 @@ def merit(fit):
 
 
 def best(fits):
-    """The best fit to embeddings of one kind, of an iterable of `Fit`; the next ones by `merit` are its rivals.
+    """The best fit to one embedding, of an iterable of `Fit`; those of the next greatest `merit` are its rivals.
 
     That of the greatest merit, the first of equal ones, unless one is ten times clearer: 1 less its assortativity is
     less than a tenth. So clusters that lie apart are found, whatever their sizes; where they touch, the modularity is
@@ -87,10 +85,26 @@ def best(fits):
         if clearest is None or fit.modularity is not None and fit.assortativity > clearest.assortativity:
             clearest = fit
     kept, *others = first
-    if kept.modularity is not None and MUCH_CLEARER * (1 - clearest.assortativity) < 1 - kept.assortativity:
+    if _is_clearer(clearest, kept, MUCH_CLEARER):
         kept, others = clearest, first[:N_RIVALS]
-    rivals = (labels for fit in others for labels in (fit.labels, *fit.rivals))
-    return kept._replace(rivals=(*kept.rivals, *rivals))
+    return kept._replace(rivals=tuple(fit.labels for fit in others))
+
+
+def choose(fits):
+    """The index of the best of several `Fit`, each the best of its kind: of an embedding, or of the inputs.
+
+    That of the greatest merit, unless one is clearer: 1 less its assortativity is less than three quarters. What UMAP
+    tears apart or puts side by side in one of its maps is seldom so in another.
+    """
+    kept = max(fits, key=merit)
+    clearest = kept if kept.modularity is None else max(fits, key=lambda fit: fit.assortativity)
+    if _is_clearer(clearest, kept, CLEARER):
+        kept = clearest
+    return next(index for index, fit in enumerate(fits) if fit is kept)
+
+
+def _is_clearer(clearest, kept, times):
+    return kept.modularity is not None and times * (1 - clearest.assortativity) < 1 - kept.assortativity
 
 
 def fit(
@@ -135,21 +149,19 @@ def fit(
     -------
     Fit
     """
-    exact = np.asarray(embedding, np.float64)
+    embedding = np.asarray(embedding, np.float64)
     if name == "GMM":
-        kept = best(mixtures(exact, n_clusters, restarts, random_state, graph, refit, n_jobs, track))
-        return kept._replace(embedding=embedding)
+        return best(mixtures(embedding, n_clusters, restarts, random_state, graph, refit, n_jobs, track))
     from sklearn import cluster
 
     if name == "SC":
-        clusterer, labels = _spectral(exact, n_clusters, random_state, knn)
+        clusterer, labels = _spectral(embedding, n_clusters, random_state, knn)
     elif name == "KM":
         clusterer = cluster.KMeans(n_clusters, n_init=restarts, random_state=random_state)
-        labels = clusterer.fit_predict(exact)
+        labels = clusterer.fit_predict(embedding)
     else:
         raise ValueError(f"clusterer must be GMM, KM or SC, got {name!r}")
-    supported = (None, None) if graph is None else support(graph, labels)
-    return Fit(clusterer, labels, None, *supported, embedding=embedding)
+    return Fit(clusterer, labels, None, *((None, None) if graph is None else support(graph, labels)))
 
 
 def mixtures(embedding, n_clusters, restarts, random_state=None, graph=None, refit=True, n_jobs=None, track=iter):

@@ -132,8 +132,8 @@ class Parameters(BaseEstimator):
             Distance in the latent space, and of inputs that are no images. 'auto': cosine if all samples have length 1,
             otherwise Euclidean; and of more than 50 standardised features the cosine of their 50 principal components.
         n_neighbors : int, sequence of int, or None
-            Size of the neighbourhoods, at most n_samples - 1. Of several (UMAP alone), the one whose clusters have the
-            greatest assortativity is kept. None: of 10, 20, 50 and 100 the three largest that are at most a fifth of
+            Size of the neighbourhoods, at most n_samples - 1. Of several (UMAP alone), the one is kept whose clusters
+            `clustering.choose` takes. None: of 10, 20, 50 and 100 the three largest that are at most a fifth of
             the samples that a cluster has on average, or 10; without UMAP 10.
         n_candidates : int or None
             UMAP alone: so many neighbours in the latent space are re-ranked by the distance of the inputs, of images by
@@ -144,8 +144,7 @@ class Parameters(BaseEstimator):
             Learn the manifold and its clusters from so many random samples, and give the others the place and the
             cluster of their neighbours among these, as new points. None takes all.
         gmm_restarts : int
-            Fits of the clusterer for each size of the neighbourhoods, half of them on each of UMAP's two embeddings. The
-            best is kept, see `clustering.best`.
+            Fits of the clusterer to each embedding, of which the best is kept, see `clustering.best`.
         n_jobs : int or None
             Threads that look for neighbours, embed and fit mixtures; their number changes no result. None: as many as
             PyTorch has (OMP_NUM_THREADS); -1: as many as there are processors.

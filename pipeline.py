@@ -38,7 +38,6 @@ CHECKPOINT = "n2d-checkpoint-{}.pt"
 FORMAT = 3  # of checkpoints
 N_TRACKED = 1000  # points whose way through the refinement is kept for its picture
 CONFIDENCE_NEIGHBORS = 20  # the sample itself included, where there is no graph
-N_MAPS = 2  # of neighbourhoods of one size: a map may put two classes side by side by chance
 UNEQUAL = 10  # features whose standard deviations differ by such a factor want to be scaled
 
 
@@ -350,57 +349,57 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
     def embed_and_cluster(self, neighbourhood, knn):
         """UMAP's neighbour graph, and of several embeddings the best one: its learner, itself, and its clusters.
 
-        Of the embeddings by neighbourhoods of one size, the one whose clusters are `clustering.best`. Of these, and
-        k-means of the inputs where these rank the neighbours, the one of the greatest assortativity. If it is k-means,
-        the embedding is the one that comes next.
+        Of the best fits to each embedding, and k-means of the inputs where these rank the neighbours, the one that
+        `clustering.choose` takes. If it is k-means, the embedding is the one that comes next.
         """
         latent = neighbourhood.latent
         sizes = self.sizes(len(latent), self.n_clusters_)
-        found, graph = [], None
+        found, fits, graph = [], [], None
         for n_neighbors in sizes:
             line = f"{latent.shape[1]} -> {self.n_components} dimensions, {n_neighbors} neighbours"
             with self._stage("manifold", f"{self.manifold_learner}, {line}"):
-                found.append(self._embed(latent, n_neighbors, knn, N_MAPS))
+                found.append(self._embed(latent, n_neighbors, knn))
         if self.manifold_learner in manifold.WITH_GRAPH:
             graph = sum(learner.graph_ / learner.graph_.sum() for learner, _ in found)
-        settings = {"n_clusters": self.n_clusters_, "random_state": self.seed_, "graph": graph, "n_jobs": self.n_jobs}
-        settings |= {"restarts": math.ceil(self.gmm_restarts / len(found[0][1]))}
-        settings |= {"track": self._bar("mixtures", unit="batch")}
-        clustered = []
-        for (learner, maps), n_neighbors in zip(found, sizes):
+        settings = {"restarts": self.gmm_restarts, "random_state": self.seed_, "graph": graph, "n_jobs": self.n_jobs}
+        settings["track"] = self._bar("mixtures", unit="batch")
+        for (_, (embedding,)), n_neighbors in zip(found, sizes):
             with self._stage("cluster", f"{self.cluster}, {self.n_clusters_} clusters, {n_neighbors} neighbours"):
-                fits = [clustering.fit(self.cluster, embedding, **settings) for embedding in maps]
-            clustered.append((learner, clustering.best(fits)))
-        clustered.sort(key=lambda of_size: of_size[-1].assortativity, reverse=True)
-        learner, fit = clustered[0]
-        embedding = fit.embedding
-        labels = [labels for _, of_size in clustered for labels in (of_size.labels, *of_size.rivals)]
-        fit = fit._replace(rivals=labels[1:])
+                fits.append(clustering.fit(self.cluster, embedding, n_clusters=self.n_clusters_, **settings))
+        chosen = clustering.choose(fits)
+        learner, (embedding,) = found[chosen]
+        fit = fits.pop(chosen)
+        others = [labels for other in fits for labels in (other.labels, *other.rivals)]
+        fit = fit._replace(rivals=[*fit.rivals, *others])
         if graph is not None and self.cluster == "GMM" and neighbourhood.inputs is not None:
             with self._stage("cluster", f"k-means of the inputs, {self.n_clusters_} clusters"):
                 of_inputs = clustering.of_inputs(neighbourhood.inputs, self.n_clusters_, graph, self.seed_)
-            if of_inputs.assortativity > fit.assortativity:
-                fit = of_inputs._replace(rivals=labels)
+            if clustering.choose([fit, of_inputs]) == 1:
+                fit = of_inputs._replace(rivals=[fit.labels, *fit.rivals])
         return graph, learner, embedding, fit
 
-    def _embed(self, latent, n_neighbors, knn, n_maps):
-        """The manifold learner, fitted to a size of the neighbourhoods, and embeddings: several of UMAP, else one."""
-        learner = manifold.manifold_learner(
-            self.manifold_learner,
-            n_components=self.n_components,
-            n_neighbors=n_neighbors,
-            min_dist=self.min_dist,
-            metric=self.metric_,
-            random_state=self.seed_,
-            knn=knn,
-            n_jobs=self.n_jobs,
-            track=self._bar("layout", unit="epoch"),
-        )
-        maps = [learner.fit_transform(latent).astype(np.float32)]
-        if self.manifold_learner == "UMAP":
-            seeds = np.random.SeedSequence(self.seed_).generate_state(n_maps - 1).tolist()
-            maps += [learner.lay_out(seed=seed) for seed in seeds]
-        return learner, maps
+    def _embed(self, latent, n_neighbors, knn, n_maps=1):
+        """The manifold learner, fitted to a size of the neighbourhoods, and so many embeddings."""
+
+        def learner(seed):
+            return manifold.manifold_learner(
+                self.manifold_learner,
+                n_components=self.n_components,
+                n_neighbors=n_neighbors,
+                min_dist=self.min_dist,
+                metric=self.metric_,
+                random_state=seed,
+                knn=knn,
+                n_jobs=self.n_jobs,
+                track=self._bar("layout", unit="epoch"),
+            )
+
+        fitted = learner(self.seed_)
+        maps = [fitted.fit_transform(latent)]
+        for seed in np.random.SeedSequence(self.seed_).generate_state(n_maps - 1).tolist():
+            is_umap = self.manifold_learner == "UMAP"
+            maps.append(fitted.lay_out(seed=seed) if is_umap else learner(seed).fit_transform(latent))
+        return fitted, [embedding.astype(np.float32) for embedding in maps]
 
     def _scan(self, x):
         """Choose the number of clusters by at least six maps, some of each size, of at most 5,000 samples."""

@@ -160,6 +160,14 @@ def test_clusters_that_lie_apart_are_kept_though_unequal_ones_have_less_modulari
     assert clustering.best([close, cut]).labels == [0]  # clearer, but not ten times
 
 
+def test_of_several_kinds_the_greatest_modularity_counts_unless_another_is_clearer():
+    """1 less the assortativity is .125; .12, which is not less than three quarters of it; and .06."""
+    kept, alike, clearer = (clustering.Fit(None, None, None, *of) for of in ((0.7, 0.1), (0.66, 0.09), (0.47, 0.03)))
+    assert clustering.choose([alike, kept]) == 1
+    assert clustering.choose([alike, kept, clearer]) == 2
+    assert clustering.choose([clustering.Fit(None, None, -1.0)]) == 0  # no graph to judge by
+
+
 def test_k_means_of_the_inputs_is_judged_by_the_graph(monkeypatch):
     monkeypatch.setattr(clustering, "MIXTURE_SAMPLE", 100)
     x = np.repeat(np.array([[0, 0], [0, 200], [200, 0]], np.uint8), 100, axis=0)

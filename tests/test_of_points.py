@@ -75,12 +75,11 @@ def test_a_small_copy_of_the_weights_cannot_decode(blobs, fitted, tmp_path):
         loaded.inverse_transform(loaded.embedding_)
 
 
-def test_a_placed_sample_is_as_sure_as_its_neighbours(blobs, fitted, monkeypatch):
-    monkeypatch.setattr(pipeline, "N_MAPS", 1)  # no rivals
+def test_a_placed_sample_is_as_sure_as_its_neighbours(blobs, fitted):
     x, y = blobs
     between = (x[y == 0][:40] + x[y == 1][:40]) / 2
     everything = np.concatenate([x, between])
-    model = clone(fitted).set_params(fit_samples=300, gmm_restarts=1, n_candidates=0).fit(everything)
+    model = clone(fitted).set_params(fit_samples=300, gmm_restarts=1, n_candidates=0).fit(everything)  # no rivals
     assert model.confidence_.shape == (440,)
     labels, confidence = model.predict(everything, return_confidence=True)
     assert np.array_equal(labels, model.labels_) and np.array_equal(labels, model.predict(everything))
