@@ -16,7 +16,19 @@ from n2d.samples import FORMULA
 from n2d.visualize import palette, plane
 
 PAGE = Path(__file__).resolve().parent / "page"  # its HTML, its looks and what it does
-SCRIPTS = ("unpack.js", "map.js", "corrections.js", "explore.js")
+SCRIPTS = (  # what each needs is before it
+    "unpack.js",
+    "parts.js",
+    "map.js",
+    "corrections.js",
+    "points.js",
+    "colours.js",
+    "clusters.js",
+    "point.js",
+    "selection.js",
+    "search.js",
+    "explore.js",
+)
 MAX_POINTS = 100_000
 N_NEIGHBORS = 10
 N_MEMBERS = 8  # typical ones of each cluster

@@ -112,7 +112,7 @@ def one(loaded):
     loaded.page.mouse.move(0, 0)
     loaded.page.evaluate("""() => {
         while (explorer.corrections.past.length) explorer.corrections.undo();
-        explorer.clear(), explorer.showAll(), explorer.map.whole(), explorer.hover(null);
+        explorer.clear(), explorer.colours.showAll(), explorer.map.whole(), explorer.point.hover(null);
         document.querySelector('[data-mode=pan]').click();
         document.getElementById('query').value = '';
         document.getElementById('sort').value = 'index';
@@ -509,7 +509,7 @@ def test_the_page_of_many_points_is_a_sample_and_says_so(opened, tmp_path):
     page = opened(tmp_path / "explore.html")
     assert "a random sample of 15 of 40 points" in page.locator("#points").inner_text()
     assert page.locator(".cluster .count").all_inner_texts() == ["20", "20"]  # of all
-    index = page.evaluate("[...explorer.index]")
+    index = page.evaluate("[...explorer.points.index]")
     assert len(index) == 15 and index == sorted(index) and {9, 29} <= set(index)  # typical ones are among them
     page.get_by_role("searchbox").fill("29")
     page.get_by_role("searchbox").press("Enter")
