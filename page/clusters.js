@@ -1,6 +1,7 @@
 // The panel of clusters: a row for each, and what can be done with the one that was clicked.
 
 const TWICE = 400; // milliseconds between the clicks of a double click
+const BESIDE = window.matchMedia("(min-width: 761px)"); // where what is shown is not below, and moves no row when it grows
 
 class ClusterPanel {
   constructor(explorer) {
@@ -47,7 +48,7 @@ class ClusterPanel {
     row.append(eye, open);
     if (isCurrent) row.append(this.tools(c, caption));
     row.onpointerenter = (event) => {
-      if (event.pointerType !== "touch") explorer.pointAt(c);
+      if (event.pointerType !== "touch" && BESIDE.matches) explorer.pointAt(c);
     };
     row.onpointerleave = () => {
       if (explorer.hovered === c) explorer.pointAt(null);
