@@ -17,13 +17,26 @@ class ClusterPanel {
     const sorted = [...this.explorer.points.facts].sort(([, a], [, b]) => b.size - a.size);
     box.replaceChildren(...sorted.map(([c, of]) => this.row(c, of)));
     if (focused !== undefined) box.querySelector(`[data-cluster="${focused}"] [data-role="${role}"]`)?.focus();
+    if (this.explorer.current !== null) this.reveal(box, box.querySelector(".current"));
     const { corrections } = this.explorer;
     byId("clusters-head").textContent = plural(sorted.length, "cluster");
     byId("undo").disabled = !corrections.past.length;
     byId("keep").disabled = corrections.isEmpty;
     byId("changes").textContent = corrections.isEmpty
-      ? "Click a cluster to see it, double click to see it alone."
+      ? `${this.example()}Click a cluster to see it, double click to see it alone.`
       : `${plural(corrections.count, "correction")}, kept in this browser until you save them.`;
+  }
+
+  // Scroll the list, not the page.
+  reveal(box, row) {
+    box.scrollTop = clamp(box.scrollTop, row.offsetTop + row.offsetHeight - box.clientHeight, row.offsetTop);
+  }
+
+  // How a caption is to be read.
+  example() {
+    const { corrections, points } = this.explorer;
+    const c = points.roots.find((root) => corrections.nameOf(root));
+    return c === undefined ? "" : `“${shortened(corrections.captionOf(c), 16)}” is cluster ${c} and its name. `;
   }
 
   row(c, facts) {

@@ -29,6 +29,7 @@ class Explorer {
     this.head();
     this.controls();
     this.theme();
+    this.print();
     this.colours.paint();
   }
 
@@ -79,6 +80,27 @@ class Explorer {
     };
     dark.addEventListener("change", look);
     byId("theme").setAttribute("aria-pressed", String(isDark()));
+  }
+
+  // The map is drawn anew for paper, light and in the size that it has there.
+  print() {
+    const root = document.documentElement;
+    let before;
+    window.addEventListener("beforeprint", () => {
+      before = root.dataset.theme;
+      root.dataset.theme = "light";
+      root.dataset.print = "";
+      this.colours.paint();
+      this.map.resize();
+      byId("paper").src = this.map.picture();
+    });
+    window.addEventListener("afterprint", () => {
+      if (before) root.dataset.theme = before;
+      else delete root.dataset.theme;
+      delete root.dataset.print;
+      this.map.resize();
+      this.colours.paint();
+    });
   }
 
   // After a correction

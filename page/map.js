@@ -106,6 +106,14 @@ class PointMap {
     this.name();
   }
 
+  // For print: Chromium paints a cleared canvas white there, over what is under it.
+  picture() {
+    this.drawAll();
+    const canvas = element("canvas", { width: this.dots.width, height: this.dots.height });
+    for (const layer of [this.dots, this.marks]) canvas.getContext("2d").drawImage(layer, 0, 0);
+    return canvas.toDataURL();
+  }
+
   get radius() {
     const room = Math.sqrt((this.width * this.height) / this.x.length);
     return Math.min(7, Math.max(1.1, 0.22 * room) * this.view.zoom ** 0.35);
@@ -117,16 +125,18 @@ class PointMap {
     new Uint32Array(data.buffer).fill((255 << 24) | (blue << 16) | (green << 8) | red);
     const radius = Math.min(6, this.radius) * this.ratio;
     if (this.focus) {
-      this.drawPoints(stamp(radius, 0.13), (i) => !this.focus[i]);
-      this.drawPoints(stamp(radius + 0.4 * this.ratio, 0.95), (i) => this.focus[i]);
-    } else this.drawPoints(stamp(radius, 0.75), () => true);
+      const [ground, kept] = [[red, green, blue], 0.28]; // a thousand faint points on each other would not be faint
+      const faded = this.colors.map((color) => color.map((part, k) => kept * part + (1 - kept) * ground[k]));
+      this.drawPoints(stamp(radius, 0.75), faded, (i) => !this.focus[i]);
+      this.drawPoints(stamp(radius + 0.4 * this.ratio, 0.95), this.colors, (i) => this.focus[i]);
+    } else this.drawPoints(stamp(radius, 0.75), this.colors, () => true);
     this.dots.getContext("2d").putImageData(this.pixels, 0, 0);
   }
 
-  drawPoints({ size, alphas }, isMeant) {
+  drawPoints({ size, alphas }, colors, isMeant) {
     const { width, height } = this.pixels;
     const data = new Uint8Array(this.pixels.data.buffer);
-    const { x, y, groups, colors, visible } = this;
+    const { x, y, groups, visible } = this;
     const [sx, sy] = this.scales().map((scale) => scale * this.ratio);
     const left = width / 2 - this.view.x * sx - size / 2;
     const top = height / 2 + this.view.y * sy - size / 2;

@@ -1,6 +1,6 @@
 // The panel of what is selected: images or features, rows, and a CSV file of them.
 
-const MOST = 240; // thumbnails or rows that are listed at once
+const MOST = 120; // thumbnails or rows that are listed at once
 const HOW = { pan: "choose “select a box” or “draw a lasso” above the map, then drag", box: "drag", lasso: "drag" };
 
 class SelectionPanel {

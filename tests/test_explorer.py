@@ -80,7 +80,7 @@ def test_what_is_selected_is_shown_and_saved(one, mode):
         pixel = "canvas => canvas.getContext('2d').getImageData(2, 2, 1, 1).data[0]"
         grey = [canvas.nth(i).evaluate(pixel) for i in (0, 10, 39)]
         assert grey == [0, round(255 * 10 / 39), 255]
-    page.get_by_label("in order of").select_option("uncertain")
+    page.get_by_label("In order of").select_option("uncertain")
     assert one.listed()[:3] == [39, 38, 37]
     table = pd.read_csv(one.saved("Save as CSV"), dtype=str, keep_default_na=False)
     names = one.clusters.names
@@ -292,6 +292,53 @@ def test_dark_is_what_the_system_says(opened, insects, tmp_path):
     page = one.page
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 18, 22)"
     assert page.evaluate("document.getElementById('dots').getContext('2d').getImageData(1, 1, 1, 1).data[0]") < 60
+
+
+def test_what_is_not_shown_stays_faint_however_many_points_are_there(opened, insects, tmp_path):
+    insects("images", tmp_path / "explore.html")
+    page = opened(tmp_path / "explore.html").page
+    darkest = page.evaluate("""() => {
+        const { map } = explorer;
+        for (let i = 0; i < 40; i += 1) map.x[i] = Math.floor(i / 20);
+        map.y.fill(0);
+        explorer.openCluster(1);
+        map.drawAll();
+        const at = map.place(0).map(Math.round);
+        return Math.min(...map.dots.getContext('2d').getImageData(...at, 1, 1).data);
+    }""")
+    assert 150 < darkest < 250
+
+
+@pytest.mark.parametrize("screen", ["desk", "phone"])
+def test_a_printed_page_is_a_light_map_and_its_clusters(opened, insects, tmp_path, screen):
+    insects("images", tmp_path / "explore.html")
+    page = opened(tmp_path / "explore.html", screen, color_scheme="dark").page
+    before = page.locator("#plot").bounding_box()
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    for control in page.locator("input, select, [role=toolbar], aside, #undo, #theme").all():
+        assert control.is_hidden()
+    assert page.locator(".cluster").count() == 2 and page.locator(".cluster .thumbnail").first.is_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    map_box = page.locator("#plot").bounding_box()
+    for label in page.locator(".label").all():
+        box = label.bounding_box()
+        assert map_box["x"] <= box["x"] and box["x"] + box["width"] <= map_box["x"] + map_box["width"]
+    size, corner, n_colours = page.evaluate("""async () => {
+        await paper.decode();
+        const canvas = new OffscreenCanvas(paper.naturalWidth, paper.naturalHeight), context = canvas.getContext('2d');
+        context.drawImage(paper, 0, 0);
+        const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+        return [[canvas.width, canvas.height], data[0], new Set(new Uint32Array(data.buffer)).size];
+    }""")
+    assert size == [map_box["width"], map_box["height"]] and corner == 255 and n_colours > 3
+    page.emulate_media(media="screen")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("#plot").bounding_box() == before
+    assert page.evaluate("[explorer.map.width, explorer.map.height]") == [
+        round(before["width"]),
+        round(before["height"]),
+    ]
 
 
 def test_two_fingers_zoom(opened, insects, tmp_path):
