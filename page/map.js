@@ -197,8 +197,8 @@ class PointMap {
     this.texts = groups.map(({ text, color, points }) => {
       const label = element("div", { className: "label", textContent: text });
       label.style.setProperty("--color", `rgb(${color.map(Math.round).join(" ")})`);
-      const [x, y] = [this.x, this.y].map((all) => Float32Array.from(points, (i) => all[i]).sort());
-      const at = (values, share) => values[Math.floor(share * (values.length - 1))];
+      const crowd = this.crowd(points);
+      const [x, y] = [this.x, this.y].map((all) => Float32Array.from(crowd, (i) => all[i]).sort());
       const [across, down] = [x, y].map((values) => at(values, 0.95) - at(values, 0.05));
       return { label, x: at(x, 0.5), y: at(y, 0.5), across, down };
     });
@@ -208,6 +208,25 @@ class PointMap {
       text.height = text.label.offsetHeight;
     }
     this.paint();
+  }
+
+  // A group's points, or if their middle is in the sea between islands those of the largest; see `visualize.middle`.
+  crowd(points) {
+    const { x, y } = this;
+    const [width, height] = this.limits.map(([low, high]) => (high - low) / 8);
+    const [[left], [low]] = this.limits;
+    const cell = (i) => 8 * Math.floor((y[i] - low) / height) + Math.floor((x[i] - left) / width);
+    const near = (some) => {
+      const [across, down] = [x, y].map((all) => at(Float32Array.from(some, (i) => all[i]).sort(), 0.5));
+      return points.filter((i) => Math.abs(x[i] - across) <= width && Math.abs(y[i] - down) <= height);
+    };
+    const around = near(points);
+    if (2 * around.length > points.length) return points;
+    const cells = Array.from({ length: 64 }, () => []);
+    for (const i of points) cells[cell(i)].push(i);
+    const crowds = cells.filter((some) => some.length).map(near);
+    const crowd = crowds.reduce((most, some) => (some.length > most.length ? some : most));
+    return 2 * around.length > crowd.length ? points : crowd;
   }
 
   name() {
@@ -353,6 +372,7 @@ for (const ring of [1, 2, 3, 4, 5]) {
   }
 }
 
+const at = (sorted, share) => sorted[Math.floor(share * (sorted.length - 1))];
 const clamp = (value, low, high) => Math.min(Math.max(value, low), Math.max(low, high));
 const isApart = (a, b) => a[0] >= b[2] + 2 || b[0] >= a[2] + 2 || a[1] >= b[3] + 1 || b[1] >= a[3] + 1;
 

@@ -309,6 +309,13 @@ def test_what_is_not_shown_stays_faint_however_many_points_are_there(opened, ins
     assert 150 < darkest < 250
 
 
+def test_the_name_of_a_cluster_of_islands_stands_on_one_of_them(opened, insects, tmp_path):
+    insects("unlabelled", tmp_path / "explore.html", labels=np.isin(np.arange(40), [*range(9, 20), 20, 21, 38, 39]) * 1)
+    page = opened(tmp_path / "explore.html").page
+    x, y = page.evaluate("(({ x, y }) => [x, y])(explorer.map.texts.at(-1))")
+    assert 9 <= x <= 19 and y == 0
+
+
 @pytest.mark.parametrize("screen", ["desk", "phone"])
 def test_a_printed_page_is_a_light_map_and_its_clusters(opened, insects, tmp_path, screen):
     insects("images", tmp_path / "explore.html")
