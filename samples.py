@@ -143,8 +143,8 @@ def listed(names, most=MANY):
 
 
 def in_columns(text):
-    """A text for a screen, in lines of at most 80 columns."""
-    return textwrap.fill(text, 80, subsequent_indent="  ", break_on_hyphens=False)
+    """A text for a screen, in lines of at most 80 columns; a longer word, as a path may be, stays whole."""
+    return textwrap.fill(text, 80, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
 
 def or_near(name, names):
