@@ -11,12 +11,12 @@ WHAT = {  # in the order in which a person looks at them; {} is the name of the 
     "explore.html": "the map to explore, in a browser",
     "clusters.csv": "the cluster of each sample",
     "clusters-original.csv": "the same, before it was corrected by hand",
-    "{}-n2d.h5ad": "a copy of the annotated data, with clusters and map",
-    "profile.csv": "what each cluster is: size, confidence, description",
+    "{}-n2d.h5ad": "the annotated data, with clusters and map",
+    "profile.csv": "size, confidence and description of each cluster",
     "clusters.png": "what is in each cluster",
     "profile.png": "what sets each cluster apart",
-    "features.csv": "the features that set each cluster apart, in figures",
-    "terms.csv": "the words that set each cluster apart, in figures",
+    "features.csv": "the features that set clusters apart, in figures",
+    "terms.csv": "the words that set clusters apart, in figures",
     "{}-n2d.png": "the map",
     "{}-n2d-predicted.png": "the map, coloured by cluster",
     "confusion.png": "classes against clusters",
@@ -100,8 +100,11 @@ class Delivery:
         """
         what = {pattern.replace("{}", name): text for pattern, text in WHAT.items()}
         files = sorted(self.names, key=list(what).index)
-        wide = max(map(len, files))
-        lines = [f"written to {self.folder}{os.sep}:", *(f"  {file:<{wide}}  {what[file]}" for file in files)]
+        wide = min(max(map(len, files)), 76 - max(map(len, WHAT.values())))  # a line has 80 columns
+        lines = [f"written to {self.folder}{os.sep}:"]
+        for file in files:
+            start = f"  {file:<{wide}}" if len(file) <= wide else f"  {file}\n  {'':<{wide}}"
+            lines.append(f"{start}  {what[file]}")
         return "\n".join([*lines, "", f"open this first: {self.folder / files[0]}"])
 
 

@@ -16,10 +16,21 @@ from n2d.samples import FORMULA
 from n2d.visualize import palette, plane
 
 PAGE = Path(__file__).resolve().parent / "page"  # its HTML, its looks and what it does
-SCRIPTS = ("unpack.js", "map.js", "corrections.js", "explore.js")
+SCRIPTS = (  # what each needs is before it
+    "unpack.js",
+    "parts.js",
+    "map.js",
+    "corrections.js",
+    "points.js",
+    "colours.js",
+    "clusters.js",
+    "point.js",
+    "selection.js",
+    "search.js",
+    "explore.js",
+)
 MAX_POINTS = 100_000
 N_NEIGHBORS = 10
-N_MEMBERS = 8  # typical ones of each cluster
 N_TELLING = 5  # features of a point that are furthest from their mean
 FEATURES = (8, 24)  # that all points have on the page, at least and at most
 VALUES = 1_200_000  # of them, for all points
@@ -64,7 +75,7 @@ def page(
     *,
     confidence,
     title,
-    profile=None,
+    profile,
     outlier=None,
     neighbors=None,
     max_points=MAX_POINTS,
@@ -82,9 +93,9 @@ def page(
     data, embedding, confidence, title
         See `portraits.members`; the embedding has a row a sample.
     clusters : naming.Clusters
-    profile : pandas.DataFrame or None
-        A row a cluster, with `description` and `members`, row numbers of typical samples, the most typical one first.
-        None: members are those nearest to the cluster's median on the map.
+    profile : pandas.DataFrame
+        A row a cluster, with `description` and `members`, row numbers of typical samples, the most typical one first:
+        see `profiles.profile`.
     outlier : ndarray of float, shape (n_samples,), or None
         0 to 1: how little each sample belongs anywhere.
     neighbors : ndarray of int, shape (n_samples, n_neighbors), or None
@@ -99,8 +110,7 @@ def page(
     Page
     """
     points = plane(embedding)[0]
-    members = _members(points, clusters, profile)
-    order = _shown(len(points), members, max_points, seed)
+    order = _shown(len(points), profile["members"], max_points, seed)
     place = np.full(len(points), -1, np.int32)
     place[order] = np.arange(len(order))
     arrays = {
@@ -122,7 +132,7 @@ def page(
         "n_points": len(order),
         "fingerprint": clusters.fingerprint,
         "formula": FORMULA,
-        "clusters": _clusters(clusters, members, place, profile),
+        "clusters": _clusters(clusters, profile, place),
     }
     if data.y is not None:
         groups, names = data.groups
@@ -169,18 +179,6 @@ def nearest_in_graph(model):
     return nearest
 
 
-def _members(points, clusters, profile):
-    """Row numbers of typical samples of each cluster."""
-    if profile is not None:
-        return [[int(i) for i in members][:N_MEMBERS] for members in profile["members"]]
-    members = []
-    for cluster in range(len(clusters.colors)):
-        inside = np.flatnonzero(clusters.labels == cluster)
-        distance = np.linalg.norm(points[inside] - np.median(points[inside], axis=0), axis=1) if len(inside) else []
-        members.append(inside[np.argsort(distance, kind="stable")[:N_MEMBERS]].tolist())
-    return members
-
-
 def _shown(n_samples, members, max_points, seed):
     """Row numbers of the points on the page, in order: all, or typical ones and others at random."""
     if n_samples <= max_points:
@@ -190,19 +188,18 @@ def _shown(n_samples, members, max_points, seed):
     return np.sort(np.concatenate([first, others[: max_points - len(first)]]))
 
 
-def _clusters(clusters, members, place, profile):
+def _clusters(clusters, profile, place):
     """What the page says of each cluster."""
     sizes = np.bincount(clusters.labels, minlength=len(clusters.colors))
-    descriptions = [""] * len(sizes) if profile is None else profile["description"].tolist()
     return [
         {
             "name": None if clusters.names is None else str(clusters.names[i]),
             "color": to_hex(clusters.colors[i]),
             "size": int(sizes[i]),
-            "description": str(descriptions[i]),
-            "members": [int(place[j]) for j in members[i] if place[j] >= 0],
+            "description": description,
+            "members": [int(place[j]) for j in members if place[j] >= 0],
         }
-        for i in range(len(sizes))
+        for i, (description, members) in enumerate(zip(profile["description"], profile["members"]))
     ]
 
 

@@ -10,15 +10,16 @@ def main(argv):
     parser = arguments.build_inspect_parser()
     args = parser.parse_args(argv)
     data = arguments.load(parser, args)
-    print(samples.summary(args.dataset, data))
-    print(f"scale: {data.scale}, of numbers from {data.x.min():g} to {data.x.max():g}")
+    lines = [samples.summary(args.dataset, data)]
+    lines.append(f"scale: {data.scale}, of numbers from {data.x.min():g} to {data.x.max():g}")
     if data.image_shape is not None:
-        print(f"image shape: {' x '.join(map(str, data.image_shape))}")
+        lines.append(f"image shape: {' x '.join(map(str, data.image_shape))}")
     if data.feature_names is not None:
-        print(f"features: {samples.listed(data.feature_names, 20)}")
+        lines.append(f"features: {samples.listed(data.feature_names, 20)}")
     if data.sample_names is not None:
-        print(f"names of samples: {samples.listed(data.sample_names)}")
+        lines.append(f"names of samples: {samples.listed(data.sample_names)}")
     if data.y is not None:
         groups, names = data.groups
         counts = Counter(groups.tolist())
-        print(f"classes: {samples.listed((f'{name} ({counts[i]:,})' for i, name in enumerate(names)), 20)}")
+        lines.append(f"classes: {samples.listed((f'{name} ({counts[i]:,})' for i, name in enumerate(names)), 20)}")
+    print("\n".join(map(samples.in_columns, lines)))

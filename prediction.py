@@ -23,7 +23,7 @@ def main(argv):
         parser.error(str(error))
     folders.make_folder(parser, "out", args.out.parent)
     data = arguments.load(parser, args, model.reading_)
-    print(samples.summary(args.dataset, data))
+    print(samples.in_columns(samples.summary(args.dataset, data)))
     x = as_the_model_wants(parser, args, model, data)
     labels, confidence, outlier = model.predict(x, return_confidence=True, return_outlier=True)
     if is_h5ad(args.out):

@@ -64,7 +64,7 @@ def log_projection(board, model, data):
 
 def announce(args, data):
     """Say what is clustered, and settle what depends on the number of samples."""
-    print(samples.summary(args.name, data))
+    print(samples.in_columns(samples.summary(args.name, data)))
     if args.dataset not in datasets.REGISTRY:
         print(f"scale: {args.scale or data.scale}{'' if args.scale else ' (--scale is there to change it)'}")
     if args.pretrain_epochs is None:
@@ -372,5 +372,6 @@ def draw_stages(model, data, args, folder):
             groups[model.tracked_],
             names,
             folder / "evolution.gif",
-            title=f"{args.name}: latent space, {args.refine} refinement, coloured by {colouring}",
+            title=f"{args.name}: latent space, {args.refine} refinement",
+            heading=colouring,
         )

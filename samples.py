@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import re
+import textwrap
 import warnings
 
 import numpy as np
@@ -139,6 +140,11 @@ def listed(names, most=MANY):
     """Names for a message on one line, the first few of many."""
     names = [" ".join(str(name).split()) for name in names]
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def in_columns(text):
+    """A text for a screen, in lines of at most 80 columns; a longer word, as a path may be, stays whole."""
+    return textwrap.fill(text, 80, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
 
 def or_near(name, names):

@@ -105,13 +105,36 @@ def _marks(groups, names):
 
 def _write_marks(axes, points, groups, marks, size):
     """Each group's mark at its middle, with a halo; colour is not needed to tell groups apart."""
-    texts = []
+    texts, extent = [], np.ptp(points, axis=0)
     for group, mark in marks.items():
-        text = axes.text(*np.median(points[groups == group], axis=0), mark, size=size, weight="bold", ha="center")
+        text = axes.text(*middle(points[groups == group], extent), mark, size=size, weight="bold", ha="center")
         text.set_path_effects([patheffects.withStroke(linewidth=3 if size > 8 else 2, foreground="white")])
         text.set_in_layout(False)  # or the map would shrink where `spread` moves it
         texts.append(text)
     return texts
+
+
+def middle(points, extent):
+    """The middle of a group; if that is in the sea between its islands, of its largest island.
+
+    Parameters
+    ----------
+    points : ndarray of float, shape (n_points, 2)
+    extent : ndarray of float, shape (2,)
+        Width and height of the map.
+
+    Returns
+    -------
+    ndarray of float, shape (2,)
+        The median of all points; if twice as many are within an eighth of the map of the median of those in one of its
+        eight by eight cells, the median of these.
+    """
+    side = np.where(extent > 0, extent, 1) / 8
+    cells, inside = np.unique(np.floor(points / side), axis=0, return_inverse=True)
+    places = [points, *(points[inside.ravel() == i] for i in range(len(cells)))]
+    around, *others = (points[(np.abs(points - np.median(some, axis=0)) <= side).all(axis=1)] for some in places)
+    crowd = max(others, key=len)
+    return np.median(points if 2 * len(around) > len(crowd) else crowd, axis=0)
 
 
 def spread(texts):
@@ -188,7 +211,7 @@ def reconstructions(x, reconstruction, image_shape, path):
 
 
 @plain_text
-def evolution(frames, groups, names, path, *, title, fps=5):
+def evolution(frames, groups, names, path, *, title, heading=None, fps=5):
     """Animate points on their way through a training, one colour a group, and write it as a GIF.
 
     All frames are seen from the same side, the two principal components of all of them together, with the same axes.
@@ -201,6 +224,8 @@ def evolution(frames, groups, names, path, *, title, fps=5):
     names : sequence of str
     path : path-like
     title : str
+    heading : str or None
+        What the names are, for the legend.
     fps : int
         Frames a second.
     """
@@ -211,22 +236,27 @@ def evolution(frames, groups, names, path, *, title, fps=5):
     colors = palette(len(names))
     marks, names = _marks(groups, names)
 
-    figure = Figure(figsize=(7.2 + extra_width(names), 5.6), layout="constrained")
+    figure = Figure(figsize=(7.2 + extra_width(names), 6), layout="constrained")
     axes = figure.subplots()
     axes.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
     axes.set(xlabel="first principal component of all epochs", ylabel="second", xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     drawn = axes.scatter(*points[0].T, c=colors[groups], s=8, linewidths=0, alpha=0.7)
-    texts = _write_marks(axes, points[0], groups, marks, 7)
-    _legend(axes, colors, names)
+    texts = _write_marks(axes, points[0], groups, marks, 9 if len(marks) <= FEW else 7)
+    _legend(axes, colors, names, heading)
     head(figure, title)
 
     def show(i):
         drawn.set_offsets(points[i])
         for text, group in zip(texts, marks):
-            text.set_position(np.median(points[i][groups == group], axis=0))
+            text.set_position(middle(points[i][groups == group], high - low))
         axes.set_title("before" if i == 0 else f"after epoch {i} of {n_frames - 1}", size=10)
+        if len(marks) <= FEW:
+            spread(texts)
 
+    show(0)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # the same place for the map in all frames
     pause = [0] * fps + list(range(n_frames)) + [n_frames - 1] * 2 * fps  # time to look at the first and the last
     FuncAnimation(figure, show, pause).save(path, PillowWriter(fps), dpi=90)
 

@@ -106,6 +106,14 @@ class PointMap {
     this.name();
   }
 
+  // For print: Chromium paints a cleared canvas white there, over what is under it.
+  picture() {
+    this.drawAll();
+    const canvas = element("canvas", { width: this.dots.width, height: this.dots.height });
+    for (const layer of [this.dots, this.marks]) canvas.getContext("2d").drawImage(layer, 0, 0);
+    return canvas.toDataURL();
+  }
+
   get radius() {
     const room = Math.sqrt((this.width * this.height) / this.x.length);
     return Math.min(7, Math.max(1.1, 0.22 * room) * this.view.zoom ** 0.35);
@@ -117,16 +125,18 @@ class PointMap {
     new Uint32Array(data.buffer).fill((255 << 24) | (blue << 16) | (green << 8) | red);
     const radius = Math.min(6, this.radius) * this.ratio;
     if (this.focus) {
-      this.drawPoints(stamp(radius, 0.13), (i) => !this.focus[i]);
-      this.drawPoints(stamp(radius + 0.4 * this.ratio, 0.95), (i) => this.focus[i]);
-    } else this.drawPoints(stamp(radius, 0.75), () => true);
+      const [ground, kept] = [[red, green, blue], 0.28]; // a thousand faint points on each other would not be faint
+      const faded = this.colors.map((color) => color.map((part, k) => kept * part + (1 - kept) * ground[k]));
+      this.drawPoints(stamp(radius, 0.75), faded, (i) => !this.focus[i]);
+      this.drawPoints(stamp(radius + 0.4 * this.ratio, 0.95), this.colors, (i) => this.focus[i]);
+    } else this.drawPoints(stamp(radius, 0.75), this.colors, () => true);
     this.dots.getContext("2d").putImageData(this.pixels, 0, 0);
   }
 
-  drawPoints({ size, alphas }, isMeant) {
+  drawPoints({ size, alphas }, colors, isMeant) {
     const { width, height } = this.pixels;
     const data = new Uint8Array(this.pixels.data.buffer);
-    const { x, y, groups, colors, visible } = this;
+    const { x, y, groups, visible } = this;
     const [sx, sy] = this.scales().map((scale) => scale * this.ratio);
     const left = width / 2 - this.view.x * sx - size / 2;
     const top = height / 2 + this.view.y * sy - size / 2;
@@ -187,8 +197,8 @@ class PointMap {
     this.texts = groups.map(({ text, color, points }) => {
       const label = element("div", { className: "label", textContent: text });
       label.style.setProperty("--color", `rgb(${color.map(Math.round).join(" ")})`);
-      const [x, y] = [this.x, this.y].map((all) => Float32Array.from(points, (i) => all[i]).sort());
-      const at = (values, share) => values[Math.floor(share * (values.length - 1))];
+      const crowd = this.crowd(points);
+      const [x, y] = [this.x, this.y].map((all) => Float32Array.from(crowd, (i) => all[i]).sort());
       const [across, down] = [x, y].map((values) => at(values, 0.95) - at(values, 0.05));
       return { label, x: at(x, 0.5), y: at(y, 0.5), across, down };
     });
@@ -198,6 +208,25 @@ class PointMap {
       text.height = text.label.offsetHeight;
     }
     this.paint();
+  }
+
+  // A group's points, or if their middle is in the sea between islands those of the largest; see `visualize.middle`.
+  crowd(points) {
+    const { x, y } = this;
+    const [width, height] = this.limits.map(([low, high]) => (high - low) / 8);
+    const [[left], [low]] = this.limits;
+    const cell = (i) => 8 * Math.floor((y[i] - low) / height) + Math.floor((x[i] - left) / width);
+    const near = (some) => {
+      const [across, down] = [x, y].map((all) => at(Float32Array.from(some, (i) => all[i]).sort(), 0.5));
+      return points.filter((i) => Math.abs(x[i] - across) <= width && Math.abs(y[i] - down) <= height);
+    };
+    const around = near(points);
+    if (2 * around.length > points.length) return points;
+    const cells = Array.from({ length: 64 }, () => []);
+    for (const i of points) cells[cell(i)].push(i);
+    const crowds = cells.filter((some) => some.length).map(near);
+    const crowd = crowds.reduce((most, some) => (some.length > most.length ? some : most));
+    return 2 * around.length > crowd.length ? points : crowd;
   }
 
   name() {
@@ -343,6 +372,7 @@ for (const ring of [1, 2, 3, 4, 5]) {
   }
 }
 
+const at = (sorted, share) => sorted[Math.floor(share * (sorted.length - 1))];
 const clamp = (value, low, high) => Math.min(Math.max(value, low), Math.max(low, high));
 const isApart = (a, b) => a[0] >= b[2] + 2 || b[0] >= a[2] + 2 || a[1] >= b[3] + 1 || b[1] >= a[3] + 1;
 

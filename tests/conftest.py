@@ -1,16 +1,22 @@
+import dataclasses
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import make_blobs
 
 import n2d
-from n2d import datasets
+from n2d import datasets, explorer, naming, profiles
 from n2d.pipeline import N2D
 from n2d.samples import Dataset
+
+SCREENS = {"desk": {"width": 1400, "height": 900}, "phone": {"width": 390, "height": 844}}
+KINDS = ("images", "table", "unlabelled")  # of what is on a page
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +78,172 @@ def pictures():
     embedding = np.stack([np.arange(40) % 20, np.arange(40) // 20], axis=1).astype(np.float32)
     shown = {"confidence": np.linspace(1, 0.5, 40), "title": "Insects"}
     return data, embedding, np.arange(40) // 20, shown
+
+
+@pytest.fixture(scope="session")
+def insects():
+    """A function that writes the page of forty samples, in two rows, a cluster each.
+
+    Its arguments are one of `KINDS`, a path, other clusters, and changes to the samples or to the page. Sample 4, of
+    cluster 0, is of the class of cluster 1. It returns the samples and the clusters.
+    """
+
+    halves = np.arange(40) // 20
+
+    def insects(kind, path, labels=halves, **changes):
+        names = tuple(f"file {i:02}.png" for i in range(40))
+        near = np.full((40, 10), -1)
+        near[:, :3] = (np.arange(40)[:, None] + [1, 2, 20]) % 40
+        shown = {"confidence": np.linspace(1, 0.5, 40), "title": "Insects", "neighbors": near}
+        if kind == "table":
+            x = np.stack([np.arange(40.0), 100 - 50.0 * labels, np.ones(40)], axis=1)
+            features = ("length", "weight", "legs")
+            data = Dataset(x, 1 - labels, ("ant", "bee"), feature_names=features, sample_names=names)
+            profile = {"description": ["high weight", "low weight"], "members": [[5, 6, 7], [25, 26, 27]]}
+            shown |= {"profile": pd.DataFrame(profile), "outlier": np.linspace(0, 0.9, 40)}
+        else:
+            x = np.repeat(np.arange(40.0, dtype=np.float32)[:, None], 20, axis=1)
+            data = Dataset(x, 1 - labels, ("ant", "bee"), (4, 5), sample_names=names)
+            if kind == "unlabelled":
+                data = dataclasses.replace(data, y=None, label_names=(), sample_names=None)
+            shown["profile"] = profiles.profile(data, labels, 2)
+        data = dataclasses.replace(data, **{name: changes.pop(name) for name in list(changes) if hasattr(data, name)})
+        if data.y is not None:
+            data.y[4] = data.y[39]
+        clusters = naming.named(labels, 2, data.y, data.label_names)
+        places = np.stack([np.arange(40) % 20, np.arange(40) // 20 * 5], axis=1).astype(np.float32)
+        explorer.explore(data, places, clusters, path, **shown | changes)
+        return data, clusters
+
+    return insects
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium, without a screen."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
+    if not (path := shutil.which("chromium")):
+        pytest.skip("chromium is not installed (apt-get install chromium)")
+    quiet = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=quiet)
+        yield browser
+        browser.close()
+
+
+class Opened:
+    """A page of a file, what a person does with it, and what went wrong on it: errors, dialogs, requests."""
+
+    def __init__(self, browser, path, screen="desk", **settings):
+        self.is_phone, self.screen = screen == "phone", SCREENS[screen]
+        settings |= {"viewport": self.screen, "has_touch": self.is_phone, "is_mobile": self.is_phone}
+        self.context = browser.new_context(**settings)
+        self.page, self.wrong = self.context.new_page(), []
+        self.page.set_default_timeout(10_000)
+        self.page.on("request", lambda request: self._is_local(request.url))
+        self.page.on("console", lambda message: self.wrong.append(message.text) if message.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.wrong.append(dialog.message))
+        self.page.goto(path.as_uri())
+        self.page.wait_for_function("window.explorer")
+
+    def _is_local(self, url):
+        if not url.startswith(("file:", "blob:", "data:")):
+            self.wrong.append(url)
+
+    def reload(self):
+        self.page.reload()
+        self.page.wait_for_function("window.explorer")
+
+    def cluster(self, number):
+        """Its row in the panel."""
+        return self.page.locator(f'.cluster[data-cluster="{number}"]')
+
+    def place_of(self, index):
+        """Where a point of the map is on the screen."""
+        return self.page.evaluate(
+            """i => {
+            const box = document.getElementById('dots').getBoundingClientRect(), [x, y] = explorer.map.place(i);
+            return [box.x + x, box.y + y];
+        }""",
+            index,
+        )
+
+    def press(self, index):
+        """Click, or on a phone tap, a point of the map."""
+        self.page.locator("#dots").scroll_into_view_if_needed()
+        self.page.mouse.click(*self.place_of(index))
+
+    def drag_over_the_map(self, mode="select a box"):
+        self.page.get_by_role("radio", name=mode).click()
+        box = self.page.locator("#plot").bounding_box()
+        corners = [(0.02, 0.02), (0.98, 0.98)]
+        if "lasso" in mode:
+            corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98)]
+        first, *others = [
+            (box["x"] + box["width"] * across, box["y"] + box["height"] * down) for across, down in corners
+        ]
+        self.page.mouse.move(*first)
+        self.page.mouse.down()
+        for place in others:
+            self.page.mouse.move(*place, steps=4)
+        self.page.mouse.up()
+
+    def saved(self, button):
+        """The file that a button saves."""
+        with self.page.expect_download() as download:
+            self.page.get_by_role("button", name=button).click()
+        return download.value.path()
+
+    def listed(self):
+        """Numbers of the samples in the gallery of images, or in the rows of a table."""
+        tiles = "() => [...document.querySelectorAll('#gallery .tile, #rows tbody tr')].map(one => +one.dataset.point)"
+        return self.page.evaluate(tiles)
+
+    def visible(self):
+        return self.page.evaluate("[...explorer.map.visible]")
+
+
+@pytest.fixture
+def opened(browser):
+    """A function that opens a page; at the end, nothing may have gone wrong on it."""
+    pages = []
+
+    def opened(path, screen="desk", **settings):
+        pages.append(Opened(browser, path, screen, **settings))
+        return pages[-1]
+
+    yield opened
+    for one in pages:
+        one.context.close()
+        assert not one.wrong
+
+
+@pytest.fixture(scope="module", params=[(kind, screen) for kind in KINDS for screen in SCREENS], ids="-".join)
+def loaded(request, browser, insects, tmp_path_factory):
+    """A page of each kind on each screen, loaded once."""
+    kind, screen = request.param
+    path = tmp_path_factory.mktemp("page") / "explore.html"
+    data, clusters = insects(kind, path)
+    one = Opened(browser, path, screen)
+    one.kind, one.data, one.clusters = kind, data, clusters
+    yield one
+    one.context.close()
+
+
+@pytest.fixture
+def one(loaded):
+    """The same, as it was when it was opened."""
+    loaded.page.mouse.move(0, 0)
+    loaded.page.evaluate("""() => {
+        while (explorer.corrections.past.length) explorer.corrections.undo();
+        explorer.clear(), explorer.colours.showAll(), explorer.map.whole(), explorer.point.hover(null);
+        document.querySelector('[data-mode=pan]').click();
+        document.getElementById('query').value = '';
+        document.getElementById('sort').value = 'index';
+        document.getElementById('colouring').value = 'cluster';
+        document.getElementById('colouring').dispatchEvent(new Event('change'));
+        window.scrollTo(0, 0);
+    }""")
+    yield loaded
+    assert not loaded.wrong

@@ -4,12 +4,13 @@ import pytest
 import n2d
 
 
-def test_inspect_says_what_is_understood_of_a_file(tmp_path, capsys):
+def test_inspect_says_what_is_understood_of_a_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "a.csv").write_text(",age,n,kind\nann,0,100,x\nbob,1,200,y\ncid,2,300,x\n")
-    n2d.main(["inspect", f"{tmp_path}/a.csv", "--label_column=kind"])
+    n2d.main(["inspect", "a.csv", "--label_column=kind"])
     assert capsys.readouterr().out.splitlines() == [
-        f"{tmp_path}/a.csv: 3 samples, 2 features, 2 classes; features: 2 whole; separated by commas; "
-        "left out: the first column, which has no name",
+        "a.csv: 3 samples, 2 features, 2 classes; features: 2 whole; separated by commas;",
+        "  left out: the first column, which has no name",
         "scale: standard, of numbers from 0 to 300",
         "features: age, n",
         "names of samples: ann, bob, cid",

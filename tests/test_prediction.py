@@ -162,7 +162,7 @@ def test_a_model_of_a_folder_knows_shape_and_units_when_it_is_asked(tmp_path, ca
     assert "a: 24 samples, 128 features; images of 8 x 16 pixels, grey; left out: nothing" in capsys.readouterr().out
     n2d.main(["predict", f"{tmp_path}/model", f"{tmp_path}/one", f"--out={tmp_path}/one.csv"])  # one point alone
     assert len(pd.read_csv(tmp_path / "one.csv")) == 1
-    assert "one: 1 samples, 128 features; images of 8 x 16" in capsys.readouterr().out
+    assert "one: 1 samples, 128 features; images of 8 x 16" in " ".join(capsys.readouterr().out.split())
     for name, message in {
         "turned": "has images of 16 x 8, and",
         "scaled.npy": "has numbers in [0, 1], and",

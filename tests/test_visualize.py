@@ -233,6 +233,17 @@ def test_a_name_with_dollars_is_no_formula(embedding, tmp_path, figures):
     assert any("10^" in formula for formula in formulas)  # of the axis they are
 
 
+def test_the_mark_of_a_group_is_where_most_of_it_is():
+    rng = np.random.default_rng(0)
+    islands = np.array([[0, 0], [10, 0], [5, 10]])[np.repeat([0, 1, 2], [60, 50, 40])]
+    points = islands + 0.1 * rng.normal(size=(150, 2))
+    extent = np.ptp(points, axis=0)
+    np.testing.assert_allclose(visualize.middle(points, extent), np.median(points[:60], axis=0))
+    blob = rng.normal(size=(500, 2))
+    np.testing.assert_allclose(visualize.middle(blob, np.array([80, 80])), np.median(blob, axis=0))
+    np.testing.assert_allclose(visualize.middle(np.ones((3, 2)), np.zeros(2)), [1, 1])
+
+
 def test_pyplot_with_its_backend_and_open_figures_is_left_alone(tmp_path):
     """In a process of its own, where nothing else imports it."""
     code = (

@@ -1,0 +1,154 @@
+// The panel of clusters: a row for each, and what can be done with the one that was clicked.
+
+const TWICE = 400; // milliseconds between the clicks of a double click
+const BESIDE = window.matchMedia("(min-width: 761px)"); // where what is shown is not below, and moves no row when it grows
+
+class ClusterPanel {
+  constructor(explorer) {
+    this.explorer = explorer;
+    byId("undo").onclick = () => this.undo();
+    byId("keep").onclick = () => this.keep();
+  }
+
+  list() {
+    const box = byId("clusters");
+    const focused = document.activeElement?.closest?.(".cluster")?.dataset.cluster;
+    const role = document.activeElement?.dataset?.role;
+    const sorted = [...this.explorer.points.facts].sort(([, a], [, b]) => b.size - a.size);
+    box.replaceChildren(...sorted.map(([c, of]) => this.row(c, of)));
+    if (focused !== undefined) box.querySelector(`[data-cluster="${focused}"] [data-role="${role}"]`)?.focus();
+    if (this.explorer.current !== null) this.reveal(box, box.querySelector(".current"));
+    const { corrections } = this.explorer;
+    byId("clusters-head").textContent = plural(sorted.length, "cluster");
+    byId("undo").disabled = !corrections.past.length;
+    byId("keep").disabled = corrections.isEmpty;
+    byId("changes").textContent = corrections.isEmpty
+      ? `${this.example()}Click a cluster to see it, double click to see it alone.`
+      : `${plural(corrections.count, "correction")}, kept in this browser until you save them.`;
+  }
+
+  // Scroll the list, not the page.
+  reveal(box, row) {
+    box.scrollTop = clamp(box.scrollTop, row.offsetTop + row.offsetHeight - box.clientHeight, row.offsetTop);
+  }
+
+  // How a caption is to be read.
+  example() {
+    const { corrections, points } = this.explorer;
+    const c = points.roots.find((root) => corrections.nameOf(root));
+    return c === undefined ? "" : `“${shortened(corrections.captionOf(c), 16)}” is cluster ${c} and its name. `;
+  }
+
+  row(c, facts) {
+    const { explorer } = this;
+    const { colours, corrections } = explorer;
+    const caption = corrections.captionOf(c);
+    const isCurrent = explorer.current === c;
+    const isHidden = colours.colouring === "cluster" && colours.hidden.has(c);
+    const row = element("div", { className: "cluster" });
+    row.dataset.cluster = c;
+    row.setAttribute("role", "listitem");
+    row.classList.toggle("current", isCurrent);
+    const eye = button("", "hide", () => colours.hide(c), `Show ${caption} on the map`);
+    eye.className = "eye";
+    eye.append(swatch(explorer.about.clusters[c].color, isHidden));
+    eye.setAttribute("aria-pressed", String(!isHidden));
+    eye.hidden = colours.colouring !== "cluster";
+    const open = button("", "open", (event) => this.click(c, event.timeStamp));
+    open.className = "open";
+    open.setAttribute("aria-pressed", String(isCurrent));
+    open.append(...this.facts(c, caption, facts));
+    row.append(eye, open);
+    if (isCurrent) row.append(this.tools(c, caption));
+    row.onpointerenter = (event) => {
+      if (event.pointerType !== "touch" && BESIDE.matches) explorer.pointAt(c);
+    };
+    row.onpointerleave = () => {
+      if (explorer.hovered === c) explorer.pointAt(null);
+    };
+    return row;
+  }
+
+  click(c, at) {
+    const isAgain = this.last?.c === c && at - this.last.at < TWICE; // the row was made anew since
+    this.last = isAgain ? null : { c, at };
+    if (isAgain) this.explorer.isolate(c);
+    else this.explorer.openCluster(c);
+  }
+
+  facts(c, caption, { size, n, sum, members, description, parts }) {
+    const { about, corrections, thumbnails } = this.explorer;
+    const name = element("span", { className: "name", textContent: caption, title: caption });
+    if (corrections.state.marked.includes(c)) name.prepend("★ ");
+    const more = element("span", { className: "more" });
+    if (thumbnails) more.append(...members.slice(0, 5).map((i) => thumbnails.of(i, 26)));
+    else if (about.names) {
+      const names = members.slice(0, 4).map((i) => about.names[i]).join(", ");
+      more.append(element("span", { className: "members", textContent: names, title: names }));
+    }
+    const confidence = n ? `confidence ${(sum / n).toFixed(2)}` : "";
+    more.append(element("span", { className: "confidence", textContent: confidence }));
+    const also = parts.slice(1).map((part) => {
+      const before = about.clusters[part].name;
+      return before ? `${part}: ${before}` : `cluster ${part}`;
+    });
+    const texts = [description, also.length && `with ${also.join(", ")}`].filter(Boolean);
+    return [
+      name,
+      element("span", { className: "count", textContent: count(size) }),
+      more,
+      ...texts.map((textContent) => element("span", { className: "description", textContent, title: textContent })),
+    ];
+  }
+
+  tools(c, caption) {
+    const { colours, corrections, points } = this.explorer;
+    const isMarked = corrections.state.marked.includes(c);
+    const name = element("input", { type: "text", value: corrections.nameOf(c), maxLength: 200, placeholder: "name" });
+    name.setAttribute("aria-label", `Name of ${caption}`);
+    name.dataset.role = "name";
+    const rename = () => {
+      corrections.rename(c, name.value);
+      this.explorer.say(`Cluster ${c} is now called ${corrections.nameOf(c) || `cluster ${c}`}.`);
+    };
+    name.onkeydown = (event) => {
+      if (event.key === "Enter") rename();
+      if (event.key === "Escape") {
+        event.stopPropagation();
+        name.value = corrections.nameOf(c);
+      }
+    };
+    const mark = button(isMarked ? "Marked" : "Mark", "mark", () => corrections.mark(c), `Mark ${caption}`);
+    mark.setAttribute("aria-pressed", String(isMarked));
+    const alone = button("Alone", "alone", () => this.explorer.isolate(c), `Show ${caption} alone`);
+    alone.setAttribute("aria-pressed", String(colours.alone === c));
+    const merge = element("select", {}, element("option", { value: "", textContent: "Merge into…" }));
+    merge.dataset.role = "merge";
+    merge.setAttribute("aria-label", `Merge ${caption} into`);
+    for (const other of points.roots) {
+      const textContent = shortened(corrections.captionOf(other), 40);
+      if (other !== c) merge.append(element("option", { value: other, textContent }));
+    }
+    merge.onchange = () => this.merge(c, Number(merge.value));
+    return element("div", { className: "tools" }, name, button("Rename", "rename", rename), mark, alone, merge);
+  }
+
+  merge(c, into) {
+    const { explorer } = this;
+    const [from, to] = [c, into].map((k) => explorer.corrections.captionOf(k));
+    explorer.current = into;
+    explorer.corrections.merge(c, into);
+    explorer.say(`${from} is now part of ${to}.`);
+  }
+
+  undo() {
+    this.explorer.corrections.undo();
+    this.explorer.say("The last correction is undone.");
+  }
+
+  keep() {
+    const name = `${this.explorer.about.title}-corrections.json`;
+    download(name, this.explorer.corrections.file, "application/json");
+    this.explorer.say(`Saved as ${name}. python n2d.py apply FILE SAVE_DIR corrects the files of the run.`);
+  }
+}

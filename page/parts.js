@@ -1,0 +1,52 @@
+// Small parts of the page: numbers and names in words, buttons, swatches, bars, files.
+
+const byId = (id) => document.getElementById(id);
+const count = (n) => n.toLocaleString("en");
+const plural = (n, what) => `${count(n)} ${what}${n === 1 ? "" : "s"}`;
+const number = (value) => String(Number(value.toPrecision(4)));
+const shortened = (text, most) => (text.length > most ? `${text.slice(0, most - 1).trimEnd()}…` : text);
+
+function button(text, role, onclick, label) {
+  const made = element("button", { type: "button", textContent: text, onclick });
+  made.dataset.role = role;
+  if (label) made.setAttribute("aria-label", label);
+  return made;
+}
+
+function swatch(color, isHidden) {
+  const made = element("span", { className: "swatch" });
+  made.style.borderColor = color;
+  if (!isHidden) made.style.background = color;
+  return made;
+}
+
+// A bar to the right or to the left of the mean of all, and the difference in standard deviations.
+function difference(z) {
+  const cell = element("td", { className: "difference" });
+  const bar = element("span", { className: z < 0 ? "bar-down" : "bar-up" });
+  bar.style.width = `${Math.min(Math.abs(z), 3) * 14}px`;
+  cell.append(element("span", { className: "bar-box" }, bar), `${z < 0 ? "−" : "+"}${Math.abs(z).toFixed(1)}σ`);
+  return cell;
+}
+
+// A feature, numbers of it, and how far they are from the mean of all.
+function featureRow(name, numbers, z) {
+  const head = element("th", { scope: "row", textContent: name, title: name });
+  return element("tr", {}, head, ...numbers.map((value) => element("td", { textContent: number(value) })), difference(z));
+}
+
+// A text of which no spreadsheet makes a formula, as `samples.no_formulas` does it.
+function harmless(text, formula) {
+  const isNumber = text.trim() !== "" && !Number.isNaN(Number(text));
+  return new RegExp(`^${formula}`).test(text) && !isNumber ? `'${text}` : text;
+}
+
+function quoted(text) {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function download(name, text, type) {
+  const link = element("a", { download: name, href: URL.createObjectURL(new Blob([text], { type })) });
+  link.click();
+  URL.revokeObjectURL(link.href);
+}

@@ -1,0 +1,74 @@
+// A point: the card under the pointer, the panel of the one that was clicked, and its tile among others.
+
+class PointPanel {
+  constructor(points, map) {
+    Object.assign(this, { points, map });
+    this.point = null;
+    this.under = null; // the point under the pointer
+    byId("point-close").onclick = () => this.set(null);
+  }
+
+  set(i, isToShow = false) {
+    const { map, points } = this;
+    this.point = i;
+    map.ring = i;
+    map.threads = i === null ? [] : points.neighborsOf(i);
+    byId("point").hidden = i === null;
+    if (i !== null) {
+      if (isToShow) map.show([i]);
+      byId("point-head").textContent = `Point ${points.index[i]}`;
+      byId("point-body").replaceChildren(...this.facts(i, 112));
+      byId("near-head").hidden = !map.threads.length;
+      byId("near").replaceChildren(...map.threads.map((j) => this.tile(j)));
+    }
+    for (const one of document.querySelectorAll("[data-point]")) {
+      one.setAttribute("aria-current", String(Number(one.dataset.point) === i));
+    }
+    map.mark();
+  }
+
+  facts(i, side) {
+    const { points } = this;
+    const facts = element("dl");
+    for (const column of points.columns) {
+      const value = element("dd", { textContent: points.cell(column, i) });
+      facts.append(element("dt", { textContent: column.replace("_", " ") }), value);
+    }
+    if (points.thumbnails) return [points.thumbnails.of(i, side), facts];
+    const rows = points.telling(i).map(({ name, value, z }) => featureRow(name, [value], z));
+    return [facts, element("table", { className: "own" }, ...rows)];
+  }
+
+  tile(i, side = 42) {
+    const { about, corrections, index, thumbnails } = this.points;
+    const c = this.points.clusterOf(i);
+    const label = `Point ${index[i]}${about.names ? `, ${about.names[i]}` : ""}, ${corrections.captionOf(c)}`;
+    const tile = element("button", { type: "button", className: "tile", title: label, onclick: () => this.set(i, true) });
+    tile.dataset.point = i;
+    tile.setAttribute("aria-label", label);
+    tile.setAttribute("aria-current", String(this.point === i));
+    tile.style.setProperty("--color", about.clusters[c].color);
+    if (thumbnails) tile.append(thumbnails.of(i, side));
+    else tile.textContent = shortened(this.points.titleOf(i), 24);
+    return tile;
+  }
+
+  hover(i, x, y) {
+    const card = byId("card");
+    if (i === null) {
+      card.hidden = true;
+      this.under = null;
+      return;
+    }
+    if (this.under !== i) {
+      this.under = i;
+      card.replaceChildren(...this.facts(i, 84));
+      card.hidden = false;
+      this.size = [card.offsetWidth, card.offsetHeight];
+    }
+    const [width, height] = this.size;
+    const left = x + 16 + width > this.map.width ? x - 16 - width : x + 16;
+    const top = clamp(y - height / 2, 4, this.map.height - height - 4);
+    card.style.transform = `translate(${Math.max(4, left)}px, ${top}px)`;
+  }
+}

@@ -1,0 +1,125 @@
+// What is known of points, and of their clusters as these are after corrections.
+
+class Points {
+  constructor({ about, arrays, thumbnails }, corrections) {
+    Object.assign(this, { about, arrays, thumbnails, corrections });
+    this.n = about.n_points;
+    this.index = arrays.index ?? Uint32Array.from({ length: this.n }, (_, i) => i);
+    this.correct();
+  }
+
+  correct() {
+    const roots = this.about.clusters.map((_, c) => this.corrections.rootOf(c));
+    this.cluster = this.arrays.cluster.map((c) => roots[c]);
+    this.findFacts();
+  }
+
+  // Points
+  get isLabelled() {
+    return "label" in this.arrays;
+  }
+
+  clusterOf(i) {
+    return this.cluster[i];
+  }
+
+  classOf(i) {
+    return this.about.classes[this.arrays.label[i]].name;
+  }
+
+  get columns() {
+    const { about, arrays } = this;
+    const hasNames = about.clusters.some((_, c) => this.corrections.nameOf(c));
+    const names = ["index", "cluster", hasNames && "cluster_name", "confidence", "outlier" in arrays && "outlier"];
+    return [...names, this.isLabelled && "label", about.names && "name"].filter(Boolean);
+  }
+
+  cell(column, i) {
+    const { about, arrays } = this;
+    const cells = {
+      index: () => String(this.index[i]),
+      cluster: () => String(this.clusterOf(i)),
+      cluster_name: () => this.corrections.nameOf(this.clusterOf(i)),
+      confidence: () => (arrays.confidence[i] / 1e4).toFixed(4),
+      outlier: () => (arrays.outlier[i] / 1e4).toFixed(4),
+      label: () => (arrays.label[i] < about.n_known ? this.classOf(i) : ""),
+      name: () => about.names[i],
+    };
+    return cells[column]();
+  }
+
+  titleOf(i) {
+    return this.about.names ? this.about.names[i] : `${this.index[i]}`;
+  }
+
+  filter(isMeant) {
+    const found = [];
+    for (let i = 0; i < this.n; i += 1) if (isMeant(i)) found.push(i);
+    return found;
+  }
+
+  neighborsOf(i) {
+    const { neighbors } = this.arrays;
+    if (!neighbors) return [];
+    const each = neighbors.length / this.n;
+    return [...neighbors.subarray(i * each, (i + 1) * each)].filter((j) => j >= 0);
+  }
+
+  // The features of a point that are furthest from their mean.
+  telling(i) {
+    const { names, mean, deviation, common } = this.about.features;
+    const { values, telling, telling_values: own } = this.arrays;
+    const each = telling ? telling.length / this.n : common.length;
+    const found = Array.from({ length: each }, (_, k) => {
+      const feature = telling ? telling[i * each + k] : common[k];
+      const value = telling ? own[i * each + k] : values[i * each + k];
+      return { name: names[feature], value, z: (value - mean[feature]) / deviation[feature] };
+    });
+    return found.sort((a, b) => Math.abs(b.z) - Math.abs(a.z)).slice(0, 5);
+  }
+
+  // The features in which points differ most from all.
+  compared(points) {
+    const { names, mean, deviation, common } = this.about.features;
+    const { values } = this.arrays;
+    const found = common.map((feature, k) => {
+      let sum = 0;
+      for (const i of points) sum += values[i * common.length + k];
+      const here = sum / points.length;
+      return { name: names[feature], here, all: mean[feature], z: (here - mean[feature]) / deviation[feature] };
+    });
+    return found.sort((a, b) => Math.abs(b.z) - Math.abs(a.z)).slice(0, 10);
+  }
+
+  // Clusters
+  get roots() {
+    return this.about.clusters.map((_, c) => c).filter((c) => this.corrections.rootOf(c) === c);
+  }
+
+  members(c) {
+    return this.filter((i) => this.clusterOf(i) === c);
+  }
+
+  // Of each cluster as it is now: size of all samples, confidence of those shown, members, what is special.
+  findFacts() {
+    const { about, arrays, corrections } = this;
+    const [counts, sums] = [new Uint32Array(about.clusters.length), new Float64Array(about.clusters.length)];
+    for (let i = 0; i < this.n; i += 1) {
+      counts[this.cluster[i]] += 1;
+      sums[this.cluster[i]] += arrays.confidence[i] / 1e4;
+    }
+    const facts = new Map(this.roots.map((c) => [c, { size: 0, n: counts[c], sum: sums[c], parts: [] }]));
+    about.clusters.forEach(({ size }, c) => {
+      const of = facts.get(corrections.rootOf(c));
+      of.size += size;
+      of.parts.push(c);
+    });
+    for (const [c, of] of facts) {
+      of.parts.sort((a, b) => (b === c) - (a === c));
+      const most = Math.ceil(8 / of.parts.length);
+      of.members = of.parts.flatMap((part) => about.clusters[part].members.slice(0, most)).slice(0, 8);
+      of.description = [...new Set(of.parts.map((part) => about.clusters[part].description).filter(Boolean))].join("; ");
+    }
+    this.facts = facts;
+  }
+}
