@@ -127,7 +127,7 @@ def add_most_used(parser):
         type=partial(number_or, none=None),
         default=0,
         metavar="N|none",
-        help="the same seed gives the same clusters; none: others each time, and UMAP on all threads (%(default)s)",
+        help="the same seed gives the same clusters; none: others each time (%(default)s)",
     )
 
 

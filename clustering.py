@@ -372,14 +372,15 @@ def confidence(graph, labels, rivals=()):
     """
     from scipy import sparse
 
-    edges = sparse.coo_array(graph)
-    inside = np.zeros(len(labels))
-    for clusters in (labels, *rivals):
+    graph, clusterings = sparse.csr_array(graph), (labels, *rivals)
+    matched = []
+    for clusters in clusterings:
         match, _ = metrics.match_labels(labels, clusters)
-        matched = np.array([match.get(cluster, -1) for cluster in range(clusters.max() + 1)])[clusters]
-        is_inside = labels[edges.row] == matched[edges.col]
-        inside += np.bincount(edges.row, edges.data * is_inside, len(labels))
-    weight = np.bincount(edges.row, edges.data, len(labels)) * (1 + len(rivals))
+        matched.append(np.array([match.get(cluster, -1) for cluster in range(clusters.max() + 1)])[clusters])
+    weight, inside = graph @ np.ones(len(labels)), np.zeros(len(labels))
+    for cluster in np.unique(labels):  # a neighbour counts as often as it is in the cluster
+        share = sum(clusters == cluster for clusters in matched) / len(clusterings)
+        inside[labels == cluster] = graph[labels == cluster] @ share
     return np.clip(inside / np.where(weight > 0, weight, 1), 0, 1)
 
 

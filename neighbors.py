@@ -20,8 +20,8 @@ N_FRIENDS = 15  # nearest candidates, itself included, whose own become a point'
 METRICS = ("euclidean", "manhattan", "chebyshev", "canberra", "braycurtis", "cosine", "correlation")
 RANKED = ("euclidean", "cosine", "correlation")  # by which the inputs of tables are compared
 N_ALIKE = 10  # samples whose place and clusters become a new point's
-ROWS = 2_000  # points whose pairs are compared at once, in less than a second
-CHUNK = 20_000  # new points that are looked at together
+ROWS = 2_048  # points whose pairs are compared at once, or times threads, searched for: in about a second
+CHUNK = 20_000  # samples that are reduced together
 
 
 class Neighbourhood:
@@ -86,15 +86,15 @@ class Neighbourhood:
         most = n_neighbors if self.inputs is None else max(self.n_candidates, n_neighbors)
         return min(most, len(self.latent) - 1)
 
-    def propose(self, n_neighbors):
+    def propose(self, n_neighbors, track=iter):
         """Each sample's nearest in the latent space, `n_proposed` of them, as `nearest_neighbors`."""
-        return nearest_neighbors(self.latent, self.n_proposed(n_neighbors), self.metric, self.n_jobs)
+        return nearest_neighbors(self.latent, self.n_proposed(n_neighbors), self.metric, self.n_jobs, track)
 
     def rank(self, candidates, n_neighbors, track=iter):
         """The nearest of these candidates, and of their candidates, by the distance of the inputs, as `closest`."""
         return closest(self.inputs, candidates[0], n_neighbors, self.image_shape, self.n_jobs, track)
 
-    def of_points(self, latent, inputs=None, rows=None, n_neighbors=N_ALIKE):
+    def of_points(self, latent, inputs=None, rows=None, n_neighbors=N_ALIKE, track=iter):
         """The samples that are nearest to new points, found as the samples' own neighbours.
 
         Parameters
@@ -105,21 +105,27 @@ class Neighbourhood:
         rows : ndarray of int, shape (n_rows,), or None
             Some of these points alone; None is all.
         n_neighbors : int
+        track : callable
+            Wraps the iterable of parts of the points, to show progress.
 
         Returns
         -------
         indices, distances : ndarray, shape (n_points or n_rows, n_neighbors)
         """
         rows = np.arange(len(latent)) if rows is None else rows
-        if self.inputs is None:
-            return nearest_among(latent[rows], self.latent, n_neighbors, self.metric, self.n_jobs)
-        found = []
-        for part in gen_batches(len(rows), CHUNK):  # inputs may be a memory map larger than the memory
-            some = rows[part]
+        samples, n_proposed = self.inputs, n_neighbors
+        if samples is not None:
             n_proposed = max(self.n_candidates, n_neighbors)
-            indices, _ = nearest_among(latent[some], self.latent, n_proposed, self.metric, self.n_jobs)
-            points = self._comparable(inputs[some])
-            found.append(closest_among(points, self.inputs, indices, n_neighbors, self.image_shape, self.n_jobs))
+            if self.image_shape is not None and len(rows) > ROWS:
+                samples = deformation.prepare(samples, self.image_shape)  # once for all parts
+        found = []
+        for part in track(list(gen_batches(len(rows), ROWS))):  # inputs may be a memory map larger than the memory
+            some = rows[part]
+            knn = nearest_among(latent[some], self.latent, n_proposed, self.metric, self.n_jobs)
+            if samples is not None:
+                points = self._comparable(inputs[some])
+                knn = closest_among(points, samples, knn[0], n_neighbors, self.image_shape, self.n_jobs)
+            found.append(knn)
         return tuple(np.concatenate(arrays) for arrays in zip(*found))
 
     def _comparable(self, inputs):
@@ -152,7 +158,7 @@ def restore_components(components, mean):
     return pca
 
 
-def nearest_neighbors(x, n_neighbors, metric="euclidean", n_jobs=None):
+def nearest_neighbors(x, n_neighbors, metric="euclidean", n_jobs=None, track=iter):
     """Each point's nearest neighbours, the point itself being the first.
 
     Exact up to 200,000 samples: on 70,000 samples of 30 dimensions the exact search takes 8 s where NN-descent takes
@@ -164,6 +170,10 @@ def nearest_neighbors(x, n_neighbors, metric="euclidean", n_jobs=None):
     n_neighbors : int
         With the point itself.
     metric : str
+    n_jobs : int or None
+        Threads, see `compiled.n_threads`.
+    track : callable
+        Wraps the iterable of parts of the samples, to show the progress of an exact search.
 
     Returns
     -------
@@ -174,11 +184,19 @@ def nearest_neighbors(x, n_neighbors, metric="euclidean", n_jobs=None):
         pynndescent = import_compiled("pynndescent")
         search = pynndescent.NNDescent(x, metric, n_neighbors=n_neighbors, random_state=0, n_jobs=n_threads(n_jobs))
         return search.neighbor_graph
-    search = NearestNeighbors(n_neighbors=n_neighbors - 1, algorithm="brute", metric=metric, n_jobs=n_threads(n_jobs))
-    with threadpool_limits(n_threads(n_jobs)):
-        distances, indices = search.fit(x).kneighbors()
-    indices = np.hstack([np.arange(len(x))[:, None], indices])
-    return indices.astype(np.int32), np.pad(distances, ((0, 0), (1, 0))).astype(np.float32)
+    n_jobs = n_threads(n_jobs)
+    search = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute", metric=metric, n_jobs=n_jobs).fit(x)
+    shape = (len(x), n_neighbors)
+    indices, distances = np.empty(shape, np.int32), np.zeros(shape, np.float32)
+    with threadpool_limits(n_jobs):
+        for part in track(list(gen_batches(len(x), ROWS * n_jobs, min_batch_size=ROWS * n_jobs))):
+            rows = np.arange(len(x))[part, None]
+            its_distances, found = search.kneighbors(x[part])
+            others = found != rows
+            others[others.all(axis=1), 0] = False  # one of several equal points
+            indices[part] = np.hstack([rows, found[others].reshape(len(rows), -1)])
+            distances[part, 1:] = its_distances[others].reshape(len(rows), -1)
+    return indices, distances
 
 
 def nearest_among(points, x, n_neighbors, metric="euclidean", n_jobs=None):
@@ -284,7 +302,7 @@ def closest_among(points, x, candidates, n_neighbors, image_shape=None, n_jobs=N
     Parameters
     ----------
     points : ndarray of float32 or uint8, shape (n_points, n_features)
-    x : ndarray of float32 or uint8, shape (n_samples, n_features)
+    x : ndarray of float32 or uint8, shape (n_samples, n_features), or deformation.Images
     candidates : ndarray of int, shape (n_points, n_candidates)
         Rows of x.
     n_neighbors : int
@@ -297,11 +315,12 @@ def closest_among(points, x, candidates, n_neighbors, image_shape=None, n_jobs=N
         Rows of x.
     distances : ndarray of float32, shape (n_points, n_neighbors)
     """
-    looked_at, columns = np.unique(candidates, return_inverse=True)
+    columns = candidates
+    if image_shape is not None and not isinstance(x, deformation.Images):  # only these have to be prepared
+        looked_at, columns = np.unique(candidates, return_inverse=True)
+        x = x[looked_at]
     rows = np.repeat(np.arange(len(points)), candidates.shape[1])
-    distances = _measure(image_shape)(points, x[looked_at], rows, columns.ravel(), n_jobs=n_jobs).reshape(
-        candidates.shape
-    )
+    distances = _measure(image_shape)(points, x, rows, columns.ravel(), n_jobs=n_jobs).reshape(candidates.shape)
     nearest = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]
     return np.take_along_axis(candidates, nearest, axis=1), np.take_along_axis(distances, nearest, axis=1)
 

@@ -84,7 +84,7 @@ class OfPoints(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def encode(self, x):
         """The latent space of x, array-like of shape (n_points, n_features): float32 (n_points, n_latent)."""
         x, prepare = self.scaling_.in_batches(self._checked(x), self.device)
-        return training.encode(self.autoencoder_, x, prepare=prepare)
+        return training.encode(self.autoencoder_, x, prepare=prepare, track=self._bar("encoded", unit="batch"))
 
     def inverse_transform(self, embedding):
         """What lies at places of the embedding: their neighbours' mean latent point, decoded.
@@ -133,7 +133,8 @@ class OfPoints(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def _neighbors_of(self, x, latent=None):
         """The ten samples that points, array-like (n_points, n_features), are most like: indices, distances."""
         check_is_fitted(self)
-        return self.neighbourhood_.of_points(self.encode(x) if latent is None else latent, self._checked(x))
+        latent = self.encode(x) if latent is None else latent
+        return self.neighbourhood_.of_points(latent, self._checked(x), track=self._bar("placed", unit="part"))
 
     def _memberships(self, knn):
         known = self._known_memberships(self.embedding_[self.sample_], self.labels_[self.sample_])

@@ -258,7 +258,8 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
         others = np.setdiff1d(np.arange(len(self.latent_)), np.arange(len(self.latent_))[self.sample_])
         if len(others):
             with self._stage("place", f"{len(others):,} samples among the {self.fit_samples:,}"):
-                self._place(others, self.neighbourhood_.of_points(self.latent_, x, others))
+                track = self._bar("placed", unit="part")
+                self._place(others, self.neighbourhood_.of_points(self.latent_, x, others, track=track))
         self._number_by_size()
         return self
 
@@ -336,7 +337,7 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
             return neighbourhood, None
         size = self.sizes(len(latent), self.n_clusters_ or 2)[-1]
         with self._stage("neighbours", f"{neighbourhood.n_proposed(size)} nearest of each sample in the latent space"):
-            knn = neighbourhood.propose(size)
+            knn = neighbourhood.propose(size, self._bar("searched", unit="part"))
         if neighbourhood.inputs is not None:
             has_images = self.image_shape is not None
             kind = "deformation-invariant distance" if has_images else f"{self.metric_} distance of the inputs"
@@ -423,7 +424,7 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
     def _measure(self, rivals):
         knn, graph = self.knn_, self.graph_
         if graph is None:
-            knn, graph = _plain_graph(self.neighbourhood_)
+            knn, graph = _plain_graph(self.neighbourhood_, self._bar("searched", unit="part"))
         self._compare_neighbors(knn, graph)
         self.confidence_ = clustering.confidence(graph, self.labels_, rivals)
         self.reach_ = float(np.quantile(knn[1][:, : neighbors.N_ALIKE][:, -1], 0.99))  # a few samples may be outliers
@@ -473,9 +474,9 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
         return progress.stage(name, description, self.seconds_, self.verbose)
 
 
-def _plain_graph(neighbourhood):
+def _plain_graph(neighbourhood, track=iter):
     """The nearest of each sample, as neighbours are found here, and the symmetric graph of them."""
-    knn = neighbourhood.propose(CONFIDENCE_NEIGHBORS)
+    knn = neighbourhood.propose(CONFIDENCE_NEIGHBORS, track)
     if neighbourhood.inputs is not None:
         knn = neighbourhood.rank(knn, CONFIDENCE_NEIGHBORS)
     return knn, manifold.symmetric_graph(knn[0])

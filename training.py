@@ -331,15 +331,16 @@ def pretrain(
 
 
 @torch.no_grad()
-def encode(model, x, batch_size=512, prepare=None):
+def encode(model, x, batch_size=512, prepare=None, track=iter):
     """Map x, (n_samples, n_features), to its latent space, float32 (n_samples, n_latent), by `model.encode`.
 
-    `prepare` is that of `pretrain`. Of several processes (`join`) each encodes its part, and all get the whole.
+    `prepare` is that of `pretrain`; `track` wraps the batches, to show progress. Of several processes (`join`) each
+    encodes its part, and all get the whole.
     """
     device = next(model.parameters()).device
     rank, n_processes = processes()
     latent = []
-    for batch in torch.as_tensor(x).tensor_split(n_processes)[rank].split(batch_size):
+    for batch in track(torch.as_tensor(x).tensor_split(n_processes)[rank].split(batch_size)):
         batch = batch.to(device)
         latent.append(model.encode(batch if prepare is None else prepare(batch)).cpu())
     parts = [torch.cat(latent)]

@@ -1,4 +1,4 @@
-"""How well new points find their clusters: `N2D.predict`, and UMAP's own `transform` in its place.
+"""How well new points find their clusters: `N2D.predict`, and in its place `transform` and the mixture.
 
     python benchmarks/predict.py mnist --fit 60000
     python benchmarks/predict.py usps
@@ -17,7 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import n2d
-from n2d import compiled, metrics, training
+from n2d import metrics
 from n2d.pipeline import N2D
 
 
@@ -47,7 +47,6 @@ def main():
     ways = {
         "predict": model.predict,
         "transform, then the mixture": lambda x: model.clusterer_.predict(model.transform(x).astype(np.float64)),
-        "UMAP's transform, then the mixture": umap_transform(model),
     }
     for name, predict in ways.items():
         start = time.perf_counter()
@@ -55,20 +54,6 @@ def main():
         seconds = time.perf_counter() - start
         agreement = f", {(labels == model.labels_).mean():.2%} as in labels_" if args.fit is None else ""
         print(f"{name}: {len(new):,} points in {seconds:.1f} s, ACC {metrics.accuracy(y, labels):.4f}{agreement}")
-
-
-def umap_transform(model):
-    """A function that encodes points, lets the fitted UMAP place them, and asks the mixture."""
-    umap = model.manifold_
-    if len(model.latent_) >= 4096:  # then UMAP wants an index, which N2D spares it
-        pynndescent = compiled.import_compiled("pynndescent")
-        umap._knn_search_index = pynndescent.NNDescent(model.latent_, n_neighbors=umap.n_neighbors, random_state=0)
-
-    def predict(x):
-        embedding = umap.transform(training.encode(model.autoencoder_, model.scaled(x)))
-        return model.clusterer_.predict(embedding.astype(np.float64))
-
-    return predict
 
 
 if __name__ == "__main__":

@@ -5,9 +5,8 @@
 
 Each way trains one autoencoder 784-500-500-2000-10 in batches of 256, embeds with UMAP (10 dimensions, 20 neighbours,
 min_dist 0) and fits mixtures, in a process of its own, for ever more epochs (--epochs) until the accuracy is reached;
-what counts is the run that reaches it, or else the last, and the next repeat begins with its number of epochs. This
-project gets no seed, so that UMAP runs on all threads; ClustPy gives UMAP one in any case. Labels choose the number of
-epochs, for both: this is a race, not an experiment.
+what counts is the run that reaches it, or else the last, and the next repeat begins with its number of epochs. Labels
+choose the number of epochs, for both: this is a race, not an experiment.
 """
 
 import argparse
@@ -24,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import n2d
 
 ROOT = Path(n2d.__file__).parent
-FLAGS = "--umap_dim=10 --umap_neighbors=20 --umap_candidates=20 --gmm_restarts=20 --seed=none".split()
+FLAGS = "--umap_dim=10 --umap_neighbors=20 --umap_candidates=20 --gmm_restarts=20".split()
 
 
 def ours(epochs, data_dir, folder):

@@ -50,6 +50,26 @@ def test_the_parts_that_are_compared_are_tracked(monkeypatch):
     assert steps == [3, 3]  # the candidates, and theirs
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_how_many_rows_are_searched_for_at_once_does_not_matter(roll, monkeypatch, metric):
+    at_once = neighbors.nearest_neighbors(roll, 9, metric, n_jobs=1)
+    monkeypatch.setattr(neighbors, "ROWS", 256)
+    steps = []
+    found = neighbors.nearest_neighbors(roll, 9, metric, 1, lambda parts: steps.append(len(parts)) or parts)
+    assert steps == [3] and all(np.array_equal(*pair) for pair in zip(found, at_once))
+
+
+@pytest.mark.parametrize("n_candidates", [None, 12])
+def test_how_many_new_points_are_placed_at_once_does_not_matter(monkeypatch, n_candidates):
+    x = datasets.load("digits").x
+    found = neighbors.Neighbourhood(x[:900], n_candidates and x[:900], n_candidates=n_candidates, image_shape=(8, 8))
+    at_once = found.of_points(x, x, np.arange(900, 1200))
+    monkeypatch.setattr(neighbors, "ROWS", 70)
+    steps = []
+    parts = found.of_points(x, x, np.arange(900, 1200), track=lambda parts: steps.append(len(parts)) or parts)
+    assert steps == [5] and all(np.array_equal(*pair) for pair in zip(parts, at_once))
+
+
 def test_a_new_point_finds_the_nearest_of_its_candidates():
     x = np.array([[0], [1], [3], [10], [20]], np.float32)
     new = np.array([[2], [18]], np.float32)

@@ -1,5 +1,6 @@
 import contextlib
 import pickle
+import sys
 import unittest
 import warnings
 from importlib.util import find_spec
@@ -137,6 +138,22 @@ def test_members_differ_and_a_larger_ensemble_starts_with_the_same(blobs, fitted
 def test_no_random_state_still_works(blobs, quick):
     labels = pipeline.N2D(**{**quick, "random_state": None}).fit_predict(blobs[0])
     assert adjusted_rand_score(blobs[1], labels) == 1
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_what_takes_long_has_a_bar_or_none_in_silence(blobs, quick, monkeypatch, verbose):
+    shown = {}
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    bar = pipeline.progress.tqdm
+    monkeypatch.setattr(
+        pipeline.progress, "tqdm", lambda *a, desc, **b: shown.update({desc: not b["disable"]}) or bar(*a, disable=True)
+    )
+    model = pipeline.N2D(**quick, verbose=verbose, fit_samples=300).fit(blobs[0])
+    stages = {"encoded", "searched", "compared", "layout", "mixtures", "placed"}
+    assert stages <= set(shown) and set(shown.values()) == {verbose}
+    shown.clear()
+    model.predict(blobs[0])
+    assert shown == {"encoded": verbose, "placed": verbose}
 
 
 def test_verbose_reports_each_stage(blobs, capsys, quick):
