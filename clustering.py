@@ -305,11 +305,12 @@ def of_inputs(x, n_clusters, graph, random_state=None, sample=None):
     inputs = x[sample].astype(np.float32)
     is_wide = min(inputs.shape) > neighbors.N_COMPONENTS
     with threadpool_limits(1):  # sums of several threads differ in their last bits
-        narrow = PCA(neighbors.N_COMPONENTS, random_state=random_state).fit_transform(inputs) if is_wide else inputs
+        pca = PCA(neighbors.N_COMPONENTS, random_state=random_state) if is_wide else None
+        narrow = pca.fit_transform(inputs) if is_wide else inputs
         clusterer = KMeans(n_clusters, n_init=INPUT_STARTS, random_state=random_state).fit(narrow)
-        if is_wide:
-            centres = [inputs[clusterer.labels_ == cluster].mean(axis=0) for cluster in range(n_clusters)]
-            clusterer = KMeans(n_clusters, init=np.array(centres), n_init=1).fit(inputs)
+        if is_wide:  # not from the means of the clusters: where samples are equal, some may be empty
+            centres = pca.inverse_transform(clusterer.cluster_centers_)
+            clusterer = KMeans(n_clusters, init=centres, n_init=1).fit(inputs)
     parts = gen_batches(len(x), MIXTURE_SAMPLE)
     labels = np.concatenate([clusterer.predict(x[part].astype(np.float32)) for part in parts])
     return Fit(clusterer, labels, None, *support(graph, labels))

