@@ -218,6 +218,14 @@ def test_the_number_of_clusters_is_found(blobs, quick):
         clone(model).set_params(refine="KM").fit(blobs[0])
 
 
+def test_the_number_is_found_on_maps_of_other_learners(blobs, quick, monkeypatch):
+    monkeypatch.setattr(n_clusters, "NUMBERS", (3, 4, 5))
+    settings = {"n_clusters": "auto", "manifold_learner": "isomap", "n_neighbors": 10}
+    model = pipeline.N2D(**quick | settings).fit(blobs[0])
+    assert model.n_clusters_ == 4
+    assert [0 < row["stability"] <= 1 for row in model.scan_] == [True] * 3  # NaN of a single map
+
+
 def test_manifold_and_clusters_of_some_samples_serve_all(blobs, fitted, tmp_path):
     x, y = blobs
     model = clone(fitted).set_params(fit_samples=150).fit(x)
