@@ -1,7 +1,6 @@
 """Manifold learners behind one function: UMAP, t-SNE, Isomap, LLE."""
 
 import warnings
-from functools import partial
 
 import numba
 import numpy as np
@@ -121,8 +120,6 @@ class UMAP(_FromNeighbors):
     graph_ : sparse array of float32, shape (n_samples, n_samples)
         Weights of the fuzzy graph.
     embedding_ : ndarray of float32, shape (n_samples, n_components)
-    lay_out : callable
-        ``lay_out(seed=seed)`` is another embedding, by the same graph and from the same start.
 
     References
     ----------
@@ -163,10 +160,8 @@ class UMAP(_FromNeighbors):
             n_epochs=0,
         ).fit(x)
         self.graph_ = start.graph_
-        self.lay_out = partial(
-            layout.optimize, start.graph_, start.embedding_, start._a, start._b, n_jobs=self.n_jobs, track=self.track
-        )
-        self.embedding_ = self.lay_out(seed=seed)
+        settings = {"seed": seed, "n_jobs": self.n_jobs, "track": self.track}
+        self.embedding_ = layout.optimize(start.graph_, start.embedding_, start._a, start._b, **settings)
         return self.embedding_
 
 

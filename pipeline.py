@@ -359,16 +359,16 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
         for n_neighbors in sizes:
             line = f"{latent.shape[1]} -> {self.n_components} dimensions, {n_neighbors} neighbours"
             with self._stage("manifold", f"{self.manifold_learner}, {line}"):
-                found.append(self._embed(latent, n_neighbors, knn))
+                found.append(self._embed(latent, n_neighbors, knn, self.seed_))
         if self.manifold_learner in manifold.WITH_GRAPH:
             graph = sum(learner.graph_ / learner.graph_.sum() for learner, _ in found)
         settings = {"restarts": self.gmm_restarts, "random_state": self.seed_, "graph": graph, "n_jobs": self.n_jobs}
         settings["track"] = self._bar("mixtures", unit="batch")
-        for (_, (embedding,)), n_neighbors in zip(found, sizes):
+        for (_, embedding), n_neighbors in zip(found, sizes):
             with self._stage("cluster", f"{self.cluster}, {self.n_clusters_} clusters, {n_neighbors} neighbours"):
                 fits.append(clustering.fit(self.cluster, embedding, n_clusters=self.n_clusters_, **settings))
         chosen = clustering.choose(fits)
-        learner, (embedding,) = found[chosen]
+        learner, embedding = found[chosen]
         fit = fits.pop(chosen)
         others = [labels for other in fits for labels in (other.labels, *other.rivals)]
         fit = fit._replace(rivals=[*fit.rivals, *others])
@@ -379,28 +379,20 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
                 fit = of_inputs._replace(rivals=[fit.labels, *fit.rivals])
         return graph, learner, embedding, fit
 
-    def _embed(self, latent, n_neighbors, knn, n_maps=1):
-        """The manifold learner, fitted to a size of the neighbourhoods, and so many embeddings."""
-
-        def learner(seed):
-            return manifold.manifold_learner(
-                self.manifold_learner,
-                n_components=self.n_components,
-                n_neighbors=n_neighbors,
-                min_dist=self.min_dist,
-                metric=self.metric_,
-                random_state=seed,
-                knn=knn,
-                n_jobs=self.n_jobs,
-                track=self._bar("layout", unit="epoch"),
-            )
-
-        fitted = learner(self.seed_)
-        maps = [fitted.fit_transform(latent)]
-        for seed in np.random.SeedSequence(self.seed_).generate_state(n_maps - 1).tolist():
-            is_umap = self.manifold_learner == "UMAP"
-            maps.append(fitted.lay_out(seed=seed) if is_umap else learner(seed).fit_transform(latent))
-        return fitted, [embedding.astype(np.float32) for embedding in maps]
+    def _embed(self, latent, n_neighbors, knn, seed):
+        """The manifold learner, fitted to a size of the neighbourhoods, and its embedding."""
+        learner = manifold.manifold_learner(
+            self.manifold_learner,
+            n_components=self.n_components,
+            n_neighbors=n_neighbors,
+            min_dist=self.min_dist,
+            metric=self.metric_,
+            random_state=seed,
+            knn=knn,
+            n_jobs=self.n_jobs,
+            track=self._bar("layout", unit="epoch"),
+        )
+        return learner, learner.fit_transform(latent).astype(np.float32)
 
     def _scan(self, x):
         """Choose the number of clusters by at least six maps, some of each size, of at most 5,000 samples."""
@@ -413,10 +405,11 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
         neighbourhood, knn = self.find_neighbors(self.latent_[some], x[some])
         with self._stage("scan", f"{numbers[0]} to {numbers[-1]} clusters"):
             maps = []
-            for size in sizes:
-                learner, of_size = self._embed(neighbourhood.latent, size, knn, math.ceil(n_clusters.MAPS / len(sizes)))
-                graph = learner.graph_ if hasattr(learner, "graph_") else _plain_graph(neighbourhood)[1]
-                maps += [(size, embedding, graph / graph.sum()) for embedding in of_size]
+            for seed in range(self.seed_, self.seed_ + math.ceil(n_clusters.MAPS / len(sizes))):
+                for size in sizes:
+                    learner, embedding = self._embed(neighbourhood.latent, size, knn, seed % 2**32)
+                    graph = learner.graph_ if hasattr(learner, "graph_") else _plain_graph(neighbourhood)[1]
+                    maps.append((size, embedding, graph / graph.sum()))
             settings = {"inputs": neighbourhood.inputs if self.cluster == "GMM" else None, "random_state": self.seed_}
             tried = self._bar("numbers")(numbers)
             self.scan_, self.n_clusters_ = n_clusters.scan(maps, tried, suited, **settings)
