@@ -5,7 +5,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from n2d import clustering, frames, neighbors, outliers, training
+from n2d import confidence, frames, neighbors, outliers, training
 from n2d.persistence import ModelError
 
 
@@ -65,7 +65,7 @@ class OfPoints(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         found = [labels]
         if return_confidence:
             known = self.labels_[self.sample_], self.confidence_[self.sample_]
-            found.append(clustering.confidence_of_points(knn, labels, *known, self.reach_))
+            found.append(confidence.of_points(knn, labels, *known, self.reach_))
         if return_outlier:
             found.append(outliers.of_points(knn, self.outliers_, self.outlier_[self.sample_]))
         return found[0] if len(found) == 1 else tuple(found)

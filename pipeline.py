@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 
 from n2d import (
     clustering,
+    confidence,
     hierarchy,
     manifold,
     models,
@@ -77,7 +78,7 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
         0 is the largest cluster, the next one is 1, and so on.
     confidence_ : ndarray of float, shape (n_samples,)
         The share of each sample's neighbourhood that is in its cluster, 0 to 1: of its weight in `graph_`, or without
-        one of the 20 nearest in the latent space, the mean over the best fits of each map, see `clustering.confidence`.
+        one of the 20 nearest in the latent space, the mean over the best fits of each map, see `confidence.of_samples`.
         Of a sample that was placed among those of the fit, see `predict`.
     reach_ : float
         All but a hundredth of the samples have the tenth of their nearest, themselves the first, within this distance.
@@ -419,7 +420,7 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
         if graph is None:
             knn, graph = _plain_graph(self.neighbourhood_, self._bar("searched", unit="part"))
         self._compare_neighbors(knn, graph)
-        self.confidence_ = clustering.confidence(graph, self.labels_, rivals)
+        self.confidence_ = confidence.of_samples(graph, self.labels_, rivals)
         self.reach_ = float(np.quantile(knn[1][:, : neighbors.N_ALIKE][:, -1], 0.99))  # a few samples may be outliers
 
     def _compare_neighbors(self, knn=None, graph=None):
@@ -432,8 +433,8 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
     def _place(self, others, knn):
         """Extend what is known to samples that the fit left out, from their neighbours in it."""
         labels = neighbors.place(knn, self._known_memberships(self.embedding_, self.labels_)).argmax(axis=1)
-        confidence = clustering.confidence_of_points(knn, labels, self.labels_, self.confidence_, self.reach_)
-        placed = {"embedding_": self._place_in_embedding(others, knn), "labels_": labels, "confidence_": confidence}
+        placed = {"embedding_": self._place_in_embedding(others, knn), "labels_": labels}
+        placed["confidence_"] = confidence.of_points(knn, labels, self.labels_, self.confidence_, self.reach_)
         placed["outlier_"] = outliers.of_points(knn, self.outliers_, self.outlier_)
         for name, values in placed.items():
             known = getattr(self, name)

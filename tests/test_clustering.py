@@ -108,33 +108,6 @@ def test_nothing_collapses_in_data_without_equal_points_or_with_a_constant_featu
             clustering.fit("GMM", points, n_clusters=3, restarts=3, random_state=0)
 
 
-def test_confidence_is_low_between_clusters():
-    x = np.concatenate([np.random.default_rng(0).normal(c, 0.5, (200, 2)) for c in (0, 2)])
-    middle = np.abs(x.sum(axis=1) - 2).argsort()
-    graph = kneighbors_graph(x, 15)
-    for name in ("GMM", "KM", "SC"):
-        labels = clustering.fit(name, x, n_clusters=2, restarts=2, random_state=0).labels
-        sure = clustering.confidence(graph, labels)
-        assert sure.shape == (400,) and sure.max() <= 1 and sure.min() >= 0
-        assert sure[middle[:10]].mean() < 0.9 < 0.99 < sure[middle[-200:]].mean()
-
-
-def test_confidence_is_the_share_of_the_weight_inside_the_cluster():
-    graph = sparse.csr_array([[0, 3.0, 1], [3, 0, 0], [1, 0, 0]])
-    assert clustering.confidence(graph, np.array([0, 0, 1])).tolist() == [0.75, 1, 0]
-    alone = sparse.csr_array([[0, 1.0, 0], [1, 0, 0], [0, 0, 0]])
-    assert clustering.confidence(alone, np.array([0, 0, 0])).tolist() == [1, 1, 0]
-
-
-def test_confidence_is_low_where_rivals_put_a_group_elsewhere_whatever_they_call_it():
-    graph = sparse.csr_array(sparse.block_diag([np.ones((4, 4))] * 3))  # three groups without an edge between them
-    labels, rival = np.repeat([0, 1, 1], 4), np.repeat([0, 0, 1], 4)
-    assert clustering.confidence(graph, labels, [1 - labels]).tolist() == [1] * 12
-    assert clustering.confidence(graph, labels, [rival]).tolist() == [1] * 4 + [0.5] * 4 + [1] * 4
-    finer = np.repeat([0, 1, 2], 4)  # its third cluster has no like
-    assert clustering.confidence(graph, labels, [finer]).min() == 0.5
-
-
 def test_the_next_best_fits_are_the_rivals_of_the_best():
     fits = [clustering.Fit(None, np.array([i]), None, m, 0.1) for i, m in enumerate([0.1, 0.4, 0.2, 0.4, 0.3])]
     kept = clustering.best(iter(fits))
@@ -184,13 +157,6 @@ def test_k_means_of_wide_inputs_takes_fewer_distinct_samples_than_clusters():
     with pytest.warns(ConvergenceWarning):
         fit = clustering.of_inputs(x, 5, graph, random_state=0)
     assert len(np.unique(fit.labels)) == 3 and fit.cut == 0
-
-
-def test_confidence_of_a_new_point_is_that_of_its_neighbours():
-    known = np.array([0, 0, 1]), np.array([0.9, 0.7, 0.4])
-    knn = np.array([[0, 1, 2]] * 4), np.array([[1.0, 1, 1], [0, 1, 1], [1, 1, 1], [4, 4, 4]])
-    sure = clustering.confidence_of_points(knn, np.array([0, 0, 1, 0]), *known, reach=2)
-    np.testing.assert_allclose(sure, [1.6 / 3, 0.9, 0.4 / 3, 0.8 / 3], rtol=1e-6)  # the last is twice out of reach
 
 
 def test_a_mixture_sees_no_more_numbers_than_it_can_in_minutes(monkeypatch):

@@ -7,7 +7,7 @@ import torch
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 
-from n2d import clustering, datasets, persistence, pipeline, weights
+from n2d import confidence, datasets, persistence, pipeline, weights
 
 
 def test_points_of_the_fit_get_their_place_and_cluster_again(blobs, fitted):
@@ -81,10 +81,10 @@ def test_a_placed_sample_is_as_sure_as_its_neighbours(blobs, fitted):
     everything = np.concatenate([x, between])
     model = clone(fitted).set_params(fit_samples=300, gmm_restarts=1, n_candidates=0).fit(everything)  # no rivals
     assert model.confidence_.shape == (440,)
-    labels, confidence = model.predict(everything, return_confidence=True)
+    labels, sure = model.predict(everything, return_confidence=True)
     assert np.array_equal(labels, model.labels_) and np.array_equal(labels, model.predict(everything))
-    np.testing.assert_allclose(confidence, model.confidence_, atol=1e-6)
-    of_fit = clustering.confidence(model.graph_, model.labels_[model.sample_])
+    np.testing.assert_allclose(sure, model.confidence_, atol=1e-6)
+    of_fit = confidence.of_samples(model.graph_, model.labels_[model.sample_])
     np.testing.assert_allclose(model.confidence_[model.sample_], of_fit, atol=1e-6)
 
 

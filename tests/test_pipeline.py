@@ -97,7 +97,7 @@ def test_the_fit_of_the_greatest_modularity_is_kept_unless_another_is_clearer(
 
     monkeypatch.setattr(pipeline.clustering, "of_inputs", k_means)
     monkeypatch.setattr(pipeline.clustering, "fit", fit)
-    monkeypatch.setattr(pipeline.clustering, "confidence", lambda *_: None)
+    monkeypatch.setattr(pipeline.confidence, "of_samples", lambda *_: None)
     model.fit_latent(blobs[0]).fit_neighbors(blobs[0]).fit_clusters(blobs[0])
     assert model.manifold_.n_neighbors == 15
     assert model.clusterer_ == ("k-means" if wins else model.embedding_[0, 0])
