@@ -1,5 +1,6 @@
 import io
 import sys
+import time
 
 import pytest
 
@@ -9,6 +10,10 @@ from n2d import progress
 class Terminal(io.StringIO):
     def isatty(self):
         return True
+
+
+class Steps(list):
+    __hash__ = object.__hash__
 
 
 def test_a_stage_is_told_when_it_starts_and_its_time_when_it_is_over(capsys):
@@ -24,6 +29,24 @@ def test_on_a_terminal_the_line_is_whole_whatever_came_between(monkeypatch):
         print("\r a bar", end="")
     last = sys.stdout.getvalue().split("\r")[-1]
     assert last.startswith("fit        of a thing") and last.endswith(" 0.0 s\n") and len(last) <= 80
+
+
+def test_on_a_terminal_a_stage_without_a_bar_counts_its_seconds(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setattr(progress, "SECOND", 0.01)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with progress.stage("fit", "of a thing", {}):
+        with progress.bar(total=2, description="steps"):
+            time.sleep(0.05)
+            shown = sys.stdout.getvalue()
+            time.sleep(0.1)
+            assert sys.stdout.getvalue() == shown
+        time.sleep(0.1)
+        assert sys.stdout.getvalue().count("\rfit        of a thing") >= 2
+        assert sys.stdout.getvalue().endswith(" 0 s")
+    ended = sys.stdout.getvalue()
+    time.sleep(0.05)
+    assert sys.stdout.getvalue() == ended and ended.endswith(" 0.0 s\n")
 
 
 def test_a_stage_that_fails_leaves_its_line(capsys):
@@ -42,7 +65,7 @@ def test_in_silence_only_the_time_is_kept(capsys):
 @pytest.mark.parametrize("verbose", [True, False])
 def test_a_bar_is_where_a_person_looks(monkeypatch, place, shown, verbose):
     kept = []
-    monkeypatch.setattr(progress, "tqdm", lambda steps, **settings: kept.append(settings) or steps)
+    monkeypatch.setattr(progress, "tqdm", lambda steps, **settings: kept.append(settings) or Steps(steps))
     monkeypatch.setattr(sys.stderr, "isatty", lambda: place == "terminal", raising=False)
     if place == "notebook":
         monkeypatch.setitem(sys.modules, "ipykernel", sys)
