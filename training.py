@@ -21,9 +21,9 @@ def default_epochs(n_samples):
     """How long an autoencoder is trained: 50 epochs, and more or fewer where there are few samples or many.
 
     More until it has made 200 steps of 256 samples: an epoch of 165 samples is one step. Fewer where it has seen
-    700,000 samples sooner, but at least 10.
+    550,000 samples sooner, but at least 7.
     """
-    return max(10, min(50, 700_000 // n_samples), math.ceil(MIN_STEPS / math.ceil(n_samples / BATCH_SIZE)))
+    return max(7, min(50, 550_000 // n_samples), math.ceil(MIN_STEPS / math.ceil(n_samples / BATCH_SIZE)))
 
 
 def keep_freed_memory():

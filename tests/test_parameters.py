@@ -95,7 +95,7 @@ def test_neighbourhoods_suit_the_number_of_samples_and_clusters():
 
 def test_a_small_sample_is_trained_on_for_two_hundred_steps():
     assert [training.default_epochs(n) for n in (165, 256, 257, 4000)] == [200, 200, 100, 50]
-    assert [training.default_epochs(n) for n in (5121, 14_000, 70_000, 1_000_000)] == [50, 50, 10, 10]
+    assert [training.default_epochs(n) for n in (5121, 11_000, 14_000, 70_000, 1_000_000)] == [50, 50, 39, 7, 7]
 
 
 def test_four_samples_are_enough_and_three_are_refused():
