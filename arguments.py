@@ -9,7 +9,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from n2d import datasets, limits, samples
+from n2d import __version__, datasets, limits, samples
 from n2d.limits import PROTOCOLS, WITH_GRAPH
 
 USAGE = """\
@@ -287,6 +287,7 @@ def add_run(parser):
         default="auto",
         help="auto: the same command goes on with a training that was stopped (%(default)s)",
     )
+    add("--version", action="version", version=f"n2d {__version__}", help="print the version, and nothing else")
 
 
 def build_predict_parser():

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 
 from n2d import (
+    __version__,
     annotated,
     datasets,
     evaluation,
@@ -145,7 +146,7 @@ def deliver(model, data, args, delivered):
 
 def versions():
     """What results depend on, for the records."""
-    return {library: version(library) for library in LIBRARIES}
+    return {"n2d": __version__} | {library: version(library) for library in LIBRARIES}
 
 
 def machine(model):

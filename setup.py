@@ -3,6 +3,7 @@
 In a checkout, and after `pip install -e`, n2d.py itself makes its folder the package.
 """
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -32,6 +33,7 @@ else:
     layout = {"packages": ["n2d"], "package_dir": {"n2d": "."}, "cmdclass": {"build_py": BuildPackage}}
 requirements = Path("requirements.txt").read_text().split()
 setup(
+    version=re.search(r'^__version__ = "(.+)"$', Path("n2d.py").read_text(), re.MULTILINE)[1],
     script_name="setup.py",  # which is no module of the package
     install_requires=[line for line in requirements if not line.startswith(DEVELOPERS_ONLY)],
     **layout,

@@ -6,11 +6,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+
+import n2d
 
 ROOT = Path(__file__).parents[1]
 MODULES = {path.stem for path in ROOT.glob("*.py")} - {"n2d", "setup", "__main__"}
@@ -117,8 +118,14 @@ def test_what_modules_import_is_in_the_requirements():
 
 
 def test_the_citation_names_the_version_of_the_package():
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {n2d.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_the_version_is_that_of_the_command_and_of_what_is_installed(installed):
+    command = [sys.executable, ROOT / "n2d.py", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True).stdout == f"n2d {n2d.__version__}\n"
+    (metadata,) = installed.glob("n2d-*.dist-info/METADATA")
+    assert f"\nVersion: {n2d.__version__}\n" in metadata.read_text()
 
 
 def test_the_examples_run_in_a_checkout_from_any_folder(tmp_path):
