@@ -15,6 +15,10 @@ FAR = np.float32(1e35)  # fastmath knows no infinity
 FAR_BITS = FAR.view(np.int32)
 ZERO, TWO = np.float32(0), np.float32(2)  # with integers it would be computed in double precision
 
+# The process that compiles would otherwise run other copies of the inner kernels than those that load what it kept, and
+# get other last bits.
+inlined = njit(fastmath=True, nogil=True, forceinline=True)
+
 
 class Images(NamedTuple):
     """Images that are ready to be compared."""
@@ -124,7 +128,7 @@ def _aligned(n):
     return whole[first : first + n * SIZE].reshape(n, SIZE)
 
 
-@njit(fastmath=True, nogil=True)
+@inlined
 def _gradients(image, top, bottom, left, right, pixels, out):
     """Sobel gradients, horizontal and vertical of each channel, within a frame, as flat rows with zeros around them.
 
@@ -152,7 +156,7 @@ def _gradients(image, top, bottom, left, right, pixels, out):
                 out[2 * c : 2 * c + 2, first + MAX_WARP + width : first + stride] = 0
 
 
-@njit(fastmath=True, nogil=True)
+@inlined
 def _sobel(above, here, below, across, down, n):
     """Gradients at each pixel but the first, of which only the right neighbours are given."""
     smooth, smooth_before, rise, rise_before = ZERO, ZERO, ZERO, ZERO
@@ -165,7 +169,7 @@ def _sobel(above, here, below, across, down, n):
         rise_before, rise = rise, rise_next
 
 
-@njit(fastmath=True, nogil=True)
+@inlined
 def _distortion(a, b, rows, stride, warp, sums, least):
     """The larger of the squared distances from a to b and from b to a, both with flat rows of `_gradients`.
 
@@ -196,17 +200,17 @@ def _distortion(a, b, rows, stride, warp, sums, least):
     return max(from_a, from_b)
 
 
-@njit(fastmath=True)
+@inlined
 def _squared(across, down):
     return across * across + down * down
 
 
-@njit()
+@inlined
 def _whole(n):
     return -(-n // LANES) * LANES
 
 
-@njit(fastmath=True, nogil=True)
+@inlined
 def _sums_of_rows(across_a, down_a, across_b, down_b, sums, n, more):
     """Squared differences, summed over three pixels of a row, of which each is the last one; for five shifts of b.
 
@@ -228,7 +232,7 @@ def _sums_of_rows(across_a, down_a, across_b, down_b, sums, n, more):
         u0, u1, u2, u3, u4, v0, v1, v2, v3, v4 = s0, s1, s2, s3, s4, u0, u1, u2, u3, u4
 
 
-@njit(fastmath=True, nogil=True)
+@inlined
 def _least(sums, stride, of_a, of_b, n):
     """Sum up three rows, and keep the least sum of each pixel of a, and of the pixel of b that it is compared with.
 

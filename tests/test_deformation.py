@@ -1,7 +1,14 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from n2d import compiled, datasets, deformation
+
+ROOT = Path(__file__).parents[1]
 
 BOTH_WAYS = np.array([[0, 1], [1, 0]])
 
@@ -77,6 +84,21 @@ def test_a_distance_depends_neither_on_the_other_pairs_nor_on_the_threads(monkey
     together = deformation.bent(images, images, first, second, data.image_shape, n_jobs=2)
     alone = [deformation.bent(data.x, data.x, first[p : p + 1], second[p : p + 1], (8, 8), n_jobs=1) for p in range(60)]
     assert np.array_equal(together, np.concatenate(alone))
+
+
+def test_the_process_that_compiles_computes_the_bits_of_the_next_ones(tmp_path):
+    code = (
+        "import n2d, numpy as np; from n2d import deformation; rng = np.random.default_rng(0);"
+        "x, pairs = rng.random((50, 28 * 28), np.float32), rng.integers(0, 50, (2, 1000));"
+        "print(deformation.bent(x, x, *pairs, (28, 28)).tobytes().hex())"
+    )
+    command = {
+        "args": [sys.executable, "-c", code],
+        "cwd": ROOT,
+        "env": {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+    }
+    compiling, loading = (subprocess.run(**command, capture_output=True, check=True).stdout for _ in range(2))
+    assert compiling == loading and len(compiling) > 1000
 
 
 def test_an_image_that_is_moved_a_little_is_the_same_image():
