@@ -324,7 +324,7 @@ def backends():
     yield pytest.param("dask", marks=pytest.mark.skipif(not find_spec("distributed"), reason="needs distributed"))
 
 
-@pytest.mark.parametrize("backend", backends())
+@pytest.mark.parametrize("backend", list(backends()))
 def test_fit_and_predict_do_not_depend_on_joblibs_backend(backend):
     x = load_digits().data[:300] / 16
     settings = {"pretrain_epochs": 2, "gmm_restarts": 3, "n_neighbors": (10, 20), "image_shape": (8, 8), "n_jobs": 2}
