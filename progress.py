@@ -4,12 +4,12 @@ import sys
 import threading
 import time
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from tqdm.auto import tqdm
 
 SECOND = 1.0
-_bars = weakref.WeakSet()  # a full one is disabled
+_bars, _lock = weakref.WeakSet(), threading.Lock()  # a bar that is over is disabled
 
 
 def bar(steps=None, *, description, verbose=True, **settings):
@@ -25,7 +25,8 @@ def bar(steps=None, *, description, verbose=True, **settings):
     """
     shown = verbose and (sys.stderr.isatty() or "ipykernel" in sys.modules)  # a notebook is no terminal to tqdm
     made = tqdm(steps, desc=description, leave=False, disable=not shown, **settings)
-    _bars.add(made)
+    with _lock:
+        _bars.add(made)
     return made
 
 
@@ -47,28 +48,36 @@ def stage(name, description, seconds, verbose=True):
     line = f"{name:<10} {description:<57}"
     if verbose:
         print(line, end="", flush=True)
-    start, over = time.perf_counter(), threading.Event()
-    count = threading.Thread(target=_count, args=(line, start, over), daemon=True)
-    if verbose and sys.stdout.isatty():
-        count.start()
+    start = time.perf_counter()
     try:
-        yield
+        with _counted(line, start) if verbose and sys.stdout.isatty() else nullcontext():
+            yield
     except BaseException:
         if verbose:
             print(flush=True)  # what is told next has a line of its own
         raise
-    finally:
-        over.set()
-        if count.is_alive():
-            count.join()
     took = time.perf_counter() - start
     seconds[name] = seconds.get(name, 0.0) + took
     if verbose:
         print(f"{f'{chr(13)}{line}' if sys.stdout.isatty() else ''} {took:8.1f} s", flush=True)
 
 
-def _count(line, start, over):
+@contextmanager
+def _counted(line, start):
     """Write a stage's line with the seconds so far, each second, unless a bar is in its place."""
-    while not over.wait(SECOND):
-        if all(bar.disable for bar in _bars):
-            print(f"\r{line} {time.perf_counter() - start:8.0f} s", end="", flush=True)
+    over = threading.Event()
+
+    def count():
+        while not over.wait(SECOND):
+            with _lock:
+                has_bar = not all(bar.disable for bar in _bars)
+            if not has_bar:
+                print(f"\r{line} {time.perf_counter() - start:8.0f} s", end="", flush=True)
+
+    counting = threading.Thread(target=count, daemon=True)
+    counting.start()
+    try:
+        yield
+    finally:
+        over.set()
+        counting.join()
