@@ -92,9 +92,9 @@ def strata(graph, n_epochs):
     kept = weights >= 1 / n_epochs
     heads, tails, weights = graph.row[kept], graph.col[kept], weights[kept]
     n_blocks = int(np.clip(graph.shape[0] // BLOCK_SIZE, 1, BLOCKS))
-    of_head, of_tail = (points.astype(np.int64) * n_blocks // graph.shape[0] for points in (heads, tails))
+    block = (np.arange(graph.shape[0]) * n_blocks // graph.shape[0]).astype(np.uint16)  # which NumPy sorts by radix
+    of_head, of_tail = block[heads], block[tails]
     task = (of_head + of_tail) % n_blocks * n_blocks + np.minimum(of_head, of_tail)  # blocks of one sum are disjoint
-    task = task.astype(np.uint16)  # which NumPy sorts by radix
     order = np.argsort(task, kind="stable")
     numbers, firsts = np.unique(task[order], return_index=True)
     rounds = np.searchsorted(numbers, np.arange(n_blocks + 1) * n_blocks)
