@@ -54,7 +54,7 @@ def annotate(cells, n_clusters=10, *, layer=None, obsm=None, **parameters):
     model.reading_ = settled(data)
     if data.feature_names is not None:
         model.feature_names_in_ = np.array(data.feature_names, dtype=object)
-    _add(cells, model.labels_, model.confidence_, model.outlier_, model.embedding_)
+    _add(cells, model.labels_, model.confidence_, model.outlier_, model.map_)
     return model
 
 

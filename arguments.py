@@ -213,7 +213,7 @@ def add_manifold(parser):
     """How the latent space is embedded."""
     add = parser.add_argument_group("Manifold").add_argument
     add("--manifold_learner", choices=MANIFOLD_LEARNERS, help=f"({of_protocol('manifold_learner')})")
-    add("--umap_dim", type=int, default=2, help="dimensions of the embedding, of any learner (%(default)s)")
+    add("--umap_dim", type=int, help="dimensions of the embedding that is clustered (5, other learners 2)")
     add(
         "--umap_neighbors",
         type=neighbourhoods,

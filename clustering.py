@@ -21,7 +21,7 @@ STATE = {  # the arrays that each fitted estimator needs to cluster new points
 }
 SPECTRAL_NEIGHBORS = 10  # the point itself included, as in scikit-learn
 N_RIVALS = 2  # 1, 4 or 9 make little difference to how well a confidence finds errors
-MUCH_CLEARER = 10  # times, of fits to one embedding
+MUCH_CLEARER = 100  # times, of fits to one embedding
 CLEARER = 4 / 3  # of the best fits to several
 INPUT_STARTS = 20  # of k-means of the inputs
 BATCH = 20  # mixtures between two looks at whether there have been enough
@@ -73,9 +73,9 @@ def merit(fit):
 def best(fits):
     """The best fit to one embedding, of an iterable of `Fit`; those of the next greatest `merit` are its rivals.
 
-    That of the greatest merit, the first of equal ones, unless one is ten times clearer: 1 less its assortativity is
-    less than a tenth. So clusters that lie apart are found, whatever their sizes; where they touch, the modularity is
-    the steadier judge.
+    That of the greatest merit, the first of equal ones, unless one is a hundred times clearer: 1 less its assortativity
+    is less than a hundredth. So clusters that lie apart are found, whatever their sizes; where they touch,
+    the modularity is the steadier judge.
 
     They are looked at one at a time: the labels of a hundred fits to a million points are a gigabyte.
     """

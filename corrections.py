@@ -199,7 +199,8 @@ def apply(corrections, folder):
     names = [before.get(str(i), "") for i in range(corrections.n_clusters)]
     labels, names, marked = corrected(corrections, labels, names)
     print(f"{corrections.n_clusters} clusters, now {len(marked)}: {_counted(corrections)}")
-    embedding = _embedding(folder, len(table))
+    embedding = _array(folder, "embedding.npy", len(table))
+    its_map = _array(folder, "map.npy" if (folder / "map.npy").exists() else "embedding.npy", len(table))
     data = _data(run, len(table))
     is_gone = data is None
     if is_gone:
@@ -215,7 +216,7 @@ def apply(corrections, folder):
     if data.y is not None:
         print(f"\n{'':<34}    ACC    NMI    ARI\n{report.score_line('corrected clusters', scores)}")
     with delivered.at_once() as new:
-        report.draw_maps(data, embedding, clusters, run, new, "corrected by hand", scores)
+        report.draw_maps(data, its_map, clusters, run, new, "corrected by hand", scores)
         if not is_gone:
             found = {name: table[name].to_numpy(dtype=float) for name in ("confidence", "outlier") if name in table}
             special = profiles.special_of(data, labels, len(marked))
@@ -226,10 +227,10 @@ def apply(corrections, folder):
             linkage = hierarchy.merges(manifold.symmetric_graph(near), labels, points, len(marked))
             report.write_meaning(new, found["profile"], special, linkage)
             report.draw_meaning(clusters, run, new, found["profile"], special, linkage)
-            report.draw_members(data, embedding, clusters, run, new, **found, neighbors=near[:, 1:])
+            report.draw_members(data, its_map, clusters, run, new, **found, neighbors=near[:, 1:])
             if getattr(run, "write_h5ad", False):
                 out = new / f"{run.name}-n2d.h5ad"
-                annotated.write_h5ad(run.dataset, out, labels, found["confidence"], found["outlier"], embedding)
+                annotated.write_h5ad(run.dataset, out, labels, found["confidence"], found["outlier"], its_map)
     print(f"\n{delivered.listing(run.name)}")
 
 
@@ -303,16 +304,16 @@ def _data(run, n_samples):
     return data
 
 
-def _embedding(folder, n_samples):
-    """The map of a run."""
-    path = folder / "embedding.npy"
+def _array(folder, name, n_samples):
+    """The map of a run, or its embedding."""
+    path = folder / name
     try:
-        embedding = np.load(path)
+        array = np.load(path)
     except (OSError, ValueError) as error:
         raise CorrectionsError(f"{path} cannot be read: the run has no map to draw") from error
-    if embedding.ndim != 2 or len(embedding) != n_samples:
+    if array.ndim != 2 or len(array) != n_samples:
         raise CorrectionsError(f"{path} is no map of the {n_samples:,} samples of clusters.csv")
-    return embedding
+    return array
 
 
 def _latent(folder, n_samples, embedding):

@@ -104,13 +104,14 @@ def compare(model, x, y, folder=None):
     embedding : ndarray of shape (n_samples, n_components)
     """
     n_neighbors = {"UMAP": model.sizes(len(x), model.n_clusters_)[0], "LLE": 10, "isomap": 10, "tSNE": 10}
+    n_components = model.dimensions(len(x))
     needed = max(manifold.neighbors_needed(name, size) for name, size in n_neighbors.items())
     settings = {"n_clusters": model.n_clusters_, "restarts": model.gmm_restarts, "random_state": model.seed_}
     for source, points in (("raw", model.scaled(x)), ("autoencoder", model.latent_)):
         knn = None
         for name in ("none", *n_neighbors):
             options = {
-                "n_components": model.n_components if name != "tSNE" or model.n_components <= 3 else 2,
+                "n_components": 2 if name == "tSNE" and n_components > 3 else n_components,
                 "n_neighbors": n_neighbors.get(name),
                 "min_dist": model.min_dist,
                 "metric": model.metric_,

@@ -60,7 +60,7 @@ def check_together(parser, args, n_processes):
         parser.error(f"gpu must be cpu, mps or the index of a CUDA device, got {args.gpu}")
     if args.gpu == "mps" and n_processes > 1:
         parser.error("gpu must be cpu or the index of a CUDA device with torchrun, got mps")
-    if args.manifold_learner == "tSNE" and args.umap_dim > 3:
+    if args.manifold_learner == "tSNE" and (args.umap_dim or 0) > 3:
         parser.error(f"--umap_dim must be 1, 2 or 3 with --manifold_learner tSNE, got {args.umap_dim}")
     if args.manifold_learner not in WITH_GRAPH and len(values(args, "umap_neighbors")) > 1:
         parser.error(f"--umap_neighbors must be one number with --manifold_learner {args.manifold_learner}")

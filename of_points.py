@@ -34,10 +34,12 @@ class OfPoints(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         ndarray of float32, shape (n_points, n_components)
         """
         check_is_fitted(self)
-        latent = self.encode(x)
-        if self.manifold_learner == "none":
-            return latent
-        return neighbors.place(self._neighbors_of(x, latent), self.embedding_[self.sample_])
+        return self._place_among(x, self.embedding_)
+
+    def on_map(self, x):
+        """Places of points, array-like (n_points, n_features), on `map_`, as `transform`: float32 (n_points, 2)."""
+        check_is_fitted(self)
+        return self._place_among(x, self.map_)
 
     def predict(self, x, return_confidence=False, return_outlier=False):
         """The clusters of points, how sure they are, and whether the points belong anywhere.
@@ -135,6 +137,13 @@ class OfPoints(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         check_is_fitted(self)
         latent = self.encode(x) if latent is None else latent
         return self.neighbourhood_.of_points(latent, self._checked(x), track=self._bar("placed", unit="part"))
+
+    def _place_among(self, x, places):
+        """Points, array-like (n_points, n_features), between their neighbours' places, (n_samples, n_dimensions)."""
+        latent = self.encode(x)
+        if self.manifold_learner == "none":
+            return latent
+        return neighbors.place(self._neighbors_of(x, latent), places[self.sample_])
 
     def _memberships(self, knn):
         known = self._known_memberships(self.embedding_[self.sample_], self.labels_[self.sample_])

@@ -14,6 +14,8 @@ from n2d.scaling import SCALES
 
 LATENT_DIMS = 10  # if the number of clusters is not known
 MIN_SAMPLES = 4
+UMAP_DIMS = 5  # of an embedding that is clustered: in 2, clusters lie side by side that do not belong together
+MAP_DIMS = 2  # of one that is looked at
 MIN_AUTO = 10  # samples of which 'auto' can fit mixtures to halves
 NEIGHBORHOODS = (10, 20, 50, 100)
 PER_CLUSTER = 5  # a neighbourhood is at most a fifth of the samples that a cluster has on average
@@ -40,7 +42,7 @@ class Parameters(BaseEstimator):
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
         "refine_tol": [Interval(Real, 0, 1, closed="both")],
         "manifold_learner": [StrOptions(set(manifold.MANIFOLD_LEARNERS))],
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "n_neighbors": [Interval(Integral, 2, None, closed="left"), "array-like", None],
         "n_candidates": [Interval(Integral, 0, None, closed="left"), None],
         "min_dist": [Interval(Real, 0, 1, closed="both")],
@@ -75,7 +77,7 @@ class Parameters(BaseEstimator):
         reconstruction_weight=1.0,
         refine_tol=0.001,
         manifold_learner="UMAP",
-        n_components=2,
+        n_components=None,
         n_neighbors=None,
         n_candidates=100,
         min_dist=0.0,
@@ -126,7 +128,9 @@ class Parameters(BaseEstimator):
         refine_tol : float
             The refinement stops when not more than this share of the points changes its cluster in an epoch.
         manifold_learner : {'UMAP', 'umap-learn', 'LLE', 'tSNE', 'isomap', 'none'}
-        n_components, min_dist
+        n_components : int or None
+            Dimensions of the embedding that is clustered. None is 5 with UMAP, and 2 with other learners.
+        min_dist : float
             Of the manifold learner, see `manifold.manifold_learner`.
         metric : str
             Distance in the latent space, and of inputs that are no images. 'auto': cosine if all samples have length 1,
@@ -199,7 +203,7 @@ class Parameters(BaseEstimator):
             raise ValueError(f"n_neighbors must be one or more whole numbers of at least 2, got {self.n_neighbors!r}")
         if len(sizes) > 1 and self.manifold_learner not in manifold.WITH_GRAPH:
             raise ValueError(f"n_neighbors must be one number with {self.manifold_learner}, got {self.n_neighbors}")
-        if self.manifold_learner == "tSNE" and self.n_components > 3:
+        if self.manifold_learner == "tSNE" and (self.n_components or 0) > 3:
             raise ValueError(f"n_components must be 1, 2 or 3 with tSNE, got {self.n_components}")
         if self.n_clusters == "auto" and n_samples < MIN_AUTO:
             raise ValueError(f"n_clusters='auto' needs at least {MIN_AUTO} samples, got {n_samples}")
@@ -208,7 +212,7 @@ class Parameters(BaseEstimator):
         if self.n_latent > n_samples:
             raise ValueError(f"n_clusters must be at most {n_samples}, the number of samples, got {self.n_clusters}")
         n_fitted = min(self.fit_samples or n_samples, n_samples)
-        if self.manifold_learner != "none" and self.n_components >= n_fitted:
+        if self.manifold_learner != "none" and (self.n_components or 0) >= n_fitted:
             raise ValueError(f"n_components must be less than the {n_fitted} samples, got {self.n_components}")
         if self.fit_samples is not None and self.fit_samples <= self.n_latent:
             raise ValueError(f"fit_samples must be more than the {self.n_latent} clusters, got {self.fit_samples}")
@@ -232,6 +236,12 @@ class Parameters(BaseEstimator):
     def n_latent(self):
         """Dimensions of one paper's autoencoder: as many as there are clusters."""
         return LATENT_DIMS if self.n_clusters == "auto" else self.n_clusters
+
+    def dimensions(self, n_samples):
+        """Of the embedding of so many samples."""
+        if self.n_components is not None:
+            return self.n_components
+        return min(UMAP_DIMS, n_samples - 2) if self.manifold_learner in manifold.WITH_GRAPH else MAP_DIMS
 
     def sizes(self, n_samples, n_clusters):
         """The sizes of the neighbourhoods of so many samples in so many clusters, in ascending order."""

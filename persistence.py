@@ -14,7 +14,8 @@ from n2d.scaling import Scaling
 
 FORMAT = 4
 FIT_ALONE = ("ae_weights", "architecture", "callback", "checkpoint_dir", "device")  # what a saved model forgets
-STATE = ("latent", "embedding", "labels", "confidence", "outlier")  # of the samples of the fit, with an underscore
+# of the samples of the fit, with an underscore
+STATE = ("latent", "embedding", "map", "labels", "confidence", "outlier")
 
 
 class ModelError(ValueError):
@@ -25,9 +26,9 @@ def save(model, folder):
     """Write a fitted N2D to a folder.
 
     `model.json` holds the parameters, `autoencoder.safetensors` the network and `state.safetensors` the latent space,
-    embedding, labels, confidence and outlier of the samples that manifold and clusters were learnt from, their inputs
-    if neighbours are ranked by them (in bytes, if nothing is lost by it), the clusters and their hierarchy. What only
-    the fit needed stays behind: `graph_`, `manifold_`, and the records of the refinement.
+    embedding, map, labels, confidence and outlier of the samples that manifold and clusters were learnt from, their
+    inputs if neighbours are ranked by them (in bytes, if nothing is lost by it), the clusters and their hierarchy. What
+    only the fit needed stays behind: `graph_`, `manifold_`, and the records of the refinement.
 
     Parameters
     ----------
@@ -113,6 +114,8 @@ def _restore(cls, folder, record, state, device):
     model.scaling_ = Scaling(model.scale, state.pop("offset_"), state.pop("factor_"))
     of_samples = {f"{name}_": state.pop(f"{name}_", None) for name in STATE}
     vars(model).update(of_samples)
+    if model.map_ is None:  # saved when the embedding was the map
+        model.map_ = model.embedding_
     model.hierarchy_, usual = state.pop("hierarchy_", None), state.pop("usual_", None)
     model.sample_ = slice(None)
     inputs = state.pop("inputs_", None)

@@ -30,7 +30,7 @@ from n2d import (
 from n2d.checkpoint import Checkpoint
 from n2d.neighbors import Neighbourhood
 from n2d.of_points import OfPoints
-from n2d.parameters import MIN_SAMPLES, Parameters
+from n2d.parameters import MAP_DIMS, MIN_SAMPLES, Parameters
 from n2d.samples import has_unit_length, suitable_scale
 from n2d.scaling import Scaling
 from n2d.views import Views
@@ -74,6 +74,10 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
     latent_ : ndarray of float32, shape (n_samples, n_latent)
         n_latent is n_autoencoders times the latent dimensions of one.
     embedding_ : ndarray of float32, shape (n_samples, n_components)
+        What is clustered.
+    map_ : ndarray of float32, shape (n_samples, 2)
+        What is looked at: UMAP's embedding of the same neighbours in two dimensions; or `embedding_`, if it has no
+        more of them, or comes from another learner.
     labels_ : ndarray of int, shape (n_samples,)
         0 is the largest cluster, the next one is 1, and so on.
     confidence_ : ndarray of float, shape (n_samples,)
@@ -107,8 +111,8 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
     modularity_ : float or None
         How well that graph supports the clusters, see `clustering.support`.
     seconds_ : dict
-        Wall-clock time of the stages 'pretrain', 'refine', 'encode', 'neighbours', 'manifold', 'scan', 'cluster' and
-        'place'.
+        Wall-clock time of the stages 'pretrain', 'refine', 'encode', 'neighbours', 'manifold', 'scan', 'cluster', 'map'
+        and 'place'.
     resumed_seconds_ : float
         Of these, what the training had taken before it was stopped and called again.
 
@@ -255,6 +259,7 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
         self.clusterer_ = fit.clusterer
         self.labels_ = clustering.unite_equal(x[self.sample_], fit.labels)
         self.modularity_ = None if self.graph_ is None else clustering.support(self.graph_, self.labels_)[0]
+        self.map_ = self._map()
         self._measure(fit.rivals)
         others = np.setdiff1d(np.arange(len(self.latent_)), np.arange(len(self.latent_))[self.sample_])
         if len(others):
@@ -358,7 +363,7 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
         sizes = self.sizes(len(latent), self.n_clusters_)
         found, fits, graph = [], [], None
         for n_neighbors in sizes:
-            line = f"{latent.shape[1]} -> {self.n_components} dimensions, {n_neighbors} neighbours"
+            line = f"{latent.shape[1]} -> {self.dimensions(len(latent))} dimensions, {n_neighbors} neighbours"
             with self._stage("manifold", f"{self.manifold_learner}, {line}"):
                 found.append(self._embed(latent, n_neighbors, knn, self.seed_))
         if self.manifold_learner in manifold.WITH_GRAPH:
@@ -380,20 +385,30 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
                 fit = of_inputs._replace(rivals=[fit.labels, *fit.rivals])
         return graph, learner, embedding, fit
 
-    def _embed(self, latent, n_neighbors, knn, seed):
+    def _embed(self, latent, n_neighbors, knn, seed, **other):
         """The manifold learner, fitted to a size of the neighbourhoods, and its embedding."""
-        learner = manifold.manifold_learner(
-            self.manifold_learner,
-            n_components=self.n_components,
-            n_neighbors=n_neighbors,
-            min_dist=self.min_dist,
-            metric=self.metric_,
-            random_state=seed,
-            knn=knn,
-            n_jobs=self.n_jobs,
-            track=self._bar("layout", unit="epoch"),
-        )
+        settings = {
+            "name": self.manifold_learner,
+            "n_components": self.dimensions(len(latent)),
+            "n_neighbors": n_neighbors,
+            "min_dist": self.min_dist,
+            "metric": self.metric_,
+            "random_state": seed,
+            "knn": knn,
+            "n_jobs": self.n_jobs,
+            "track": self._bar("layout", unit="epoch"),
+        }
+        learner = manifold.manifold_learner(**settings | other)
         return learner, learner.fit_transform(latent).astype(np.float32)
+
+    def _map(self):
+        """The embedding to look at: in two dimensions, where UMAP's own has more, with the same neighbours."""
+        if self.graph_ is None or self.embedding_.shape[1] <= MAP_DIMS:
+            return self.embedding_
+        latent, n_neighbors = self.neighbourhood_.latent, self.manifold_.n_neighbors
+        with self._stage("map", f"UMAP, {latent.shape[1]} -> {MAP_DIMS} dimensions, {n_neighbors} neighbours"):
+            flat = {"name": "UMAP", "n_components": MAP_DIMS}
+            return self._embed(latent, n_neighbors, self.knn_, self.seed_, **flat)[1]
 
     def _scan(self, x):
         """Choose the number of clusters by at least six maps, some of each size, of at most 5,000 samples."""
@@ -433,7 +448,9 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
     def _place(self, others, knn):
         """Extend what is known to samples that the fit left out, from their neighbours in it."""
         labels = neighbors.place(knn, self._known_memberships(self.embedding_, self.labels_)).argmax(axis=1)
-        placed = {"embedding_": self._place_in_embedding(others, knn), "labels_": labels}
+        placed = {"embedding_": self.latent_[others], "map_": self.latent_[others], "labels_": labels}
+        if self.manifold_learner != "none":
+            placed |= {name: neighbors.place(knn, getattr(self, name)) for name in ("embedding_", "map_")}
         placed["confidence_"] = confidence.of_points(knn, labels, self.labels_, self.confidence_, self.reach_)
         placed["outlier_"] = outliers.of_points(knn, self.outliers_, self.outlier_)
         for name, values in placed.items():
@@ -441,9 +458,6 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
             whole = np.empty((len(self.latent_), *known.shape[1:]), known.dtype)
             whole[self.sample_], whole[others] = known, values
             setattr(self, name, whole)
-
-    def _place_in_embedding(self, others, knn):
-        return self.latent_[others] if self.manifold_learner == "none" else neighbors.place(knn, self.embedding_)
 
     def _number_by_size(self):
         """Call the largest cluster 0, the next one 1, and so on; of two of a size the one with the first sample."""

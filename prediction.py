@@ -27,7 +27,7 @@ def main(argv):
     x = as_the_model_wants(parser, args, model, data)
     labels, confidence, outlier = model.predict(x, return_confidence=True, return_outlier=True)
     if is_h5ad(args.out):
-        annotated.write_h5ad(args.dataset, args.out, labels, confidence, outlier, model.transform(x))
+        annotated.write_h5ad(args.dataset, args.out, labels, confidence, outlier, model.on_map(x))
     else:
         table = clusters_table(data, labels, confidence, model.cluster_names_, outlier)
         table.to_csv(args.out, index_label="index", float_format="%.4f")

@@ -132,7 +132,7 @@ def deliver(model, data, args, delivered):
     if args.write_h5ad:
         with delivered.at_once() as folder:
             out = folder / f"{args.name}-n2d.h5ad"
-            found = model.labels_, model.confidence_, model.outlier_, model.embedding_
+            found = model.labels_, model.confidence_, model.outlier_, model.map_
             annotated.write_h5ad(args.dataset, out, *found)
     with delivered.at_once() as folder:
         maps = compare_stages(model, data, args, folder)
@@ -186,6 +186,7 @@ def report(model, data, args, folder):
     pd.DataFrame(losses, columns=["autoencoder", "epoch", "loss"]).to_csv(folder / "history.csv", index=False)
     np.save(folder / "latent.npy", model.latent_)
     np.save(folder / "embedding.npy", model.embedding_)
+    np.save(folder / "map.npy", model.map_)
     if args.n_clusters == "auto":
         pd.DataFrame(model.scan_).to_csv(folder / "n_clusters.csv", index=False)
         print(f"{model.n_clusters_} clusters: the halves of the data agree on them best")
@@ -266,7 +267,7 @@ def print_unlabelled(figures):
     for name, meaning in (
         ("agreement", "with another seed's clusters: adjusted Rand index"),
         ("modularity", "how well the neighbour graph supports the clusters"),
-        ("silhouette", "of the clusters on the map, of at most 5,000 points"),
+        ("silhouette", "of the clusters in the embedding, of at most 5,000 points"),
         ("log_likelihood", "of the mixture, mean over the points"),
     ):
         if figures[name] is not None:
@@ -279,10 +280,10 @@ def draw(model, data, args, folder, scores, maps, profile, special):
     if model.neighbourhood_.inputs is not None:
         what = "UMAP of the latent space's neighbours, re-ranked by the distance of the inputs"
     clusters = clusters_of(model, data)
-    draw_maps(data, model.embedding_, clusters, args, folder, what, scores)
+    draw_maps(data, model.map_, clusters, args, folder, what, scores)
     draw_meaning(clusters, args, folder, profile, special, model.hierarchy_)
     found = {"outlier": model.outlier_, "neighbors": explorer.nearest_in_graph(model), "profile": profile}
-    draw_members(data, model.embedding_, clusters, args, folder, confidence=model.confidence_, **found)
+    draw_members(data, model.map_, clusters, args, folder, confidence=model.confidence_, **found)
     if any(model.history_):
         visualize.losses(model.history_, folder / "history.png", title=f"{args.name}: reconstruction loss")
     if args.n_clusters == "auto":

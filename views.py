@@ -81,7 +81,7 @@ class Views:
         data = self._data_of(x, names)
         return explorer.page(
             data,
-            self.embedding_,
+            self.map_,
             naming.named(self.labels_, self.n_clusters_),
             confidence=self.confidence_,
             title=f"{len(data.x):,} samples, {self.n_clusters_} clusters",
@@ -128,10 +128,10 @@ class Views:
         else:
             y, of_classes = classes(y, len(self.labels_))
             names = tuple(map(str, of_classes if names is None else names))
-            groups, captions = Dataset(self.embedding_, y, names).groups
+            groups, captions = Dataset(self.map_, y, names).groups
         if len(captions) <= groups.max():
             raise ValueError(f"names must be at least {groups.max() + 1}, one a group, got {len(captions)}")
-        points, axis_names = visualize.plane(self.embedding_)
+        points, axis_names = visualize.plane(self.map_)
         texts = visualize.draw_map(ax, points, groups, captions, colors=colors)
         ax.set(xlabel=axis_names[0], ylabel=axis_names[1])
         visualize.spread(texts)

@@ -136,7 +136,7 @@ def test_clusters_are_written_into_a_copy(tmp_path, counts, capsys):
     ]
     assert written.obs["n2d"].astype(int).tolist() == table["cluster"].tolist()
     np.testing.assert_allclose(written.obs["n2d_confidence"], table["confidence"], atol=1e-4)
-    np.testing.assert_array_equal(written.obsm["X_n2d"], np.load(tmp_path / "run/embedding.npy"))
+    np.testing.assert_array_equal(written.obsm["X_n2d"], np.load(tmp_path / "run/map.npy"))
     assert np.array_equal(written.X.toarray(), counts)
     assert list(written.obs) == ["kind", "n2d", "n2d_confidence", "n2d_outlier"]
     n2d.main(["predict", f"{tmp_path}/model", f"{tmp_path}/a.h5ad", f"--out={tmp_path}/b.h5ad"])
@@ -157,7 +157,7 @@ def test_annotated_data_are_clustered_in_a_line(tmp_path, counts):
     model = annotate(cells, 2, **QUICK)
     assert isinstance(model, N2D) and model.scale == "standard"
     assert cells.obs["n2d"].astype(int).tolist() == model.labels_.tolist() and np.array_equal(cells.X.toarray(), counts)
-    assert cells.obs["n2d_confidence"].between(0, 1).all() and cells.obsm["X_n2d"].shape == model.embedding_.shape
+    assert cells.obs["n2d_confidence"].between(0, 1).all() and np.array_equal(cells.obsm["X_n2d"], model.map_)
     model.save(tmp_path / "model")
     cells.write_h5ad(tmp_path / "a.h5ad")
     n2d.main(["predict", f"{tmp_path}/model", f"{tmp_path}/a.h5ad", f"--out={tmp_path}/a.csv"])

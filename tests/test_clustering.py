@@ -125,13 +125,13 @@ def test_assortativity_is_the_modularity_as_a_share_of_the_greatest_that_there_c
 
 
 def test_clusters_that_lie_apart_are_kept_though_unequal_ones_have_less_modularity():
-    """Newman's modularity prefers a cut through the large cluster; 1 less the assortativity is a hundredth of its."""
+    """Newman's modularity prefers a cut through the large cluster; 1 less the assortativity is a 750th of its."""
     cut = clustering.Fit(None, np.array([0]), None, 0.70, 0.10)
-    apart = clustering.Fit(None, np.array([1]), None, 0.60, 0.001)
-    close = clustering.Fit(None, np.array([2]), None, 0.60, 0.02)
+    apart = clustering.Fit(None, np.array([1]), None, 0.60, 0.0001)
+    close = clustering.Fit(None, np.array([2]), None, 0.60, 0.002)
     kept = clustering.best([cut, close, apart])
     assert kept is not apart and kept.labels == [1] and np.concatenate(kept.rivals).tolist() == [0, 2]
-    assert clustering.best([close, cut]).labels == [0]  # clearer, but not ten times
+    assert clustering.best([close, cut]).labels == [0]  # clearer, but not a hundred times
 
 
 def test_of_several_kinds_the_greatest_modularity_counts_unless_another_is_clearer():

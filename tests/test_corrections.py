@@ -172,7 +172,8 @@ def test_folders_and_files_that_are_not_there_are_named(refused, folder, tmp_pat
     refused(tmp_path, folder, "cannot be read")
     refused(path, tmp_path / "nowhere", "nowhere is no folder")
     refused(path, tmp_path, "holds no run")
-    (folder / "embedding.npy").unlink()
+    for name in ("map.npy", "embedding.npy"):  # without the first, the second is the map
+        (folder / name).unlink()
     refused(path, folder, "embedding.npy cannot be read")
     (folder / "clusters.csv").write_text("a,b\n1,2\n")
     refused(path, folder, "clusters.csv is no table of clusters")

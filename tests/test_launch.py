@@ -22,8 +22,8 @@ ROOT = Path(n2d.__file__).parent
 QUICK = ["--umap_neighbors=20", "--gmm_restarts=10"]
 
 
-FILES = {"clusters.csv", "embedding.npy", "hierarchy.csv", "history.csv", "latent.npy", "merged.csv", "metrics.json"}
-FILES |= {"profile.csv", "weights.safetensors"}
+FILES = {"clusters.csv", "embedding.npy", "hierarchy.csv", "history.csv", "latent.npy", "map.npy", "merged.csv"}
+FILES |= {"metrics.json", "profile.csv", "weights.safetensors"}
 
 
 def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, capsys, monkeypatch):

@@ -23,7 +23,7 @@ def test_a_saved_model_predicts_the_same(blobs, tmp_path, parameters, quick):
     loaded = pipeline.N2D.load(tmp_path / "model")
     assert np.array_equal(loaded.predict(frame), model.predict(frame))
     np.testing.assert_allclose(loaded.inverse_transform(model.embedding_), model.inverse_transform(model.embedding_))
-    assert np.array_equal(loaded.labels_, model.labels_)
+    assert np.array_equal(loaded.labels_, model.labels_) and np.array_equal(loaded.map_, model.map_)
     assert loaded.get_params() == model.get_params()
     assert np.array_equal(loaded.confidence_, model.confidence_)
     between = (frame + frame[::-1].to_numpy()) / 2

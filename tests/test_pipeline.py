@@ -62,9 +62,19 @@ def test_every_stage_leaves_its_result(fitted):
     assert fitted.autoencoder_[0].line == "12-500-500-2000-4"
     assert [len(losses) for losses in fitted.history_] == [5, 5]
     assert fitted.latent_.shape == (400, 8) and fitted.latent_.dtype == np.float32
-    assert fitted.embedding_.shape == (400, 2) and fitted.embedding_.dtype == np.float32
+    assert fitted.embedding_.shape == (400, 5) and fitted.embedding_.dtype == np.float32
     assert [array.shape for array in fitted.knn_] == [(400, 10)] * 2
-    assert list(fitted.seconds_) == ["pretrain", "encode", "neighbours", "manifold", "cluster"]
+    assert list(fitted.seconds_) == ["pretrain", "encode", "neighbours", "manifold", "cluster", "map"]
+
+
+def test_the_map_has_two_dimensions_and_does_not_change_the_clusters(blobs, fitted):
+    """It is what is clustered if that has two dimensions, and for the same neighbours the same."""
+    flat = clone(fitted).set_params(n_components=2).fit(blobs[0])
+    assert flat.map_ is flat.embedding_ and "map" not in flat.seconds_
+    assert np.array_equal(fitted.map_, flat.embedding_) and fitted.map_.shape == (400, 2)
+    np.testing.assert_allclose(fitted.on_map(blobs[0]), fitted.map_, atol=0.05)
+    other = clone(fitted).set_params(manifold_learner="isomap", n_components=3).fit(blobs[0])
+    assert other.map_ is other.embedding_
 
 
 def test_same_random_state_same_labels_and_fit_predict_agrees(blobs, fitted):
@@ -231,10 +241,11 @@ def test_manifold_and_clusters_of_some_samples_serve_all(blobs, fitted, tmp_path
     model = clone(fitted).set_params(fit_samples=150).fit(x)
     assert len(set(model.sample_.tolist())) == 150
     assert model.graph_.shape == (150, 150)
-    assert model.embedding_.shape == (400, 2) and model.labels_.shape == (400,)
+    assert model.embedding_.shape == (400, 5) and model.map_.shape == (400, 2) and model.labels_.shape == (400,)
     assert adjusted_rand_score(y, model.labels_) == 1
     np.testing.assert_array_equal(model.predict(x), model.labels_)
     np.testing.assert_allclose(model.transform(x), model.embedding_, atol=1e-3)
+    np.testing.assert_allclose(model.on_map(x), model.map_, atol=1e-3)
     model.save(tmp_path)
     loaded = pipeline.N2D.load(tmp_path)
     assert len(loaded.latent_) == 150
@@ -268,7 +279,7 @@ def test_any_number_of_threads_finds_the_same():
     x = load_digits().data.astype(np.float32)
     settings = {"pretrain_epochs": 2, "gmm_restarts": 30, "n_neighbors": (10, 20), "image_shape": (8, 8)}
     models = [pipeline.N2D(10, **settings, random_state=0, n_jobs=n_jobs).fit(x) for n_jobs in (1, 3)]
-    for name in ("embedding_", "labels_", "confidence_"):
+    for name in ("embedding_", "map_", "labels_", "confidence_"):
         assert np.array_equal(*(getattr(model, name) for model in models))
 
 
