@@ -169,7 +169,7 @@ def add_autoencoder(parser):
     add(
         "--pretrain_epochs",
         type=int,
-        help="epochs of training of each (50, of more than 14,000 samples fewer, down to 10; or 1000 with --protocol "
+        help="epochs of training of each (50, of more than 11,000 samples fewer, down to 7; or 1000 with --protocol "
         "paper)",
     )
     add("--batch_size", type=int, help="samples in one training step (the architecture's; 256 for the paper's)")

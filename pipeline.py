@@ -411,7 +411,10 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
             return self._embed(latent, n_neighbors, self.knn_, self.seed_, **flat)[1]
 
     def _scan(self, x):
-        """Choose the number of clusters by at least six maps, some of each size, of at most 5,000 samples."""
+        """Choose the number of clusters by at least six maps, some of each size, of at most 5,000 samples.
+
+        In two dimensions: in five, pieces of clusters lie apart, and are stable.
+        """
         rng = np.random.default_rng(self.seed_)
         some = np.arange(len(x))[self.sample_]
         some = np.sort(rng.choice(some, min(n_clusters.SAMPLES, len(some)), replace=False))
@@ -423,7 +426,8 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
             maps = []
             for seed in range(self.seed_, self.seed_ + math.ceil(n_clusters.MAPS / len(sizes))):
                 for size in sizes:
-                    learner, embedding = self._embed(neighbourhood.latent, size, knn, seed % 2**32)
+                    its_seed = seed % 2**32
+                    learner, embedding = self._embed(neighbourhood.latent, size, knn, its_seed, n_components=MAP_DIMS)
                     graph = learner.graph_ if hasattr(learner, "graph_") else _plain_graph(neighbourhood)[1]
                     maps.append((size, embedding, graph / graph.sum()))
             settings = {"inputs": neighbourhood.inputs if self.cluster == "GMM" else None, "random_state": self.seed_}
