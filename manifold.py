@@ -6,8 +6,11 @@ import numba
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import minmax_scale
 from sklearn.utils import check_random_state
+from threadpoolctl import threadpool_limits
 
 from n2d import layout
 from n2d.compiled import import_compiled, n_threads
@@ -16,6 +19,7 @@ from n2d.neighbors import nearest_neighbors
 
 MANIFOLD_LEARNERS = ("UMAP", "umap-learn", "LLE", "tSNE", "isomap", "none")
 PERPLEXITY = 30
+WIDTH = 10  # of UMAP's starts, in each dimension
 TSNE_NEIGHBORS = 3 * PERPLEXITY + 1  # how far openTSNE looks, the point itself included
 
 
@@ -163,6 +167,32 @@ class UMAP(_FromNeighbors):
         settings = {"seed": seed, "n_jobs": self.n_jobs, "track": self.track}
         self.embedding_ = layout.optimize(start.graph_, start.embedding_, start._a, start._b, **settings)
         return self.embedding_
+
+
+def flat(learner, embedding, *, min_dist=0.0, random_state=None, n_jobs=None, track=iter):
+    """The graph of a fitted UMAP in two dimensions, to look at, from where its embedding lies.
+
+    It starts from the two principal components of the embedding, so that what lies apart there does so on the map
+    (Kobak, Linderman, "Initialization is critical for preserving global data structure in both t-SNE and UMAP", Nature
+    Biotechnology 2021).
+
+    Parameters
+    ----------
+    learner : UMAP, or umap-learn's own
+    embedding : ndarray of float, shape (n_samples, n_components)
+    min_dist, random_state, n_jobs, track
+        See `manifold_learner`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_samples, 2)
+    """
+    find_ab_params = import_compiled("umap").umap_.find_ab_params
+    with threadpool_limits(1):  # sums of several threads differ in their last bits
+        start = PCA(2, random_state=random_state).fit_transform(embedding)
+    start = WIDTH * minmax_scale(start)
+    settings = {"seed": random_state, "n_jobs": n_jobs, "track": track}
+    return layout.optimize(learner.graph_, start, *find_ab_params(1.0, min_dist), **settings)
 
 
 class TSNE(_FromNeighbors):

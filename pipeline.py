@@ -76,8 +76,8 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
     embedding_ : ndarray of float32, shape (n_samples, n_components)
         What is clustered.
     map_ : ndarray of float32, shape (n_samples, 2)
-        What is looked at: UMAP's embedding of the same neighbours in two dimensions; or `embedding_`, if it has no
-        more of them, or comes from another learner.
+        What is looked at: UMAP's layout of the same graph in two dimensions, see `manifold.flat`; or `embedding_`, if
+        it has no more of them, or comes from another learner.
     labels_ : ndarray of int, shape (n_samples,)
         0 is the largest cluster, the next one is 1, and so on.
     confidence_ : ndarray of float, shape (n_samples,)
@@ -385,30 +385,28 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
                 fit = of_inputs._replace(rivals=[fit.labels, *fit.rivals])
         return graph, learner, embedding, fit
 
-    def _embed(self, latent, n_neighbors, knn, seed, **other):
+    def _embed(self, latent, n_neighbors, knn, seed, n_components=None):
         """The manifold learner, fitted to a size of the neighbourhoods, and its embedding."""
-        settings = {
-            "name": self.manifold_learner,
-            "n_components": self.dimensions(len(latent)),
-            "n_neighbors": n_neighbors,
-            "min_dist": self.min_dist,
-            "metric": self.metric_,
-            "random_state": seed,
-            "knn": knn,
-            "n_jobs": self.n_jobs,
-            "track": self._bar("layout", unit="epoch"),
-        }
-        learner = manifold.manifold_learner(**settings | other)
+        learner = manifold.manifold_learner(
+            self.manifold_learner,
+            n_components=n_components or self.dimensions(len(latent)),
+            n_neighbors=n_neighbors,
+            min_dist=self.min_dist,
+            metric=self.metric_,
+            random_state=seed,
+            knn=knn,
+            n_jobs=self.n_jobs,
+            track=self._bar("layout", unit="epoch"),
+        )
         return learner, learner.fit_transform(latent).astype(np.float32)
 
     def _map(self):
-        """The embedding to look at: in two dimensions, where UMAP's own has more, with the same neighbours."""
+        """The embedding to look at: in two dimensions, where UMAP's own has more, of the same graph."""
         if self.graph_ is None or self.embedding_.shape[1] <= MAP_DIMS:
             return self.embedding_
-        latent, n_neighbors = self.neighbourhood_.latent, self.manifold_.n_neighbors
-        with self._stage("map", f"UMAP, {latent.shape[1]} -> {MAP_DIMS} dimensions, {n_neighbors} neighbours"):
-            flat = {"name": "UMAP", "n_components": MAP_DIMS}
-            return self._embed(latent, n_neighbors, self.knn_, self.seed_, **flat)[1]
+        settings = {"random_state": self.seed_, "n_jobs": self.n_jobs, "track": self._bar("layout", unit="epoch")}
+        with self._stage("map", f"UMAP, {self.embedding_.shape[1]} -> {MAP_DIMS} dimensions, to look at"):
+            return manifold.flat(self.manifold_, self.embedding_, min_dist=self.min_dist, **settings)
 
     def _scan(self, x):
         """Choose the number of clusters by at least six maps, some of each size, of at most 5,000 samples.

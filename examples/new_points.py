@@ -23,7 +23,7 @@ def main():
     model = N2D.load(folder)
     labels = model.predict(new)  # (297,) int
     probabilities = model.predict_proba(new)  # (297, 10), each row adds up to 1
-    places = model.transform(new)  # (297, 2) float32, where they lie on the map
+    places = model.on_map(new)  # (297, 2) float32, where they lie on the map
 
     for point in np.argsort(probabilities.max(axis=1))[:3]:
         horizontal, vertical = places[point]

@@ -26,7 +26,7 @@ def main():
         surest = members[np.argsort(-model.confidence_[members], kind="stable")[:3]]
         print(f"cluster {cluster}: {len(members)} images, such as {', '.join(images.sample_names[i] for i in surest)}")
     names = [f"cluster {cluster}" for cluster in range(10)]
-    visualize.scatter(model.embedding_, model.labels_, names, folder / "map.png", title="My images")
+    visualize.scatter(model.map_, model.labels_, names, folder / "map.png", title="My images")
     print(f"the map: {folder / 'map.png'}")
 
 

@@ -65,7 +65,7 @@ def fitted(blobs, quick):
 def digits(tmp_path_factory, run):
     """The folder of a short run on scikit-learn's digits, and what it printed."""
     folder = tmp_path_factory.mktemp("digits")
-    done = run("digits", "cpu", "--umap_dim=2", "--visualize", "--pretrain_epochs=30", cwd=folder)
+    done = run("digits", "cpu", "--visualize", "--pretrain_epochs=30", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "runs/digits-n2d", done.stdout
 

@@ -15,7 +15,7 @@ def test_comparison_scores_every_clusterer_on_every_space(blobs, fitted):
         for learner in learners
         for cluster in ("GMM", "KM", "SC")
     ]
-    assert [row["n_components"] for row in rows] == [12] * 3 + [2] * 12 + [8] * 3 + [2] * 12
+    assert [row["n_components"] for row in rows] == [12] * 3 + [5] * 9 + [2] * 3 + [8] * 3 + [5] * 9 + [2] * 3
     assert all(embedding.shape == (400, row["n_components"]) for row, embedding in zip(rows, embeddings))
     for row in rows:
         if row["manifold"] in ("none", "UMAP", "tSNE") and row["cluster"] == "KM":

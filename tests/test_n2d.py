@@ -51,7 +51,7 @@ def test_digits_leave_every_file(digits):
     assert clusters["index"].tolist() == list(range(1797))
     assert sorted(clusters["cluster"].unique()) == list(range(10))
     assert np.load(folder / "latent.npy").shape == (1797, 10)
-    assert np.load(folder / "embedding.npy").shape == (1797, 2)
+    assert np.load(folder / "embedding.npy").shape == (1797, 5) and np.load(folder / "map.npy").shape == (1797, 2)
     history = pd.read_csv(folder / "history.csv")
     assert list(history) == ["autoencoder", "epoch", "loss"]
     assert history["autoencoder"].unique().tolist() == [0]
@@ -85,7 +85,7 @@ def test_scores_on_screen_are_those_in_the_files(digits):
     record = json.loads((folder / "metrics.json").read_text())
     assert f"{record['acc']:.3f}  {record['nmi']:.3f}  {record['ari']:.3f}" in output
     assert record["acc"] > 0.7
-    assert set(record["seconds"]) == {"pretrain", "encode", "neighbours", "manifold", "cluster"}
+    assert set(record["seconds"]) == {"pretrain", "encode", "neighbours", "manifold", "cluster", "map"}
     assert record["arguments"]["umap_neighbors"] is None and record["arguments"]["n_clusters"] == 10
     assert {"torch", "umap-learn", "scikit-learn"} <= set(record["versions"])
     clusters = pd.read_csv(folder / "clusters.csv")

@@ -65,7 +65,7 @@ def test_arrays_frames_and_tensors_are_all_the_same(blobs, fitted):
     frame = pd.DataFrame(x, columns=[f"c{i}" for i in range(12)])
     model = clone(fitted).fit(frame)
     assert model.feature_names_in_.tolist() == list(frame)
-    assert model.get_feature_names_out().tolist() == ["n2d0", "n2d1"]
+    assert model.get_feature_names_out().tolist() == [f"n2d{i}" for i in range(5)]
 
 
 def test_a_small_copy_of_the_weights_cannot_decode(blobs, fitted, tmp_path):
