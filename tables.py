@@ -226,9 +226,8 @@ def run_components(dataset, seed, runs_dir, threads):
     for (proposer, space), candidates in product(proposers.items(), (model.n_candidates, 0)):
         model.set_params(n_candidates=candidates).latent_ = space
         model.fit_neighbors(x)
-        learner = manifold.manifold_learner(
-            n_neighbors=PAPER_NEIGHBORS, knn=model.knn_, n_jobs=threads, random_state=seed
-        )
+        settings = {"n_components": model.dimensions(len(x)), "n_neighbors": PAPER_NEIGHBORS, "knn": model.knn_}
+        learner = manifold.manifold_learner(**settings, n_jobs=threads, random_state=seed)
         embedding = learner.fit_transform(space)
         one = clustering.fit("GMM", embedding, n_clusters=k, restarts=1, random_state=seed)
         for mixture, labels in (("one", one.labels), ("rule", model.fit_clusters(x).labels_)):
