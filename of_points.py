@@ -37,7 +37,7 @@ class OfPoints(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return self._place_among(x, self.embedding_)
 
     def on_map(self, x):
-        """Places of points, array-like (n_points, n_features), on `map_`, as `transform` has them: float32, its columns."""
+        """Where points, array-like (n_points, n_features), lie on `map_`, as in `transform`: float32, its columns."""
         check_is_fitted(self)
         return self._place_among(x, self.map_)
 
