@@ -2,6 +2,7 @@
 
 import math
 import os
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,13 +10,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from n2d import clustering, manifold, neighbors, refine
-from n2d.samples import CHANNELS
+from n2d.samples import CHANNELS, suitable_scale
 from n2d.scaling import SCALES
 
 LATENT_DIMS = 10  # if the number of clusters is not known
 MIN_SAMPLES = 4
 UMAP_DIMS = 5  # of an embedding that is clustered: in 2, clusters lie side by side that do not belong together
 MAP_DIMS = 2  # of one that is looked at
+UNEQUAL = 10  # features whose standard deviations differ by such a factor want to be scaled
 MIN_AUTO = 10  # samples of which 'auto' can fit mixtures to halves
 NEIGHBORHOODS = (10, 20, 50, 100)
 PER_CLUSTER = 5  # a neighbourhood is at most a fifth of the samples that a cluster has on average
@@ -231,6 +233,19 @@ class Parameters(BaseEstimator):
             )
         if math.prod(shape) != n_features:
             raise ValueError(f"image_shape must be that of images of {n_features} pixels, got {self.image_shape}")
+
+    def warn_of_units(self, x):
+        """Say so where features that are not scaled vary so differently that few of them decide."""
+        if self.scale != "none" or self.image_shape is not None or suitable_scale(x) == "none":
+            return
+        deviations = x.std(axis=0, dtype=np.float64)
+        low, high = deviations[deviations > 0].min(initial=np.inf), deviations.max()
+        if high > UNEQUAL * low:
+            warnings.warn(
+                f"features have standard deviations from {low:.3g} to {high:.3g}, and the largest decide: "
+                "scale='standard' makes them equal",
+                stacklevel=3,
+            )
 
     @property
     def n_latent(self):

@@ -2,7 +2,6 @@
 
 import math
 import numbers
-import warnings
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -31,7 +30,7 @@ from n2d.checkpoint import Checkpoint
 from n2d.neighbors import Neighbourhood
 from n2d.of_points import OfPoints
 from n2d.parameters import MAP_DIMS, MIN_SAMPLES, Parameters
-from n2d.samples import has_unit_length, suitable_scale
+from n2d.samples import has_unit_length
 from n2d.scaling import Scaling
 from n2d.views import Views
 
@@ -39,7 +38,6 @@ CHECKPOINT = "n2d-checkpoint-{}.pt"
 FORMAT = 3  # of checkpoints
 N_TRACKED = 1000  # points whose way through the refinement is kept for its picture
 CONFIDENCE_NEIGHBORS = 20  # the sample itself included, where there is no graph
-UNEQUAL = 10  # features whose standard deviations differ by such a factor want to be scaled
 
 
 class N2D(OfPoints, Views, ClusterMixin, Parameters):
@@ -136,7 +134,7 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
         """First stage of `fit`: train the autoencoder, or load its weights."""
         x = self._checked(x, reset=True, ensure_min_samples=MIN_SAMPLES)
         self.validate(x)
-        self._warn_of_units(x)
+        self.warn_of_units(x)
         self.scaling_ = Scaling.fit(x, self.scale)
         self.metric_ = self.metric
         if self.metric == "auto":
@@ -162,18 +160,6 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
         if self.ae_weights is None:
             self._pretrain(x)
         return self
-
-    def _warn_of_units(self, x):
-        if self.scale != "none" or self.image_shape is not None or suitable_scale(x) == "none":
-            return
-        deviations = x.std(axis=0, dtype=np.float64)
-        low, high = deviations[deviations > 0].min(initial=np.inf), deviations.max()
-        if high > UNEQUAL * low:
-            warnings.warn(
-                f"features have standard deviations from {low:.3g} to {high:.3g}, and the largest decide: "
-                "scale='standard' makes them equal",
-                stacklevel=3,
-            )
 
     def _pretrain(self, x):
         x, prepare = self.scaling_.in_batches(x, self.device)
