@@ -6,7 +6,7 @@ import os
 import sys
 from functools import partial
 
-__version__ = "1.0.0.dev0"
+__version__ = "1.0.0"
 __path__ = [os.path.dirname(os.path.abspath(__file__))]  # this folder is the package n2d: `from n2d import models`
 
 from n2d import arguments, folders, launch, limits
