@@ -244,7 +244,7 @@ class Parameters(BaseEstimator):
             warnings.warn(
                 f"features have standard deviations from {low:.3g} to {high:.3g}, and the largest decide: "
                 "scale='standard' makes them equal",
-                stacklevel=3,
+                stacklevel=4,  # where `fit` is called
             )
 
     @property
