@@ -57,10 +57,10 @@ def test_compact_weights_are_the_encoders_up_to_rounding(tmp_path):
 @pytest.mark.parametrize(
     "name, epochs, n_features, k",
     [
-        ("mnist", 10, 784, 10),
+        ("mnist", 7, 784, 10),
         ("mnist-test", 50, 784, 10),
         ("usps", 50, 256, 10),
-        ("fashion", 10, 784, 10),
+        ("fashion", 7, 784, 10),
         ("pendigits", 50, 16, 10),
         ("har", 50, 561, 6),
     ],
