@@ -10,6 +10,7 @@ times as much the other one takes. The kernels of both are compiled before, by a
 """
 
 import argparse
+import importlib
 import json
 import subprocess
 import sys
@@ -38,18 +39,25 @@ def run(checkout, dataset, data_dir):
         return seconds, memory, json.loads(Path(folder, "run/metrics.json").read_text())["acc"]
 
 
+def module(name):
+    """Of the package n2d, or of a checkout from before it was one."""
+    try:
+        return importlib.import_module(f"n2d.{name}")
+    except ImportError:
+        return importlib.import_module(name)
+
+
 def predict(checkout, dataset, data_dir, n_fit, repeats):
     """Of this process: seconds of each `N2D.predict` of a checkout, and peak memory in MB and ACC, once for each."""
     import resource
 
     sys.path.insert(0, checkout)
     import n2d  # noqa: F401  (it makes the folder the package n2d)
-    from n2d import datasets, metrics
-    from n2d.pipeline import N2D
 
+    datasets, metrics, pipeline = map(module, ("datasets", "metrics", "pipeline"))
     data = datasets.load(dataset, Path(data_dir))
     settings = {"scale": data.scale, "image_shape": data.image_shape, "random_state": 0}
-    model = N2D(len(data.label_names), **settings).fit(data.x[: int(n_fit)])
+    model = pipeline.N2D(len(data.label_names), **settings).fit(data.x[: int(n_fit)])
     new, y = data.x[int(n_fit) :][-NEW:], data.y[int(n_fit) :][-NEW:]
     seconds = []
     for _ in range(1 + int(repeats)):

@@ -48,9 +48,9 @@ def test_of_two_clusters_of_a_size_the_one_with_the_first_sample_comes_first(fit
 def test_unequal_units_are_warned_of_unless_they_are_scaled_or_images(quick):
     x = np.random.default_rng(0).normal(size=(60, 4)) * [1, 1, 11, 100] + 300
     settings = {**quick, "n_autoencoders": 1, "pretrain_epochs": 1}
-    with pytest.warns(UserWarning, match="standard deviations from .* to .*: scale='standard' makes them equal") as told:
+    with pytest.warns(UserWarning, match="standard deviations from .* to .*: scale='standard' makes them equal") as got:
         pipeline.N2D(**settings).fit(x)
-    assert any(one.filename == __file__ for one in told if "standard deviations" in str(one.message))
+    assert any(one.filename == __file__ for one in got if "standard deviations" in str(one.message))
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         pipeline.N2D(**settings, scale="standard").fit_autoencoder(x)
