@@ -1,6 +1,6 @@
 """What clusters are called, and their colours: the same in every file, picture and page.
 
-A cluster's number says which it is; where classes are known, it has a name as well, the class it is matched with.
+A cluster's number says which it is; where classes are known, it has a name as well, that of a class.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ class Clusters:
     names : tuple of str, or None
         By number, an empty one where there is no name; None if there are no classes to be named after.
     colors : ndarray of float, shape (n_clusters, 4)
-        RGBA. A cluster that is matched with a class has the colour that this class has among the classes.
+        RGBA. The cluster that has the name of a class has the colour that this class has among the classes.
     order : ndarray of int, shape (n_clusters,)
         Numbers of the clusters: the one that is matched with the first class first, those of no class last.
     """
@@ -61,24 +61,36 @@ def named(labels, n_clusters, y=None, label_names=()):
     Returns
     -------
     Clusters
-        Each cluster is named after the class it is matched with, see `metrics.match_labels`. One that is left over is
-        named after the class that most of it is of, with a number behind it: 'cat #2' is the second that is called so.
-        One without a sample of a known class is called 'unknown'.
+        Each cluster is named after the class it is matched with, see `metrics.match_labels`, unless more than half of
+        it is of another. Such a cluster, and one that is left over, is named after the class that most of it is of,
+        with a number behind it: 'cat #2' is the second that is called so. One without a sample of a known class is
+        called 'unknown'.
     """
     if y is None:
         return Clusters(labels, None, palette(n_clusters), np.arange(n_clusters))
     match, _ = metrics.match_labels(*metrics.of_known(y, labels))
-    matched = sorted(match, key=match.get)
-    left = [cluster for cluster in range(n_clusters) if cluster not in match]
-    slots = {**match, **{cluster: len(label_names) + i for i, cluster in enumerate(left)}}
+    order = [*sorted(match, key=match.get), *(cluster for cluster in range(n_clusters) if cluster not in match)]
+    classes = {cluster: _class_of(y[(labels == cluster) & (y >= 0)], match.get(cluster)) for cluster in order}
+    agreed = [cluster for cluster in order if cluster in match and match[cluster] == classes[cluster]]
+    others = [cluster for cluster in order if cluster not in agreed]
     names, taken = {}, set()
-    for cluster in (*matched, *left):
-        classes = y[(labels == cluster) & (y >= 0)]
-        of_class = match.get(cluster, np.bincount(classes).argmax() if len(classes) else None)
+    for cluster in (*agreed, *others):
+        of_class = classes[cluster]
         names[cluster] = free("unknown" if of_class is None else label_names[of_class], taken)
         taken.add(names[cluster])
-    colors = palette(len(label_names) + len(left))[[slots[cluster] for cluster in range(n_clusters)]]
-    return Clusters(labels, tuple(names[i] for i in range(n_clusters)), colors, np.array([*matched, *left]))
+    slots = {cluster: match[cluster] for cluster in agreed}
+    slots |= {cluster: len(label_names) + i for i, cluster in enumerate(others)}
+    colors = palette(len(label_names) + len(others))[[slots[cluster] for cluster in range(n_clusters)]]
+    return Clusters(labels, tuple(names[i] for i in range(n_clusters)), colors, np.array(order))
+
+
+def _class_of(classes, matched):
+    """Of a cluster with samples of these classes: the one that more than half are of, or else the matched one."""
+    if not len(classes):
+        return None
+    counts = np.bincount(classes)
+    is_half = matched is None or 2 * counts.max() > len(classes)
+    return int(counts.argmax()) if is_half else matched
 
 
 def fingerprint(labels):

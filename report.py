@@ -303,7 +303,7 @@ def draw_maps(data, embedding, clusters, args, folder, what, scores):
         what += f"\nACC {scores['acc']:.3f}   NMI {scores['nmi']:.3f}   ARI {scores['ari']:.3f}"
         pictures = {
             f"{args.name}-n2d.png": ("true classes", *data.groups, {"heading": "class"}),
-            f"{args.name}-n2d-predicted.png": ("clusters, named after the matched class", *coloured, look),
+            f"{args.name}-n2d-predicted.png": ("clusters, named after classes", *coloured, look),
         }
         matrix = (data.label_names, clusters.captions, folder / "confusion.png")
         known = metrics.of_known(data.y, clusters.labels)

@@ -11,6 +11,14 @@ def test_clusters_take_name_and_colour_of_the_class_they_are_matched_with():
     assert clusters.order.tolist() == [2, 0, 1]  # as the classes, and then what is left over
 
 
+def test_a_cluster_that_is_mostly_of_another_class_than_the_matched_one_is_named_after_that():
+    labels, y = np.repeat([0, 1, 2], 10), np.array([0] * 10 + [1] * 3 + [0] * 7 + [2] * 5 + [1] * 5)
+    clusters = naming.named(labels, 3, y, ("boot", "sandal", "shirt"))
+    assert clusters.names == ("boot", "boot #2", "shirt")
+    np.testing.assert_array_equal(clusters.colors, visualize.palette(4)[[0, 3, 2]])
+    assert clusters.order.tolist() == [0, 1, 2]  # the diagonal of the confusion matrix is the matching
+
+
 def test_without_classes_a_cluster_is_a_number():
     clusters = naming.named(np.array([0, 1, 1]), 3)
     assert clusters.names is None and clusters.captions == ["cluster 0", "cluster 1", "cluster 2"]
