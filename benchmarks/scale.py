@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.ticker import LogFormatter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -90,8 +91,7 @@ def draw(rows, path):
         axis.loglog(rows["samples"], values, "o-")
         axis.set(xlabel="samples", ylabel=label)
         axis.yaxis.set_major_formatter("{x:g}")
-        if values.max() < 10 * values.min():
-            axis.yaxis.set_minor_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(LogFormatter())
         if len(rows) > 1:
             slope = np.polyfit(np.log(rows["samples"]), np.log(values), 1)[0]
             axis.set_title(f"slope {slope:.2f}", fontsize=11)
