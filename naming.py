@@ -85,12 +85,12 @@ def named(labels, n_clusters, y=None, label_names=()):
 
 
 def _class_of(classes, matched):
-    """Of a cluster with samples of these classes: the one that more than half are of, or else the matched one."""
+    """What a cluster is named after, by the classes of its samples and the one it is matched with; None is unknown."""
     if not len(classes):
         return None
     counts = np.bincount(classes)
-    is_half = matched is None or 2 * counts.max() > len(classes)
-    return int(counts.argmax()) if is_half else matched
+    is_not_matched = matched is None or 2 * counts.max() > len(classes)
+    return int(counts.argmax()) if is_not_matched else matched
 
 
 def fingerprint(labels):
