@@ -302,7 +302,7 @@ def of_inputs(x, n_clusters, graph, random_state=None, sample=None):
         sample = np.arange(len(x))
         if len(x) > MIXTURE_SAMPLE:
             sample = np.random.default_rng(random_state).choice(len(x), MIXTURE_SAMPLE, replace=False)
-    inputs = x[sample].astype(np.float32)
+    inputs = x[sample].astype(np.float32, copy=False)
     is_wide = min(inputs.shape) > neighbors.N_COMPONENTS
     with threadpool_limits(1):  # sums of several threads differ in their last bits
         pca = PCA(neighbors.N_COMPONENTS, random_state=random_state) if is_wide else None
@@ -310,7 +310,7 @@ def of_inputs(x, n_clusters, graph, random_state=None, sample=None):
         clusterer = KMeans(n_clusters, n_init=INPUT_STARTS, random_state=random_state).fit(narrow)
         if is_wide:  # not from the means of the clusters: where samples are equal, some may be empty
             centres = pca.inverse_transform(clusterer.cluster_centers_)
-            clusterer = KMeans(n_clusters, init=centres, n_init=1).fit(inputs)
+            clusterer = KMeans(n_clusters, init=centres, n_init=1, copy_x=False).fit(inputs)
     parts = gen_batches(len(x), MIXTURE_SAMPLE)
     labels = np.concatenate([clusterer.predict(x[part].astype(np.float32)) for part in parts])
     return Fit(clusterer, labels, None, *support(graph, labels))

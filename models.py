@@ -373,6 +373,8 @@ class Ensemble(nn.ModuleList):
 
     Attributes
     ----------
+    n_latent : int
+        Dimensions of the joint latent space.
     decodes : bool
         False if the weights come from a compact file: the decoders are as they started.
     """
@@ -380,10 +382,11 @@ class Ensemble(nn.ModuleList):
     def __init__(self, network, n_autoencoders=1, seed=0):
         self.seeds = [int(word) for word in np.random.SeedSequence(seed).generate_state(n_autoencoders)]
         super().__init__(autoencoder(network, member_seed) for member_seed in self.seeds)
+        self.n_latent = sum(member.n_latent for member in self)
         self.decodes = True
 
     def encode(self, x):
-        """Map x, float (n_samples, n_features), to the joint latent space, float (n_samples, len(self) * n_latent)."""
+        """Map x, float (n_samples, n_features), to the joint latent space, float (n_samples, n_latent)."""
         return torch.cat([member.encode(x) for member in self], dim=1)
 
     def forward(self, x):

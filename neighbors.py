@@ -239,12 +239,15 @@ def place(knn, values):
     -------
     ndarray of float32, shape (n_points, n_components)
     """
-    indices, distances = knn[0], knn[1].astype(np.float64)
-    weights = 1 / np.maximum(distances, 1e-6 * distances[:, -1:] + 1e-30) ** 2  # finite where a point is a sample
-    weights /= weights.sum(axis=1, keepdims=True)
-    n, k = indices.shape
-    mean = sparse.csr_array((weights.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), (n, len(values)))
-    return (mean @ values).astype(np.float32)
+    placed = np.empty((len(knn[0]), values.shape[1]), np.float32)
+    for part in gen_batches(len(placed), ROWS):
+        indices, distances = knn[0][part], knn[1][part].astype(np.float64)
+        weights = 1 / np.maximum(distances, 1e-6 * distances[:, -1:] + 1e-30) ** 2  # finite where a point is a sample
+        weights /= weights.sum(axis=1, keepdims=True)
+        n, k = indices.shape
+        mean = sparse.csr_array((weights.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), (n, len(values)))
+        placed[part] = mean @ values
+    return placed
 
 
 def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None, track=iter):

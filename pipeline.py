@@ -219,8 +219,7 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
 
     def fit_latent(self, x):
         """Third stage of `fit`: encode x."""
-        n_latent = sum(member.n_latent for member in self.autoencoder_)
-        with self._stage("encode", f"{self.n_features_in_} -> {n_latent} dimensions"):
+        with self._stage("encode", f"{self.n_features_in_} -> {self.autoencoder_.n_latent} dimensions"):
             self.latent_ = self.encode(x)
         return self
 

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 from scipy.stats import rankdata
+from sklearn.utils import gen_batches
 
 from n2d import samples
-from n2d.scaling import Scaling
+from n2d.scaling import CHUNK, Scaling
 
 N_MEMBERS = 8  # typical ones of each cluster
 MOST = 300  # features that are ranked: of more, those whose means differ most between clusters
@@ -220,8 +221,11 @@ def members_of(data, labels, n_clusters, most=N_MEMBERS):
     for cluster in range(n_clusters):
         inside = np.flatnonzero(labels == cluster)
         if len(inside):
-            x = scaling.apply(data.x[inside])
-            inside = inside[np.argsort(np.linalg.norm(x - x.mean(axis=0), axis=1), kind="stable")[:most]]
+            parts = [inside[rows] for rows in gen_batches(len(inside), CHUNK)]  # x may be a file larger than the memory
+            sums = [scaling.apply(data.x[part]).sum(axis=0, dtype=np.float64) for part in parts]
+            mean = (sum(sums) / len(inside)).astype(np.float32)
+            distances = [np.linalg.norm(scaling.apply(data.x[part]) - mean, axis=1) for part in parts]
+            inside = inside[np.argsort(np.concatenate(distances), kind="stable")[:most]]
         found.append(inside.tolist())
     return found
 

@@ -339,15 +339,16 @@ def encode(model, x, batch_size=512, prepare=None, track=iter):
     """
     device = next(model.parameters()).device
     rank, n_processes = processes()
-    latent = []
-    for batch in track(torch.as_tensor(x).tensor_split(n_processes)[rank].split(batch_size)):
+    part = torch.as_tensor(x).tensor_split(n_processes)[rank]
+    latent = torch.empty(len(part), model.n_latent)  # results kept apart would lie between the freed blocks of batches
+    for batch, its_latent in track(list(zip(part.split(batch_size), latent.split(batch_size)))):
         batch = batch.to(device)
-        latent.append(model.encode(batch if prepare is None else prepare(batch)).cpu())
-    parts = [torch.cat(latent)]
+        its_latent.copy_(model.encode(batch if prepare is None else prepare(batch)))
     if n_processes > 1:
         parts = [None] * n_processes
-        dist.all_gather_object(parts, torch.cat(latent))
-    return torch.cat(parts).numpy()
+        dist.all_gather_object(parts, latent)
+        latent = torch.cat(parts)
+    return latent.numpy()
 
 
 @torch.no_grad()
