@@ -10,6 +10,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
+from sklearn.utils import gen_batches
 
 from n2d import clustering, manifold, metrics, neighbors
 
@@ -27,14 +28,21 @@ def unlabelled(model):
     other = copy.copy(model).set_params(random_state=(model.seed_ + 1) % 2**32)
     other.seed_, other.seconds_ = other.random_state, {}
     labels = other.embed_and_cluster(model.neighbourhood_, model.knn_)[-1].labels
-    embedding, has_mixture = model.embedding_.astype(np.float64), hasattr(model.clusterer_, "predict_proba")
     return {
         "agreement": float(adjusted_rand_score(model.labels_[model.sample_], labels)),
         "modularity": model.modularity_,
-        "silhouette": metrics.silhouette(embedding, model.labels_, model.seed_),
-        "log_likelihood": float(model.clusterer_.score(embedding)) if has_mixture else None,
+        "silhouette": metrics.silhouette(model.embedding_, model.labels_, model.seed_),
+        "log_likelihood": _log_likelihood(model.clusterer_, model.embedding_),
         "sizes": np.bincount(model.labels_, minlength=model.n_clusters_).tolist(),
     }
+
+
+def _log_likelihood(clusterer, embedding):
+    """Mean over the points, part by part; None without a mixture."""
+    if not hasattr(clusterer, "score_samples"):
+        return None
+    parts = (embedding[rows].astype(np.float64) for rows in gen_batches(len(embedding), clustering.MIXTURE_SAMPLE))
+    return float(np.concatenate([clusterer.score_samples(part) for part in parts]).mean())
 
 
 def stages(model, x, y):

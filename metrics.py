@@ -59,7 +59,7 @@ def silhouette(embedding, labels, seed=0, n_samples=5000):
     some = np.random.default_rng(seed).permutation(len(labels))[:n_samples]
     if len(np.unique(labels[some])) in (1, len(some)):
         return None
-    return float(silhouette_score(embedding[some], labels[some]))
+    return float(silhouette_score(embedding[some].astype(np.float64), labels[some]))
 
 
 def trustworthiness(x, embedding, seed=0, n_samples=5000, n_neighbors=5):
