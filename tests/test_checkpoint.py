@@ -1,11 +1,9 @@
 import errno
+import multiprocessing
 import os
-import subprocess
-import sys
 import time
 import warnings
 import weakref
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +12,6 @@ import torch.distributed as dist
 
 from n2d import models, training
 from n2d.checkpoint import Checkpoint
-
-ROOT = Path(training.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -26,43 +22,43 @@ def x():
     return (hidden + 0.01 * rng.normal(size=hidden.shape)).astype(np.float32)
 
 
-TRAIN = """
-import sys
-
-import numpy as np
-import torch
-
-from n2d import models, training
-from n2d.checkpoint import Checkpoint
-
-path, weights = sys.argv[1:]
-x = np.random.default_rng(0).random((600, 20), dtype=np.float32)
-model = models.DenseAutoencoder((20, 64, 3), seed=1)
-checkpoint = Checkpoint(path, "the same", every=0.02) if path else None
-print("training", flush=True)
-history = training.pretrain(model, x, epochs=600, batch_size=32, seed=2, checkpoint=checkpoint)
-torch.save({"model": model.state_dict(), "history": history}, weights)
-"""
+def train(path, weights, begun):
+    """A training in a process of its own, whose checkpoints are 0.02 s apart."""
+    torch.set_num_threads(1)
+    x = np.random.default_rng(0).random((600, 20), dtype=np.float32)
+    model = models.DenseAutoencoder((20, 64, 3), seed=1)
+    checkpoint = None if path is None else Checkpoint(path, "the same", every=0.02)
+    begun.set()
+    history = training.pretrain(model, x, epochs=300, batch_size=32, seed=2, checkpoint=checkpoint)
+    torch.save({"model": model.state_dict(), "history": history}, weights)
 
 
-def start(*arguments):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-c", TRAIN, *map(str, arguments)], cwd=ROOT, env=environment, stdout=subprocess.PIPE
-    )
+def start(path, weights):
+    """Begin `train`, as a fork of a process that has imported everything, which takes seconds."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "n2d.training"])
+    begun = context.Event()
+    process = context.Process(target=train, args=(path, weights, begun))
+    process.start()
+    assert begun.wait(60)
+    return process
+
+
+def ends_well(process):
+    process.join()
+    return process.exitcode == 0
 
 
 def test_killed_at_twenty_moments_it_ends_with_the_very_same_weights(tmp_path):
     path, rng = tmp_path / "checkpoint.pt", np.random.default_rng()
-    assert start("", tmp_path / "undisturbed.pt").wait() == 0
+    assert ends_well(start(None, tmp_path / "undisturbed.pt"))
     for _ in range(20):
         process = start(path, tmp_path / "killed.pt")
-        process.stdout.readline()
         time.sleep(rng.uniform(0, 0.3))
         process.kill()
-        process.wait()
+        process.join()
         assert Checkpoint(path, "the same").state is not None or not path.exists()  # never a half-written file
-    assert start(path, tmp_path / "killed.pt").wait() == 0
+    assert ends_well(start(path, tmp_path / "killed.pt"))
     killed, undisturbed = (torch.load(tmp_path / f"{name}.pt") for name in ("killed", "undisturbed"))
     assert killed["history"] == undisturbed["history"]
     assert all(torch.equal(killed["model"][key], tensor) for key, tensor in undisturbed["model"].items())
