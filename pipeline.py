@@ -333,7 +333,7 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
             has_images = self.image_shape is not None
             kind = "deformation-invariant distance" if has_images else f"{self.metric_} distance of the inputs"
             if neighbourhood.components is not None:
-                kind = f"cosine distance of {neighbourhood.components.n_components} principal components"
+                kind = f"cosine distance of {neighbourhood.components.n_components} PCA components"
             with self._stage("neighbours", f"re-ranked by the {kind}"):
                 knn = neighbourhood.rank(knn, size, self._bar("compared", unit="part"))
         return neighbourhood, knn

@@ -1,6 +1,7 @@
 """What a run is doing, on screen: a line for each stage, from its start on; a bar, or seconds, meanwhile; its time."""
 
 import sys
+import textwrap
 import threading
 import time
 import weakref
@@ -9,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from tqdm.auto import tqdm
 
 SECOND = 1.0
+WIDTH = 57  # of what a stage does: with its name and its time 80 columns
 _bars, _lock = weakref.WeakSet(), threading.Lock()  # a bar that is over is disabled
 
 
@@ -34,8 +36,9 @@ def bar(steps=None, *, description, verbose=True, **settings):
 def stage(name, description, seconds, verbose=True):
     """Say what starts, and when it is over how long it took.
 
-    On a terminal the line is written anew at the end, since a bar may have been in its place, and each second while
-    there is no bar, with the time so far; in a file it goes on.
+    A long description has several lines, of which the last one has the time. On a terminal this line is written anew at
+    the end, since a bar may have been in its place, and each second while there is no bar, with the time so far; in a
+    file it goes on.
 
     Parameters
     ----------
@@ -45,9 +48,10 @@ def stage(name, description, seconds, verbose=True):
     seconds : dict of str to float
     verbose : bool
     """
-    line = f"{name:<10} {description:<57}"
+    parts = textwrap.wrap(description, WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
+    *above, line = (f"{start:<10} {part:<{WIDTH}}" for start, part in zip([name, *[""] * len(parts)], parts))
     if verbose:
-        print(line, end="", flush=True)
+        print(*map(str.rstrip, above), line, sep="\n", end="", flush=True)
     start = time.perf_counter()
     try:
         with _counted(line, start) if verbose and sys.stdout.isatty() else nullcontext():

@@ -178,7 +178,8 @@ def test_a_described_autoencoder_is_trained_refined_and_scored_at_each_stage(arc
     arguments = "digits cpu --autoencoders=1 --pretrain_epochs=5 --refine=KLD --refine_epochs=3 --visualize"
     done = run(*arguments.split(), *QUICK, f"--architecture={architecture}", f"--save_dir={tmp_path}")
     assert done.returncode == 0, done.stderr
-    assert "8[3x3]_bn max*[2x2] fc[12] fc[72] ups*[2x2] 1[3x3]" in done.stdout
+    assert "8[3x3]_bn max*[2x2] fc[12] fc[72] ups*[2x2] 1[3x3]" in " ".join(done.stdout.split())
+    assert max(map(len, done.stdout.partition("written to")[0].splitlines())) <= 80
     pictures = {"digits-n2d.png", "digits-n2d-predicted.png", "raw.png", "autoencoder.png", "clustered_kld.png"}
     pictures |= {"reconstructions.png", "evolution.gif"} | PICTURES
     assert {path.name for path in tmp_path.iterdir()} == FILES | pictures | {

@@ -24,6 +24,15 @@ def test_a_stage_is_told_when_it_starts_and_its_time_when_it_is_over(capsys):
     assert capsys.readouterr().out == "      0.0 s\n" and seconds["fit"] > 1
 
 
+def test_a_long_description_has_several_lines(capsys):
+    description = "of a thing that takes more words to describe than a screen has columns"
+    with progress.stage("fit", description, {}):
+        pass
+    lines = capsys.readouterr().out.splitlines()
+    assert " ".join(" ".join(lines).split()) == f"fit {description} 0.0 s"
+    assert len(lines) == 2 and max(map(len, lines)) <= 80
+
+
 def test_on_a_terminal_the_line_is_whole_whatever_came_between(monkeypatch):
     monkeypatch.setattr(sys, "stdout", Terminal())
     with progress.stage("fit", "of a thing", {}):
