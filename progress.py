@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from tqdm.auto import tqdm
 
 SECOND = 1.0
-WIDTH = 57  # of what a stage does: with its name and its time 80 columns
+WIDTH = 68  # of a stage's name and what it does: with its time 79 columns
 _bars, _lock = weakref.WeakSet(), threading.Lock()  # a bar that is over is disabled
 
 
@@ -48,10 +48,11 @@ def stage(name, description, seconds, verbose=True):
     seconds : dict of str to float
     verbose : bool
     """
-    parts = textwrap.wrap(description, WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
-    *above, line = (f"{start:<10} {part:<{WIDTH}}" for start, part in zip([name, *[""] * len(parts)], parts))
+    indents = {"initial_indent": f"{name:<10} ", "subsequent_indent": " " * 11}
+    lines = textwrap.wrap(description, WIDTH, break_long_words=False, break_on_hyphens=False, **indents) or [name]
+    line = f"{lines.pop():<{WIDTH}}"
     if verbose:
-        print(*map(str.rstrip, above), line, sep="\n", end="", flush=True)
+        print(*lines, line, sep="\n", end="", flush=True)
     start = time.perf_counter()
     try:
         with _counted(line, start) if verbose and sys.stdout.isatty() else nullcontext():
