@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from n2d.profiles import members_of
-from n2d.visualize import as_picture, both_ends, head, in_lines, longest, plain_text, short, wrapped
+from n2d.samples import shortened
+from n2d.visualize import as_picture, head, in_lines, longest, plain_text, wrapped
 
 N_BARS = 5  # features, or words, of each cluster
 LEAST = 0.25  # standard deviations that are worth a number
@@ -71,8 +72,8 @@ def _means(data, groups, present, path, *, names, title, n_features=30):
     shown = np.sort(np.argsort(-profile.std(axis=0), kind="stable")[:n_features])
     profile = profile[:, shown]
     features = data.feature_names or [f"feature {i}" for i in range(data.x.shape[1])]
-    rows = [in_lines(f"{short(names[g], 52)} ({np.sum(groups == g):,})") for g in present]
-    columns = [both_ends(features[i], 40) for i in shown]
+    rows = [in_lines(f"{shortened(names[g], 52)} ({np.sum(groups == g):,})") for g in present]
+    columns = [shortened(features[i], 40) for i in shown]
     width = max(4, 0.35 * len(shown) + 1.5 + 0.08 * longest(rows))
     figsize = (width, 0.35 * len(present) + 1.5 + 0.09 * longest(columns))
     figure = Figure(figsize=figsize, layout="constrained")
@@ -138,10 +139,10 @@ def _bars(features, terms):
     bars = []
     for row in features.sort_values("told", ascending=False, kind="stable").head(N_BARS).itertuples():
         inside, outside = (f"{x:.0%}" if row.is_binary else _number(x) for x in (row.inside, row.outside))
-        bars.append((both_ends(" ".join(row.feature.split()), 34), row.effect, f"{inside}, rest {outside}"))
+        bars.append((shortened(" ".join(row.feature.split()), 34), row.effect, f"{inside}, rest {outside}"))
     if not bars:
         for row in terms.head(N_BARS).itertuples():
-            bars.append((short(row.term, 34), row.inside, f"{row.inside:.0%}, rest {row.outside:.0%}"))
+            bars.append((shortened(row.term, 34), row.inside, f"{row.inside:.0%}, rest {row.outside:.0%}"))
     return bars
 
 
@@ -165,7 +166,7 @@ def dendrogram(linkage, names, sizes, path, *, title):
     """
     from scipy.cluster.hierarchy import dendrogram
 
-    labels = [in_lines(f"{short(name, 52)} ({size:,})") for name, size in zip(names, sizes)]
+    labels = [in_lines(f"{shortened(name, 52)} ({size:,})") for name, size in zip(names, sizes)]
     figure = Figure(figsize=(5 + 0.08 * longest(labels), 0.3 * len(names) + 1.3), layout="constrained")
     axes = figure.subplots()
     look = {"color_threshold": 0, "above_threshold_color": "black"}

@@ -246,7 +246,7 @@ def lines(table, width=80, most=30):
     """The rows of a profile for a screen, at most so many columns wide, the first ones of many."""
     shown, columns = table.head(most), {"cluster": [str(i) for i in table.index[:most]]}
     if "name" in table:
-        columns["name"] = [_cut(samples.printable(name), 16) for name in shown["name"]]
+        columns["name"] = [samples.shortened(samples.printable(name), 16) for name in shown["name"]]
     columns["size"] = [f"{size:,}" for size in shown["size"]]
     columns["share"] = [f"{share:.1%}" for share in shown["share"]]
     if "confidence" in table:
@@ -257,14 +257,13 @@ def lines(table, width=80, most=30):
     for title, cells in columns.items():
         wide = max(len(title), *map(len, cells))
         justified.append([cell.ljust(wide) if title in WORDS else cell.rjust(wide) for cell in (title, *cells)])
-    rows = [_cut("  ".join(row).rstrip(), width, ", ") for row in zip(*justified)]
+    rows = [_cut("  ".join(row).rstrip(), width) for row in zip(*justified)]
     return rows + [f"and {len(table) - most:,} more, in profile.csv"] * (len(table) > most)
 
 
-def _cut(text, width, between=None):
-    """A text of at most so many characters, of whole parts where something is between them."""
+def _cut(text, width):
+    """A text of at most so many characters, of whole parts where commas are between them."""
     if len(text) <= width:
         return text
     start = text[: width - 1]
-    parts = start.rpartition(between) if between else ("", "", "")
-    return f"{(parts[0] or start).rstrip()}\N{HORIZONTAL ELLIPSIS}"
+    return f"{(start.rpartition(', ')[0] or start).rstrip()}\N{HORIZONTAL ELLIPSIS}"

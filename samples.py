@@ -158,6 +158,14 @@ def printable(text):
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
+def shortened(name, most):
+    """A name of at most so many characters, cut in its middle: many names differ in their ends alone."""
+    if len(name) <= most:
+        return name
+    end = most // 2
+    return f"{name[: most - 1 - end].rstrip()}\N{HORIZONTAL ELLIPSIS}{name[-end:].lstrip()}"
+
+
 def summary(name, data):
     """One line: what a reader took, and what of the user's own files it left."""
     line = f"{name}: {len(data.x):,} samples, {data.x.shape[1]} features"

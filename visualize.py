@@ -11,6 +11,8 @@ from matplotlib.figure import Figure  # not pyplot, which has a state of its own
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from n2d.samples import shortened
+
 LEGEND_ROWS = 30
 LEGEND_NAME = 64  # characters of a name in a legend
 FREE = 28  # characters that a figure has room for
@@ -95,7 +97,7 @@ def _marks(groups, names):
     """
     present = [group for group in range(len(names)) if np.any(groups == group)]
     if len(present) <= FEW:
-        return {group: short(names[group], 18) for group in present}, names
+        return {group: shortened(names[group], 18) for group in present}, names
     marks = {group: names[group].removeprefix("cluster ").split(":")[0] for group in present}
     if max(map(len, marks.values())) > 4:
         marks = {group: str(group) for group in present}
@@ -394,20 +396,10 @@ def _oklab(rgb):
     return np.cbrt(linear @ np.transpose(to_cones)) @ np.transpose(to_lab)
 
 
-def short(name, most=28):
-    """A name of at most so many characters, with a mark in the place of what is left out."""
-    return name if len(name) <= most else f"{name[: most - 1].rstrip()}\N{HORIZONTAL ELLIPSIS}"
-
-
-def both_ends(name, most):
-    """A name of at most so many characters, cut in its middle: names of features often differ in their ends alone."""
-    return name if len(name) <= most else f"{name[: most // 2 - 1]}\N{HORIZONTAL ELLIPSIS}{name[-(most - most // 2) :]}"
-
-
 def in_lines(name):
     """A name in at most two lines of 32 characters, with a mark in the place of what is left out."""
     lines = textwrap.wrap(name, LINE) or [""]
-    return "\n".join(lines if len(lines) <= 2 else (lines[0], short(" ".join(lines[1:]), LINE)))
+    return "\n".join(lines if len(lines) <= 2 else (lines[0], shortened(" ".join(lines[1:]), LINE)))
 
 
 def longest(names):
@@ -435,7 +427,7 @@ def extra_width(names):
 def _legend(place, colors, names, title=None):
     """What the colours mean, beside axes or all maps of a figure, of many groups in several columns."""
     handles = [Line2D([], [], marker="o", linestyle="", color=color) for color in colors]
-    labels = [short(name, LEGEND_NAME) for name in names]
+    labels = [shortened(name, LEGEND_NAME) for name in names]
     look = {"ncols": math.ceil(len(names) / LEGEND_ROWS), "title": title, "columnspacing": 1.0, "handletextpad": 0.3}
     look |= {"fontsize": 10 if len(names) <= 20 and longest(names) <= FREE else 8, "frameon": False}
     beside = {"loc": "outside right center"}

@@ -4,7 +4,12 @@ const byId = (id) => document.getElementById(id);
 const count = (n) => n.toLocaleString("en");
 const plural = (n, what) => `${count(n)} ${what}${n === 1 ? "" : "s"}`;
 const number = (value) => String(Number(value.toPrecision(4)));
-const shortened = (text, most) => (text.length > most ? `${text.slice(0, most - 1).trimEnd()}…` : text);
+
+// A name of at most so many characters, as `samples.shortened` cuts it.
+function shortened(name, most) {
+  const end = Math.floor(most / 2);
+  return name.length > most ? `${name.slice(0, most - 1 - end).trimEnd()}…${name.slice(-end).trimStart()}` : name;
+}
 
 function button(text, role, onclick, label) {
   const made = element("button", { type: "button", textContent: text, onclick });

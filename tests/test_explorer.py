@@ -6,7 +6,7 @@ import pytest
 
 from n2d import explorer, naming, profiles, visualize
 from n2d.report import clusters_table
-from n2d.samples import Dataset
+from n2d.samples import Dataset, shortened
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 
@@ -256,6 +256,15 @@ def test_names_on_the_map_do_not_overlap(opened, tmp_path, screen, n_clusters):
     assert plot["width"] > 0.4 * one.screen["width"] and plot["height"] > 0.4 * one.screen["height"]
     if screen == "desk":
         assert page.evaluate("document.documentElement.scrollHeight") <= one.screen["height"]
+    is_whole = "names => names.every((n) => n.scrollHeight <= n.clientHeight + 1 && n.scrollWidth <= n.clientWidth)"
+    assert page.locator(".cluster .name").evaluate_all(is_whole)
+
+
+@pytest.mark.parametrize("name", ["a cell of kind 12", "a cell of kind 123", "a b", "number one and number two"])
+def test_a_name_that_is_too_long_keeps_both_ends_as_in_pictures(one, name):
+    found = one.page.evaluate("([name, most]) => shortened(name, most)", [name, 17])
+    assert found == shortened(name, 17) and len(found) <= 17
+    assert found.startswith(name[:3]) and found.endswith(name[-3:])
 
 
 def test_names_of_strangers_are_text_here_and_harmless_in_a_spreadsheet(opened, insects, tmp_path):

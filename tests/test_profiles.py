@@ -164,10 +164,11 @@ def test_strangers_names_stay_text(tmp_path):
 
 def test_the_rows_on_screen_fit_80_columns(wine):
     data, y = wine
-    names = [EVIL * 2, "a\nb\x1b[2J", "c"]
+    names = [EVIL * 2, "a\nb\x1b[2J", "wine of cultivar no. 3"]
     lines = profiles.lines(profiles.profile(data, y, 3, names=names, confidence=np.repeat(0.5, 178)))
     assert len(lines) == 4 and max(map(len, lines)) <= 80
     assert "\x1b" not in "".join(lines) and "a b" in lines[2]
     assert lines[1].split()[0] == "0" and "high proline" in lines[1]
+    assert "ar no. 3  " in lines[3]  # both ends of a name
     many = pd.DataFrame({"size": range(50), "share": 0.02, "description": ""}, index=range(50))
     assert len(profiles.lines(many)) == 32 and profiles.lines(many)[-1] == "and 20 more, in profile.csv"

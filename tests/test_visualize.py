@@ -198,6 +198,14 @@ def test_long_names_leave_the_map_most_of_its_picture(embedding, tmp_path, figur
         assert whole.x0 <= box.x0 and box.x1 <= whole.x1, text.get_text()
 
 
+def test_names_that_begin_alike_can_be_told_apart_on_the_map(embedding, tmp_path, figures):
+    names = [f"{i}: wine of cultivar no. {letter}" for i, letter in enumerate("ABC")]
+    visualize.scatter(embedding, np.arange(300) % 3, names, tmp_path / "m.png", title="")
+    on_the_map = [text.get_text() for text in figures[0].axes[0].texts]
+    assert sorted(text[-6:] for text in on_the_map) == [" no. A", " no. B", " no. C"]
+    assert max(map(len, on_the_map)) <= 18
+
+
 def test_of_many_groups_the_numbers_are_on_the_map_and_the_names_in_the_legend(embedding, tmp_path, figures):
     names = [f"{i}: cat #{i}" for i in range(30)]
     visualize.scatter(embedding, np.arange(300) % 30, names, tmp_path / "m.png", title="")
