@@ -30,7 +30,6 @@ LOSSES_ARGUMENTS = {
     "mnist": ["--autoencoders=1", "--umap_neighbors=20", "--augment"],
     "coil20": ["--architecture=architectures/coil20.json", "--autoencoders=1", "--umap_neighbors=5"],
 }
-ABLATION_SETTINGS = ["--autoencoders=4", "--pretrain_epochs=50", "--umap_candidates=0"]
 LOSSES_SETTINGS = [
     "--pretrain_epochs=50",
     "--umap_candidates=0",
@@ -172,8 +171,8 @@ def run_losses(dataset, seed, runs_dir, threads):
 def run_ablation(dataset, seed, runs_dir, threads):
     """Every clusterer on raw data and latent space, as they are and on each manifold."""
     folder = Path(runs_dir) / f"{dataset}-ablation-{seed}"
-    arguments = [dataset, "0", "--eval_all", f"--seed={seed}", f"--umap_dim={6 if dataset == 'har' else 10}"]
-    execute([*arguments, *ABLATION_SETTINGS], folder, threads)
+    dim = f"--umap_dim={6 if dataset == 'har' else 10}"
+    execute([dataset, "0", "--eval_all", f"--seed={seed}", dim, "--umap_candidates=0"], folder, threads)
     rows = pd.read_csv(folder / "eval_all.csv").assign(dataset=dataset, seed=seed)
     digits = dict.fromkeys(("acc", "nmi", "ari", "trustworthiness"), 4) | {"seconds": 1}
     return rows.round(digits).to_dict("records")
