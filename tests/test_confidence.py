@@ -1,8 +1,10 @@
 import numpy as np
 from scipy import sparse
+from sklearn.cluster import KMeans
+from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import kneighbors_graph
 
-from n2d import clustering, confidence
+from n2d import clustering, confidence, datasets
 
 
 def test_confidence_is_low_between_clusters():
@@ -30,6 +32,18 @@ def test_confidence_is_low_where_rivals_put_a_group_elsewhere_whatever_they_call
     assert confidence.of_samples(graph, labels, [rival]).tolist() == [1] * 4 + [0.5] * 4 + [1] * 4
     finer = np.repeat([0, 1, 2], 4)  # its third cluster has no like
     assert confidence.of_samples(graph, labels, [finer]).min() == 0.5
+
+
+def test_confidence_of_digits_knows_errors_and_rivals_know_more():
+    data = datasets.load("digits")
+    graph, areas = kneighbors_graph(data.x, 15), []
+    for seed in range(0, 20, 5):
+        labels, *rivals = [KMeans(10, n_init=1, random_state=seed + i).fit_predict(data.x) for i in range(5)]
+        majority = np.array([np.bincount(data.y[labels == cluster]).argmax() for cluster in range(10)])
+        sure = [confidence.of_samples(graph, labels, others) for others in ((), rivals)]
+        areas.append([roc_auc_score(majority[labels] == data.y, one) for one in sure])
+    alone, together = np.mean(areas, axis=0)
+    assert 0.6 < alone < together - 0.05, areas
 
 
 def test_confidence_of_a_new_point_is_that_of_its_neighbours():
