@@ -51,8 +51,8 @@ def optimize(graph, start, a, b, *, seed, n_jobs=None, track=iter):
     heads, tails, weights, tasks, rounds = strata(graph[order][:, order], n_epochs)
     gradients = gradient_tables(a, b)
     places = np.ascontiguousarray(start[order], np.float32)
-    threads = numba.get_num_threads()
-    numba.set_num_threads(min(n_threads(n_jobs), numba.config.NUMBA_NUM_THREADS))
+    threads, most = numba.get_num_threads(), int(np.diff(rounds).max(initial=1))  # one without work would be waited for
+    numba.set_num_threads(min(n_threads(n_jobs), most, numba.config.NUMBA_NUM_THREADS))
     try:
         for epoch in track(range(1, n_epochs)):
             _epoch(places, places.copy(), heads, tails, weights, tasks, rounds, epoch, n_epochs, seed, *gradients)

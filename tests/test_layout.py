@@ -1,3 +1,4 @@
+import numba
 import numpy as np
 import pytest
 from scipy import sparse
@@ -23,6 +24,17 @@ def test_any_number_of_threads_gives_the_same_bits(rings):
     runs = [layout.optimize(graph, start, A, B, seed=1, n_jobs=n) for n in (1, 2, 4)]
     assert np.array_equal(runs[0], runs[1]) and np.array_equal(runs[0], runs[2])
     assert not np.array_equal(runs[0], layout.optimize(graph, start, A, B, seed=2))
+
+
+@pytest.mark.parametrize("n, most", [(900, 1), (1000, 2), (3600, 4)])
+def test_no_thread_is_without_work(rings, n, most, monkeypatch):
+    """Blocks of 500 points: one is one task, two have two tasks that share no point, seven have four."""
+    graph, start = rings[0][:n, :n], rings[1][:n]
+    asked, threads = [], numba.get_num_threads()
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 64)
+    monkeypatch.setattr(numba, "set_num_threads", asked.append)
+    layout.optimize(graph, start, A, B, seed=0, n_jobs=64)
+    assert asked == [most, threads]
 
 
 def test_neighbours_come_together_and_others_apart(rings):
