@@ -117,12 +117,11 @@ def test_same_seed_same_clusters_and_weights_stand_for_training(digits, tmp_path
     assert {path.name for path in tmp_path.iterdir()} == FILES - {"weights.safetensors"}
 
 
-def test_without_a_seed_every_run_is_another(digits, tmp_path, run):
+def test_without_a_seed_every_run_is_another(digits, tmp_path):
     weights = digits[0] / "weights.safetensors"
     embeddings = []
     for folder in (tmp_path / "first", tmp_path / "second"):
-        done = run("digits", "cpu", *QUICK, "--seed=none", f"--ae_weights={weights}", f"--save_dir={folder}")
-        assert done.returncode == 0, done.stderr
+        n2d.main(["digits", "cpu", *QUICK, "--seed=none", f"--ae_weights={weights}", f"--save_dir={folder}"])
         record = json.loads((folder / "metrics.json").read_text())
         assert record["acc"] > 0.7 and record["arguments"]["seed"] is None
         embeddings.append(np.load(folder / "embedding.npy"))
@@ -174,12 +173,12 @@ def architecture(tmp_path_factory):
     return path
 
 
-def test_a_described_autoencoder_is_trained_refined_and_scored_at_each_stage(architecture, tmp_path, run):
+def test_a_described_autoencoder_is_trained_refined_and_scored_at_each_stage(architecture, tmp_path, capsys):
     arguments = "digits cpu --autoencoders=1 --pretrain_epochs=5 --refine=KLD --refine_epochs=3 --visualize"
-    done = run(*arguments.split(), *QUICK, f"--architecture={architecture}", f"--save_dir={tmp_path}")
-    assert done.returncode == 0, done.stderr
-    assert "8[3x3]_bn max*[2x2] fc[12] fc[72] ups*[2x2] 1[3x3]" in " ".join(done.stdout.split())
-    assert max(map(len, done.stdout.partition("written to")[0].splitlines())) <= 80
+    n2d.main([*arguments.split(), *QUICK, f"--architecture={architecture}", f"--save_dir={tmp_path}"])
+    output = capsys.readouterr().out
+    assert "8[3x3]_bn max*[2x2] fc[12] fc[72] ups*[2x2] 1[3x3]" in " ".join(output.split())
+    assert max(map(len, output.partition("written to")[0].splitlines())) <= 80
     pictures = {"digits-n2d.png", "digits-n2d-predicted.png", "raw.png", "autoencoder.png", "clustered_kld.png"}
     pictures |= {"reconstructions.png", "evolution.gif"} | PICTURES
     assert {path.name for path in tmp_path.iterdir()} == FILES | pictures | {
