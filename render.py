@@ -63,7 +63,7 @@ ACC / NMI of one run each (`python tables.py ablation --seeds 1 --n_jobs 2`), at
 is that of the default protocol. UMAP has 20 neighbours in the space itself, as in the paper. Each \
 mixture on a manifold is the best of a hundred, by modularity with UMAP and by likelihood with the others; on \
 data without a manifold it is fitted once, as in the paper, on at most 16 million numbers: 20,408 images of \
-MNIST or Fashion, all samples of the others. [What is missing, or of an earlier run](\
+MNIST or Fashion, all samples of the others. [What is of an earlier run](\
 ../docs/results.md#is-umap-of-the-autoencoders-latent-space-the-best).
 
 {best}
