@@ -3,6 +3,7 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+import scipy.sparse.linalg
 import sklearn.manifold
 import torch
 from scipy import sparse
@@ -77,14 +78,17 @@ def test_lle_is_scikit_learns_but_for_its_scale(roll):
     np.testing.assert_allclose(embedding.var(axis=0), 1, rtol=1e-3)
 
 
-def test_the_smallest_singular_vectors_are_exact_where_pivots_are_small():
-    """Pivots of 1e-6: without a step of refinement the fifth vector is another one."""
-    rng = np.random.default_rng(0)
-    diagonals = np.full(300, 1e-6), rng.normal(size=299), rng.normal(size=299), 0.1 * rng.normal(size=293)
-    matrix = sparse.diags_array(diagonals, offsets=(0, 1, -1, 7), format="csr")
-    expected = np.linalg.svd(matrix.toarray())[2][::-1][:5]
-    found = manifold.smallest_singular_vectors(matrix, 5, random_state=0)
-    np.testing.assert_allclose(abs((expected * found.T).sum(axis=1)), 1, rtol=1e-4)
+def test_the_factors_of_lle_keep_their_order_and_its_vectors_are_exact(monkeypatch):
+    """With as many dimensions as neighbours weights are large, and partial pivoting leaves the diagonal."""
+    factors, splu = [], scipy.sparse.linalg.splu
+    monkeypatch.setattr(scipy.sparse.linalg, "splu", lambda *a, **k: factors.append(splu(*a, **k)) or factors[0])
+    x = np.random.default_rng(0).normal(size=(1500, 10)).astype(np.float32)
+    indices, _ = neighbors.nearest_neighbors(x, 10)
+    residual = sparse.eye_array(len(x)) - manifold._reconstruction_weights(x, indices[:, 1:], 1e-3)
+    found = manifold.smallest_singular_vectors(residual, 5, random_state=0)
+    assert np.array_equal(factors[0].perm_r, factors[0].perm_c)
+    expected = np.linalg.svd(residual.toarray())[2][::-1][:5]
+    np.testing.assert_allclose(abs((expected * found.T).sum(axis=1)), 1, rtol=1e-6)
 
 
 @pytest.mark.parametrize("n_components", [0, 4, 10])
