@@ -51,7 +51,8 @@ def optimize(graph, start, a, b, *, seed, n_jobs=None, track=iter):
     heads, tails, weights, tasks, rounds = strata(graph[order][:, order], n_epochs)
     gradients = gradient_tables(a, b)
     places = np.ascontiguousarray(start[order], np.float32)
-    threads, most = numba.get_num_threads(), int(np.diff(rounds).max(initial=1))  # one without work would be waited for
+    most = int(np.diff(rounds).max(initial=1))  # a thread without work would be waited for
+    threads = numba.get_num_threads()
     numba.set_num_threads(min(n_threads(n_jobs), most, numba.config.NUMBA_NUM_THREADS))
     try:
         for epoch in track(range(1, n_epochs)):

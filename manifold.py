@@ -404,9 +404,9 @@ def smallest_singular_vectors(matrix, n_vectors, random_state=None):
     """Right singular vectors of the smallest singular values of a sparse square matrix A, none of it ever dense.
 
     Lanczos bidiagonalisation of the inverse of A, from its sparse factors: those of A'A have three times as many
-    entries, and the eigenvalues of its inverse spread over sixteen digits. They lie so close together that LOBPCG with
-    algebraic multigrid is still far from them after hundreds of steps. Minimum-degree ordering keeps the factors small,
-    as long as pivots stay on the diagonal: so A is one whose elimination needs no others, as LLE's do not.
+    entries, and the eigenvalues of its inverse spread over sixteen digits. LLE's singular values lie so close together
+    that LOBPCG with algebraic multigrid is still far from them after hundreds of steps. Minimum-degree ordering keeps
+    the factors small, as long as pivots stay on the diagonal: A has to be one that needs no others, as LLE's is.
 
     Returns
     -------
