@@ -359,7 +359,9 @@ def neighbor_graph(indices, distances):
     """Sparse distances from each point to its neighbours, from what `nearest_neighbors` returns."""
     n, k = indices.shape
     lengths = np.maximum(distances[:, 1:].ravel(), 1e-12)  # between equal points: a sum of graphs drops what is zero
-    graph = sparse.coo_array((lengths, (np.repeat(np.arange(n), k - 1), indices[:, 1:].ravel())), (n, n))
+    rows, columns = np.repeat(np.arange(n), k - 1), indices[:, 1:].ravel()
+    # SciPy before 1.15 finds shortest paths in graphs with 32-bit indices alone
+    graph = sparse.coo_array((lengths, (rows.astype(np.int32), columns.astype(np.int32))), (n, n))
     return graph.tocsr().astype(np.float64)
 
 

@@ -155,6 +155,7 @@ def restore_components(components, mean):
     """The PCA of a saved model, ready to transform."""
     pca = PCA(len(components))
     pca.components_, pca.mean_ = components, mean
+    pca.explained_variance_ = np.ones(len(components))  # without whitening it counts for nothing, but 1.6 looks at it
     return pca
 
 

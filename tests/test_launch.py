@@ -27,10 +27,10 @@ FILES |= {"metrics.json", "profile.csv", "weights.safetensors"}
 
 
 def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, capsys, monkeypatch):
-    """pendigits, real data, from scratch; its latent space after 2 epochs is already good for most digits."""
+    """pendigits, real data, from scratch; its latent space after an epoch is already good for most digits."""
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     save = tmp_path / "kept.safetensors"
-    arguments = f"pendigits 0 --data_dir={data_dir} --pretrain_epochs=2 --umap_dim=10"
+    arguments = f"pendigits 0 --data_dir={data_dir} --pretrain_epochs=1 --umap_dim=10"
     n2d.main(
         [*arguments.split(), *QUICK, f"--save_dir={tmp_path / 'run'}", f"--save_weights={save}", "--max_points=500"]
     )
@@ -42,13 +42,16 @@ def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, ca
 
 def test_a_stopped_run_goes_on_with_the_same_command(tmp_path, run):
     """Stopped twice in its training, and undisturbed, a run ends with the very same files."""
-    arguments = ["digits", "cpu", "--pretrain_epochs=20", "--autoencoders=2", *QUICK]
+    layers = [{"type": "Input", "output_shape": [64]}, {"type": "Dense", "num_units": 10, "non_linearity": "linear"}]
+    (tmp_path / "small.json").write_text(json.dumps({"name": "small", "layers": layers}))
+    arguments = ["digits", "cpu", f"--architecture={tmp_path / 'small.json'}", "--autoencoders=2", "--batch_size=8"]
+    arguments += ["--pretrain_epochs=20", "--manifold_learner=none", "--gmm_restarts=2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, str(ROOT / "n2d.py"), *arguments, f"--save_dir={tmp_path / 'stopped'}"]
     for number in (signal.SIGINT, signal.SIGTERM):
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         process.stdout.readline()
-        time.sleep(1.5)  # inside the training, which takes about seven seconds where it is fast
+        time.sleep(1.5)  # inside the training, whose 9,000 small steps take seconds on any processor
         process.send_signal(number)
         error = process.communicate()[1].decode()
         assert process.returncode == 128 + number
@@ -58,14 +61,14 @@ def test_a_stopped_run_goes_on_with_the_same_command(tmp_path, run):
     for name, extra in (("stopped", []), ("anew", ["--resume=never"])):
         done = run(*arguments, f"--save_dir={tmp_path / name}", *extra, **environment)
         assert done.returncode == 0, done.stderr
-        assert {path.name for path in (tmp_path / name).iterdir()} == FILES
+        assert {path.name for path in (tmp_path / name).iterdir()} == FILES | {"stages.csv"}
     for name in ("clusters.csv", "history.csv", "latent.npy"):
         assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "anew" / name).read_bytes()
 
 
 def test_two_processes_train_as_one(tmp_path):
     """The same batches, each in two parts: the same losses up to rounding, and one report."""
-    arguments = "n2d.py digits cpu --autoencoders=2 --pretrain_epochs=3 --batch_size=200 --precision=fp32".split()
+    arguments = "n2d.py digits cpu --autoencoders=2 --pretrain_epochs=1 --batch_size=200 --precision=fp32".split()
     arguments += ["--manifold_learner=none", "--gmm_restarts=2"]
     together = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     outputs = []
@@ -79,7 +82,7 @@ def test_two_processes_train_as_one(tmp_path):
     machines = [json.loads((tmp_path / name / "metrics.json").read_text())["machine"] for name in ("one", "two")]
     assert [machine["processes"] for machine in machines] == [1, 2]
     one, two = (pd.read_csv(tmp_path / name / "history.csv") for name in ("one", "two"))
-    assert len(one) == 6
+    assert len(one) == 2
     np.testing.assert_allclose(two["loss"], one["loss"], rtol=1e-4)
     one, two = (np.load(tmp_path / name / "latent.npy") for name in ("one", "two"))
     assert one.shape == two.shape == (1797, 20)
