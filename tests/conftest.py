@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-# a worker of pytest-xdist has a core of its own, known before libraries count cores: threads that share one wait idly
-if os.environ.get("PYTEST_XDIST_WORKER") and hasattr(os, "sched_setaffinity"):
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) % len(cores)]})
+# A worker of pytest-xdist keeps to one core, before libraries count them: threads of several workers, each as many as
+# there are cores, would wait for each other. numba may still start more where a test asks for them.
+if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
+    cores, worker = sorted(os.sched_getaffinity(0)), int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    os.sched_setaffinity(0, {cores[worker % len(cores)]})
+    os.environ.setdefault("NUMBA_NUM_THREADS", "4")
 
 import numpy as np
 import pandas as pd
@@ -44,6 +46,18 @@ def run():
         return subprocess.run(command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True)
 
     return run
+
+
+@pytest.fixture
+def all_cores():
+    """Processes that the test starts may use every core."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, os.sched_getaffinity(os.getppid()))  # a worker's parent keeps to no core
+    yield
+    os.sched_setaffinity(0, mine)
 
 
 @pytest.fixture(scope="session")

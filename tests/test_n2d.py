@@ -128,6 +128,7 @@ def test_without_a_seed_every_run_is_another(digits, tmp_path):
     assert (embeddings[0] != embeddings[1]).any()
 
 
+@pytest.mark.usefixtures("all_cores")
 def test_the_same_command_twice_gives_the_very_same_files(tmp_path, run):
     """Weights, latent space, embedding and clusters, from scratch, in two processes of as many threads as there are."""
     arguments = ["digits", "cpu", "--pretrain_epochs=2", "--autoencoders=2"]
