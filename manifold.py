@@ -279,6 +279,7 @@ class LandmarkIsomap(_FromNeighbors):
         x = np.asarray(x)
         indices, distances = self._knn(x, min(self.n_neighbors, len(x)))
         graph = join_components(x, neighbor_graph(indices, distances), self.metric)
+        graph.indices, graph.indptr = np.int32(graph.indices), np.int32(graph.indptr)  # SciPy before 1.15 needs them so
         rng = np.random.default_rng(self.random_state)
         self.landmarks_ = np.sort(rng.permutation(len(x))[: self.n_landmarks])
         self.geodesics_ = sparse.csgraph.dijkstra(graph, directed=False, indices=self.landmarks_)
@@ -359,9 +360,7 @@ def neighbor_graph(indices, distances):
     """Sparse distances from each point to its neighbours, from what `nearest_neighbors` returns."""
     n, k = indices.shape
     lengths = np.maximum(distances[:, 1:].ravel(), 1e-12)  # between equal points: a sum of graphs drops what is zero
-    rows, columns = np.repeat(np.arange(n), k - 1), indices[:, 1:].ravel()
-    # SciPy before 1.15 finds shortest paths in graphs with 32-bit indices alone
-    graph = sparse.coo_array((lengths, (rows.astype(np.int32), columns.astype(np.int32))), (n, n))
+    graph = sparse.coo_array((lengths, (np.repeat(np.arange(n), k - 1), indices[:, 1:].ravel())), (n, n))
     return graph.tocsr().astype(np.float64)
 
 

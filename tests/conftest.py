@@ -1,4 +1,6 @@
+import contextlib
 import dataclasses
+import io
 import os
 import shutil
 import subprocess
@@ -70,7 +72,7 @@ def blobs():
 @pytest.fixture(scope="session")
 def quick():
     """Parameters of a fit to the blobs that takes a second."""
-    sizes = {"n_clusters": 4, "n_autoencoders": 2, "pretrain_epochs": 5, "n_neighbors": 10, "gmm_restarts": 3}
+    sizes = {"n_clusters": 4, "n_autoencoders": 2, "pretrain_epochs": 2, "n_neighbors": 10, "gmm_restarts": 3}
     return sizes | {"random_state": 0}
 
 
@@ -81,12 +83,12 @@ def fitted(blobs, quick):
 
 
 @pytest.fixture(scope="session")
-def digits(tmp_path_factory, run):
+def digits(tmp_path_factory):
     """The folder of a short run on scikit-learn's digits, and what it printed."""
-    folder = tmp_path_factory.mktemp("digits")
-    done = run("digits", "cpu", "--visualize", "--pretrain_epochs=10", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "runs/digits-n2d", done.stdout
+    folder, output = tmp_path_factory.mktemp("digits"), io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(output):
+        n2d.main(["digits", "cpu", "--visualize", "--pretrain_epochs=10"])
+    return folder / "runs/digits-n2d", output.getvalue()
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_unequal_units_are_warned_of_unless_they_are_scaled_or_images(quick):
 
 def test_every_stage_leaves_its_result(fitted):
     assert fitted.autoencoder_[0].line == "12-500-500-2000-4"
-    assert [len(losses) for losses in fitted.history_] == [5, 5]
+    assert [len(losses) for losses in fitted.history_] == [2, 2]
     assert fitted.latent_.shape == (400, 8) and fitted.latent_.dtype == np.float32
     assert fitted.embedding_.shape == (400, 5) and fitted.embedding_.dtype == np.float32
     assert [array.shape for array in fitted.knn_] == [(400, 10)] * 2
