@@ -128,7 +128,6 @@ def test_the_version_is_that_of_the_command_and_of_what_is_installed(installed):
     assert f"\nVersion: {n2d.__version__}\n" in metadata.read_text()
 
 
-@pytest.mark.usefixtures("all_cores")
 def test_the_examples_run_in_a_checkout_from_any_folder(tmp_path):
     environment = {**os.environ, "TMPDIR": os.fspath(tmp_path), "OMP_NUM_THREADS": "1"}
     settings = {"cwd": tmp_path, "env": environment, "stderr": subprocess.PIPE, "text": True}
