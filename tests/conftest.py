@@ -17,6 +17,7 @@ if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 from sklearn.datasets import make_blobs
 
 import n2d
@@ -83,12 +84,19 @@ def fitted(blobs, quick):
 
 
 @pytest.fixture(scope="session")
-def digits(tmp_path_factory):
-    """The folder of a short run on scikit-learn's digits, and what it printed."""
-    folder, output = tmp_path_factory.mktemp("digits"), io.StringIO()
-    with contextlib.chdir(folder), contextlib.redirect_stdout(output):
-        n2d.main(["digits", "cpu", "--visualize", "--pretrain_epochs=10"])
-    return folder / "runs/digits-n2d", output.getvalue()
+def digits(tmp_path_factory, worker_id):
+    """The folder of a short run on scikit-learn's digits, and what it printed. One worker runs it for all."""
+    basetemp = tmp_path_factory.getbasetemp()  # a worker's own, in one of all
+    folder = (basetemp if worker_id == "master" else basetemp.parent) / "digits"
+    folder.mkdir(exist_ok=True)
+    printed = folder / "printed.txt"
+    with FileLock(folder / "lock"):
+        if not printed.exists():
+            output = io.StringIO()
+            with contextlib.chdir(folder), contextlib.redirect_stdout(output):
+                n2d.main(["digits", "cpu", "--visualize", "--pretrain_epochs=10"])
+            printed.write_text(output.getvalue())
+    return folder / "runs/digits-n2d", printed.read_text()
 
 
 @pytest.fixture

@@ -127,10 +127,18 @@ def test_without_a_seed_every_run_is_another(digits, tmp_path):
     assert (embeddings[0] != embeddings[1]).any()
 
 
+@pytest.fixture(scope="module")
+def some_digits(tmp_path_factory):
+    """A file of 900 of the images, pixels up to 255, with labels."""
+    path, known = tmp_path_factory.mktemp("some") / "digits.npz", load_digits()
+    np.savez(path, x=np.uint8(known.images[:900] * 255 / 16), y=known.target[:900])
+    return path
+
+
 @pytest.mark.usefixtures("all_cores")
-def test_the_same_command_twice_gives_the_very_same_files(tmp_path, run):
+def test_the_same_command_twice_gives_the_very_same_files(some_digits, tmp_path, run):
     """Weights, latent space, embedding and clusters, from scratch, in two processes of as many threads as there are."""
-    arguments = ["digits", "cpu", "--pretrain_epochs=2", "--autoencoders=2"]
+    arguments = [f"{some_digits}", "cpu", "--pretrain_epochs=2", "--autoencoders=2"]
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (first, second):
         done = run(*arguments, *QUICK, f"--save_dir={folder}")
@@ -140,14 +148,6 @@ def test_the_same_command_twice_gives_the_very_same_files(tmp_path, run):
     tensors = [load_file(folder / "weights.safetensors") for folder in (first, second)]  # metadata have no order
     assert tensors[0].keys() == tensors[1].keys()
     assert all(np.array_equal(tensors[0][key], tensors[1][key]) for key in tensors[0])
-
-
-@pytest.fixture(scope="module")
-def some_digits(tmp_path_factory):
-    """A file of 900 of the images, pixels up to 255, with labels."""
-    path, known = tmp_path_factory.mktemp("some") / "digits.npz", load_digits()
-    np.savez(path, x=np.uint8(known.images[:900] * 255 / 16), y=known.target[:900])
-    return path
 
 
 def test_every_clusterer_is_scored_on_every_space(digits, some_digits, tmp_path, capsys):
