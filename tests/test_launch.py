@@ -40,11 +40,18 @@ def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, ca
     assert save.stat().st_size < 0.14 * (tmp_path / "run/weights.safetensors").stat().st_size
 
 
-def test_a_stopped_run_goes_on_with_the_same_command(tmp_path, run):
-    """Stopped twice in its training, and undisturbed, a run ends with the very same files."""
+@pytest.fixture
+def small(tmp_path):
+    """A file that describes a small autoencoder of the digits."""
     layers = [{"type": "Input", "output_shape": [64]}, {"type": "Dense", "num_units": 10, "non_linearity": "linear"}]
-    (tmp_path / "small.json").write_text(json.dumps({"name": "small", "layers": layers}))
-    arguments = ["digits", "cpu", f"--architecture={tmp_path / 'small.json'}", "--autoencoders=2", "--batch_size=8"]
+    path = tmp_path / "small.json"
+    path.write_text(json.dumps({"name": "small", "layers": layers}))
+    return path
+
+
+def test_a_stopped_run_goes_on_with_the_same_command(small, tmp_path, run):
+    """Stopped twice in its training, and undisturbed, a run ends with the very same files."""
+    arguments = ["digits", "cpu", f"--architecture={small}", "--autoencoders=2", "--batch_size=8"]
     arguments += ["--pretrain_epochs=20", "--manifold_learner=none", "--gmm_restarts=2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, str(ROOT / "n2d.py"), *arguments, f"--save_dir={tmp_path / 'stopped'}"]
@@ -66,10 +73,10 @@ def test_a_stopped_run_goes_on_with_the_same_command(tmp_path, run):
         assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "anew" / name).read_bytes()
 
 
-def test_two_processes_train_as_one(tmp_path):
+def test_two_processes_train_as_one(small, tmp_path):
     """The same batches, each in two parts: the same losses up to rounding, and one report."""
     arguments = "n2d.py digits cpu --autoencoders=2 --pretrain_epochs=1 --batch_size=200 --precision=fp32".split()
-    arguments += ["--manifold_learner=none", "--gmm_restarts=2"]
+    arguments += [f"--architecture={small}", "--manifold_learner=none", "--gmm_restarts=2"]
     together = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     outputs = []
     for name, command in (("one", [sys.executable]), ("two", together)):
