@@ -139,7 +139,7 @@ example["main"]()
 LEAVES = {"new_points": "n2d-model-*/*.safetensors", "own_images": "*/map.png", "own_table": "*/clusters.csv"}
 
 
-@pytest.mark.parametrize("example", [path.stem for path in (ROOT / "examples").glob("*.py")])
+@pytest.mark.parametrize("example", sorted(path.stem for path in (ROOT / "examples").glob("*.py")))
 def test_an_example_runs_in_a_checkout_from_any_folder(example, tmp_path):
     command = [sys.executable, "-c", QUICKLY, ROOT / "examples" / f"{example}.py"]
     environment = {**os.environ, "TMPDIR": os.fspath(tmp_path)}
