@@ -58,9 +58,10 @@ def read_text(path, options):
         "na_values": MISSING,
         "skipinitialspace": True,
         "low_memory": False,
-        "float_precision": "round_trip",  # the default loses the last digits of long ones
         "index_col": False if dialect.trails else None,
     }
+    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):  # whose default loses the last digits of long numbers
+        settings["float_precision"] = "round_trip"
     with opened_as_text(path, encoding) as file:
         frame = pd.read_csv(file, **settings)
     with opened_as_text(path, encoding) as file:

@@ -25,8 +25,36 @@ from n2d import datasets, explorer, naming, profiles
 from n2d.pipeline import N2D
 from n2d.samples import Dataset
 
+SKIPPED = "n2d/skipped"  # in pytest's cache: tests, and files of tests, that the last whole run left out
+skipped_now = set()
 SCREENS = {"desk": {"width": 1400, "height": 900}, "phone": {"width": 390, "height": 844}}
 KINDS = ("images", "table", "unlabelled")  # of what is on a page
+
+
+def pytest_addoption(parser):
+    parser.addoption("--skipped", action="store_true", help="only what the last whole run skipped: after an install")
+
+
+def pytest_runtest_logreport(report):
+    if report.skipped:
+        skipped_now.add(report.nodeid)
+
+
+def pytest_collectreport(report):
+    if report.skipped:
+        skipped_now.add(report.nodeid)
+
+
+def pytest_sessionfinish(session):
+    is_whole = not (session.config.getoption("file_or_dir") or session.config.getoption("skipped"))
+    if is_whole and "PYTEST_XDIST_WORKER" not in os.environ:
+        session.config.cache.set(SKIPPED, sorted(skipped_now))
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("skipped"):
+        before = config.cache.get(SKIPPED, [])
+        items[:] = [item for item in items if item.nodeid in before or item.nodeid.split("::")[0] in before]
 
 
 @pytest.fixture(scope="session")

@@ -297,18 +297,27 @@ def test_columns_that_look_odd_are_named(tmp_path):
     assert not any("--label_column" in notice for notice in notices)
 
 
-def test_seconds_of_the_unix_epoch_lose_nothing(tmp_path):
-    seconds = 1_700_000_000.25 + np.arange(40)
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_seconds_of_the_unix_epoch_lose_nothing(tmp_path, ending):
+    if ending == "parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed (pip install pyarrow)")
+    seconds, path = 1_700_000_000.25 + np.arange(40), tmp_path / f"a.{ending}"
     frame = pd.DataFrame({"t": seconds, "u": seconds % 7})
-    frame.to_csv(tmp_path / "a.csv", index=False)
-    frame.to_parquet(tmp_path / "a.parquet")
-    for name in ("a.csv", "a.parquet"):
-        data, _ = read(tmp_path / name)
-        assert data.scale == "standard" and np.array_equal(data.x[:, 0], seconds)
+    frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path)
+    data, _ = read(path)
+    assert data.scale == "standard" and np.array_equal(data.x[:, 0], seconds)
+
+
+def test_numbers_of_many_digits_are_read_to_the_last_one(tmp_path):
+    rng = np.random.default_rng(0)
+    numbers = rng.random((200, 3)) * 10.0 ** rng.integers(-12, 12, (200, 3))
+    pd.DataFrame(numbers, columns=["a", "b", "c"]).to_csv(tmp_path / "a.csv", index=False)
+    assert np.array_equal(read(tmp_path / "a.csv")[0].x, numbers)
 
 
 @pytest.mark.parametrize("dtype", ["Int64", "Float64", "double[pyarrow]", "int64[pyarrow]"])
 def test_nullable_and_arrow_columns(tmp_path, dtype):
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed (pip install pyarrow)")
     frame = pd.DataFrame({"a": [1, 2, None], "b": [3, 5, 4]}).astype(dtype)
     frame.to_parquet(tmp_path / "a.parquet")
     with pytest.raises(DatasetError, match=r"column a \(1 of 3 rows\)"):
@@ -317,6 +326,7 @@ def test_nullable_and_arrow_columns(tmp_path, dtype):
 
 
 def test_an_index_of_parquet_names_the_samples(tmp_path):
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed (pip install pyarrow)")
     pd.DataFrame(ROWS, columns=["a", "b", "c"], index=["p", "q", "r", "s"]).to_parquet(tmp_path / "a.parquet")
     data, _ = read(tmp_path / "a.parquet")
     assert data.sample_names == ("p", "q", "r", "s") and data.x.tolist() == ROWS
