@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from n2d import files
-from n2d.samples import Dataset, DatasetError, Options
+from .readers import files
+from .readers.samples import Dataset, DatasetError, Options
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian package dataset-fashion-mnist
 DIGIT_NAMES = tuple("0123456789")

@@ -6,23 +6,64 @@ import os
 import sys
 from functools import partial
 
-__version__ = "1.0.0"
-__path__ = [os.path.dirname(os.path.abspath(__file__))]  # this folder is the package n2d: `from n2d import models`
+import numpy as np
 
-from n2d import arguments, folders, launch, limits
+# This folder is the package n2d, whatever it is called, and this file is its __init__.py: run, or imported.
+__path__, __package__ = [os.path.dirname(os.path.abspath(__file__))], "n2d"
+if __spec__ is not None:
+    __spec__.submodule_search_locations = __path__
+sys.modules.setdefault("n2d", sys.modules[__name__])
+
+from .command import arguments, folders, launch, limits
+from .command.version import __version__  # noqa: F401
+from .readers import samples
 
 
 def __getattr__(name):
-    """`from n2d import N2D, annotate`, imported when they are asked for: --help needs no PyTorch."""
+    """`from n2d import N2D`, imported when it is asked for: --help needs no PyTorch."""
     if name == "N2D":
-        from n2d.pipeline import N2D
+        from .pipeline import N2D
 
         return N2D
-    if name == "annotate":
-        from n2d.annotated import annotate
-
-        return annotate
     raise AttributeError(f"module 'n2d' has no attribute {name!r}")
+
+
+def annotate(cells, n_clusters=10, *, layer=None, obsm=None, **parameters):
+    """Cluster annotated data, and put the clusters into it, as scanpy's tools do.
+
+    Parameters
+    ----------
+    cells : anndata.AnnData
+        Gets `obs["n2d"]`, the clusters as categories; `obs["n2d_confidence"]` and
+        `obs["n2d_outlier"]`, 0 to 1; and `obsm["X_n2d"]`, the map.
+        What was there is not changed.
+    n_clusters : int or 'auto'
+    layer, obsm : str or None
+        The layer, or the embedding such as X_pca, that is clustered; None is X. Counts (whole numbers) are normalised
+        first, in a copy: each cell to the median total, then log(1 + x); all else is taken as it is.
+    **parameters
+        Of `pipeline.N2D`. `scale` is what suits the numbers, unless it is given.
+
+    Returns
+    -------
+    N2D
+        The fitted model.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such layer or embedding, no X, or a number is missing or infinite.
+    """
+    from .pipeline import N2D
+    from .readers.annotated import add_clusters, from_cells
+
+    data = samples.checked(from_cells(cells, samples.Options(layer=layer, obsm=obsm)))
+    model = N2D(n_clusters, **{"scale": data.scale} | parameters).fit(data.x)
+    model.reading_ = samples.settled(data)
+    if data.feature_names is not None:
+        model.feature_names_in_ = np.array(data.feature_names, dtype=object)
+    add_clusters(cells, model.labels_, model.confidence_, model.outlier_, model.map_)
+    return model
 
 
 def main(argv=None):
@@ -30,15 +71,15 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     gc.set_threshold(10_000)  # imports make a million objects, and a tenth of their time went into looking for garbage
     if argv[:1] == ["predict"]:
-        from n2d import prediction
+        from .command import prediction
 
         return prediction.main(argv[1:])
     if argv[:1] == ["inspect"]:
-        from n2d import inspection
+        from .command import inspection
 
         return inspection.main(argv[1:])
     if argv[:1] == ["apply"]:
-        from n2d import corrections
+        from .command import corrections
 
         return corrections.main(argv[1:])
     parser = arguments.build_parser()
@@ -53,7 +94,8 @@ def main(argv=None):
 
 def run(parser, args, data):
     """One experiment: the paper's three steps, and what is kept of each."""
-    from n2d import delivery, report, torchrun  # the heavy imports wait until the input is known to be good
+    from .command import delivery, report  # the heavy imports wait until the input is known to be good
+    from .method.autoencoder import torchrun  # the heavy imports wait until the input is known to be good
 
     report.announce(args, data)
     model = launch.build_model(parser, args, data)

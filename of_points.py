@@ -5,8 +5,11 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from n2d import confidence, frames, neighbors, outliers, training
-from n2d.persistence import ModelError
+from .method.autoencoder import training
+from .method.clusters import confidence, outliers
+from .method.manifold import neighbors
+from .method.persistence import ModelError
+from .readers import frames
 
 
 def _gives_probabilities(model):

@@ -9,9 +9,11 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from n2d import clustering, manifold, neighbors, refine
-from n2d.samples import CHANNELS, suitable_scale
-from n2d.scaling import SCALES
+from .method.autoencoder import refine
+from .method.autoencoder.scaling import SCALES
+from .method.clusters import clustering
+from .method.manifold import learners, neighbors
+from .readers.samples import CHANNELS, suitable_scale
 
 LATENT_DIMS = 10  # if the number of clusters is not known
 MIN_SAMPLES = 4
@@ -43,7 +45,7 @@ class Parameters(BaseEstimator):
         "cluster_weight": [Interval(Real, 0, None, closed="left"), None],
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
         "refine_tol": [Interval(Real, 0, 1, closed="both")],
-        "manifold_learner": [StrOptions(set(manifold.MANIFOLD_LEARNERS))],
+        "manifold_learner": [StrOptions(set(learners.MANIFOLD_LEARNERS))],
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "n_neighbors": [Interval(Integral, 2, None, closed="left"), "array-like", None],
         "n_candidates": [Interval(Integral, 0, None, closed="left"), None],
@@ -203,7 +205,7 @@ class Parameters(BaseEstimator):
         sizes = np.ravel(NEIGHBORHOODS[:1] if self.n_neighbors is None else self.n_neighbors)
         if not len(sizes) or sizes.dtype.kind not in "iu" or sizes.min() < 2:
             raise ValueError(f"n_neighbors must be one or more whole numbers of at least 2, got {self.n_neighbors!r}")
-        if len(sizes) > 1 and self.manifold_learner not in manifold.WITH_GRAPH:
+        if len(sizes) > 1 and self.manifold_learner not in learners.WITH_GRAPH:
             raise ValueError(f"n_neighbors must be one number with {self.manifold_learner}, got {self.n_neighbors}")
         if self.manifold_learner == "tSNE" and (self.n_components or 0) > 3:
             raise ValueError(f"n_components must be 1, 2 or 3 with tSNE, got {self.n_components}")
@@ -256,12 +258,12 @@ class Parameters(BaseEstimator):
         """Of the embedding of so many samples."""
         if self.n_components is not None:
             return self.n_components
-        return min(UMAP_DIMS, n_samples - 2) if self.manifold_learner in manifold.WITH_GRAPH else MAP_DIMS
+        return min(UMAP_DIMS, n_samples - 2) if self.manifold_learner in learners.WITH_GRAPH else MAP_DIMS
 
     def sizes(self, n_samples, n_clusters):
         """The sizes of the neighbourhoods of so many samples in so many clusters, in ascending order."""
         sizes = self.n_neighbors
         if sizes is None:
             small = [size for size in NEIGHBORHOODS if size * PER_CLUSTER * n_clusters <= n_samples]
-            sizes = small[-3:] if small and self.manifold_learner in manifold.WITH_GRAPH else NEIGHBORHOODS[0]
+            sizes = small[-3:] if small and self.manifold_learner in learners.WITH_GRAPH else NEIGHBORHOODS[0]
         return np.unique(np.minimum(sizes, n_samples - 1)).tolist()

@@ -11,28 +11,18 @@ import numpy as np
 from sklearn.base import ClusterMixin
 from sklearn.utils import check_random_state
 
-from n2d import (
-    clustering,
-    confidence,
-    hierarchy,
-    manifold,
-    models,
-    n_clusters,
-    neighbors,
-    outliers,
-    persistence,
-    progress,
-    refine,
-    training,
-    weights,
-)
-from n2d.checkpoint import Checkpoint
-from n2d.neighbors import Neighbourhood
-from n2d.of_points import OfPoints
-from n2d.parameters import MAP_DIMS, MIN_SAMPLES, Parameters
-from n2d.samples import has_unit_length
-from n2d.scaling import Scaling
-from n2d.views import Views
+from . import models
+from .method import persistence, progress
+from .method.autoencoder import refine, training, weights
+from .method.autoencoder.checkpoint import Checkpoint
+from .method.autoencoder.scaling import Scaling
+from .method.clusters import clustering, confidence, hierarchy, n_clusters, outliers
+from .method.manifold import learners, neighbors
+from .method.manifold.neighbors import Neighbourhood
+from .of_points import OfPoints
+from .page.views import Views
+from .parameters import MAP_DIMS, MIN_SAMPLES, Parameters
+from .readers.samples import has_unit_length
 
 CHECKPOINT = "n2d-checkpoint-{}.pt"
 FORMAT = 3  # of checkpoints
@@ -322,9 +312,9 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
 
     def find_neighbors(self, latent, x):
         """The neighbourhood of samples, by latent space and input, and their neighbours, which UMAP alone needs."""
-        ranks = self.n_candidates and self.manifold_learner in manifold.WITH_GRAPH
+        ranks = self.n_candidates and self.manifold_learner in learners.WITH_GRAPH
         neighbourhood = Neighbourhood(latent, x if ranks else None, **self._neighbourhood_settings())
-        if self.manifold_learner not in manifold.WITH_GRAPH:
+        if self.manifold_learner not in learners.WITH_GRAPH:
             return neighbourhood, None
         size = self.sizes(len(latent), self.n_clusters_ or 2)[-1]
         with self._stage("neighbours", f"{neighbourhood.n_proposed(size)} nearest of each sample in the latent space"):
@@ -351,7 +341,7 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
             line = f"{latent.shape[1]} -> {self.dimensions(len(latent))} dimensions, {n_neighbors} neighbours"
             with self._stage("manifold", f"{self.manifold_learner}, {line}"):
                 found.append(self._embed(latent, n_neighbors, knn, self.seed_))
-        if self.manifold_learner in manifold.WITH_GRAPH:
+        if self.manifold_learner in learners.WITH_GRAPH:
             graph = sum(learner.graph_ / learner.graph_.sum() for learner, _ in found)
         settings = {"restarts": self.gmm_restarts, "random_state": self.seed_, "graph": graph, "n_jobs": self.n_jobs}
         settings["track"] = self._bar("mixtures", unit="batch")
@@ -372,7 +362,7 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
 
     def _embed(self, latent, n_neighbors, knn, seed, n_components=None):
         """The manifold learner, fitted to a size of the neighbourhoods, and its embedding."""
-        learner = manifold.manifold_learner(
+        learner = learners.manifold_learner(
             self.manifold_learner,
             n_components=n_components or self.dimensions(len(latent)),
             n_neighbors=n_neighbors,
@@ -391,7 +381,7 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
             return self.embedding_
         settings = {"random_state": self.seed_, "n_jobs": self.n_jobs, "track": self._bar("layout", unit="epoch")}
         with self._stage("map", f"UMAP, {self.embedding_.shape[1]} -> {MAP_DIMS} dimensions, to look at"):
-            return manifold.flat(self.manifold_, self.embedding_, min_dist=self.min_dist, **settings)
+            return learners.flat(self.manifold_, self.embedding_, min_dist=self.min_dist, **settings)
 
     def _scan(self, x):
         """Choose the number of clusters by at least six maps, some of each size, of at most 5,000 samples.
@@ -474,4 +464,4 @@ def _plain_graph(neighbourhood, track=iter):
     knn = neighbourhood.propose(CONFIDENCE_NEIGHBORS, track)
     if neighbourhood.inputs is not None:
         knn = neighbourhood.rank(knn, CONFIDENCE_NEIGHBORS)
-    return knn, manifold.symmetric_graph(knn[0])
+    return knn, learners.symmetric_graph(knn[0])

@@ -1,4 +1,4 @@
-"""Install the flat folder as one package, n2d, of which n2d.py becomes the __init__.py.
+"""Install this folder as one package, n2d, of which n2d.py becomes the __init__.py.
 
 In a checkout, and after `pip install -e`, n2d.py itself makes its folder the package.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
+WINGS = ("command", "experiments", "method", "page", "readers")
 DEVELOPERS_ONLY = ("pytest", "ruff")  # of requirements.txt, which is the one list of what is needed
 
 
@@ -30,10 +31,12 @@ class BuildPackage(build_py):
 if "editable_wheel" in sys.argv:
     layout = {"py_modules": ["n2d"]}
 else:
-    layout = {"packages": ["n2d"], "package_dir": {"n2d": "."}, "cmdclass": {"build_py": BuildPackage}}
+    folders = [file.parent for wing in WINGS for file in sorted(Path(wing).rglob("__init__.py"))]
+    packages = ["n2d", *(".".join(("n2d", *folder.parts)) for folder in folders)]
+    layout = {"packages": packages, "package_dir": {"n2d": "."}, "cmdclass": {"build_py": BuildPackage}}
 requirements = Path("requirements.txt").read_text().split()
 setup(
-    version=re.search(r'^__version__ = "(.+)"$', Path("n2d.py").read_text(), re.MULTILINE)[1],
+    version=re.search(r'^__version__ = "(.+)"$', Path("command/version.py").read_text(), re.MULTILINE)[1],
     script_name="setup.py",  # which is no module of the package
     install_requires=[line for line in requirements if not line.startswith(DEVELOPERS_ONLY)],
     **layout,

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure  # not pyplot, which has a state of its own
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from n2d.samples import shortened
+from .readers.samples import shortened
 
 LEGEND_ROWS = 30
 LEGEND_NAME = 64  # characters of a name in a legend

@@ -18,7 +18,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import n2d
-from n2d import datasets, deformation, neighbors
+from n2d import datasets
+from n2d.method.manifold import deformation, neighbors
 
 IMAGES, NEAREST = 5_000, 40
 

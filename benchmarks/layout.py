@@ -23,12 +23,15 @@ from scipy import sparse
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import n2d
-from n2d import clustering, compiled, datasets, layout, manifold, metrics
-from n2d.neighbors import Neighbourhood
+from n2d import datasets, metrics
+from n2d.method import kernels
+from n2d.method.autoencoder.scaling import Scaling
+from n2d.method.clusters import clustering
+from n2d.method.manifold import layout, learners
+from n2d.method.manifold.neighbors import Neighbourhood
 from n2d.pipeline import N2D
-from n2d.scaling import Scaling
 
-umap = compiled.import_compiled("umap")
+umap = kernels.import_compiled("umap")
 HEAD = (
     "| dataset, neighbours | umap-learn | one thread | two | modularity, umap-learn | here | ACC, umap-learn | here |"
 )
@@ -65,7 +68,7 @@ def starts(data, latent, sizes, dim):
     settings = {"image_shape": data.image_shape, "scaling": Scaling.fit(data.x, data.scale), "reduces": True}
     neighbourhood = Neighbourhood(latent, data.x, **settings)
     knn = neighbourhood.rank(neighbourhood.propose(max(sizes)), max(sizes))
-    learner = partial(manifold.umap_learn, knn, 0, n_components=dim, min_dist=0.0, metric="euclidean", n_epochs=0)
+    learner = partial(learners.umap_learn, knn, 0, n_components=dim, min_dist=0.0, metric="euclidean", n_epochs=0)
     return [learner(n_neighbors=size).fit(latent) for size in sizes]
 
 

@@ -26,7 +26,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from n2d import models, training
+from n2d import models
+from n2d.method.autoencoder import training
 
 DIMS = (784, *models.HIDDEN_DIMS, 10)
 

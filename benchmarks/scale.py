@@ -21,7 +21,8 @@ from matplotlib.ticker import LogFormatter
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import n2d
-from n2d import metrics, tables
+from n2d import metrics
+from n2d.experiments import tables
 
 HERE = Path(__file__).resolve().parent
 STAGES = ["pretrain_s", "encode_s", "neighbours_s", "place_s", "manifold_s", "cluster_s"]

@@ -20,7 +20,7 @@ PLAIN = """
 import sys
 sys.path.insert(0, {root!r})
 import n2d
-from n2d.compiled import import_compiled
+from n2d.method.kernels import import_compiled
 import numpy as np
 umap = import_compiled("umap")  # with kept kernels, as n2d.py has them
 from sklearn.mixture import GaussianMixture

@@ -25,7 +25,7 @@ NEW = 10_000  # points that are predicted
 
 def run(checkout, dataset, data_dir):
     """Seconds, peak memory in MB and ACC of one run of a checkout's command."""
-    from n2d import tables
+    from n2d.experiments import tables
 
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, checkout / "n2d.py", dataset, "cpu", f"--data_dir={data_dir}"]

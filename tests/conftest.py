@@ -21,9 +21,10 @@ from filelock import FileLock
 from sklearn.datasets import make_blobs
 
 import n2d
-from n2d import datasets, explorer, naming, profiles
+from n2d import datasets
+from n2d.page import explorer, naming, profiles
 from n2d.pipeline import N2D
-from n2d.samples import Dataset
+from n2d.readers.samples import Dataset
 
 SKIPPED = "n2d/skipped"  # in pytest's cache: tests, and files of tests, that the last whole run left out
 skipped_now = set()

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from n2d import adam, models, training
-from n2d.adam import Adam
-from n2d.checkpoint import Checkpoint
+from n2d import models
+from n2d.method.autoencoder import adam, training
+from n2d.method.autoencoder.adam import Adam
+from n2d.method.autoencoder.checkpoint import Checkpoint
 
 DIMS = (20, 64, 32, 3)
 

@@ -8,9 +8,10 @@ import pytest
 import scipy.sparse
 
 import n2d
-from n2d import annotate, files
+from n2d import annotate
 from n2d.pipeline import N2D
-from n2d.samples import DatasetError
+from n2d.readers import files
+from n2d.readers.samples import DatasetError
 
 anndata = pytest.importorskip("anndata", reason="anndata is not installed (pip install anndata)")
 X = np.array([[0, 100.5, 3], [1, 200, 4], [2, 300, 5], [3, 400, 7]], np.float32)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from n2d import models, weights
+from n2d import models
+from n2d.method.autoencoder import weights
 
 FILES = sorted((Path(__file__).parents[1] / "architectures").glob("*.json"))
 IMAGE = {"type": "Input", "output_shape": [1, 8, 8]}

@@ -5,9 +5,13 @@ from pathlib import Path
 import pytest
 
 import n2d
-from n2d import arguments, clustering, limits, manifold, neighbors, parameters, refine, scaling
+from n2d import parameters
+from n2d.command import arguments, limits
+from n2d.method.autoencoder import refine, scaling
+from n2d.method.clusters import clustering
+from n2d.method.manifold import learners, neighbors
 
-ROOT = Path(n2d.__file__).parent
+ROOT = Path(__file__).parents[1]
 
 
 def test_default_place_and_names_of_weights(tmp_path, monkeypatch):
@@ -26,7 +30,7 @@ def test_default_place_and_names_of_weights(tmp_path, monkeypatch):
 
 
 def test_help_needs_no_heavy_import():
-    code = "import sys; from n2d import arguments; arguments.build_parser().format_help(); print(*sys.modules)"
+    code = "import sys; from n2d.command import arguments; arguments.build_parser().format_help(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     modules = set(done.stdout.split())
     assert "n2d" in modules
@@ -46,7 +50,7 @@ def test_help_names_every_flag_of_the_papers_code(run):
 
 
 def test_names_on_the_command_line_are_those_of_the_stages():
-    assert arguments.MANIFOLD_LEARNERS == manifold.MANIFOLD_LEARNERS
+    assert arguments.MANIFOLD_LEARNERS == learners.MANIFOLD_LEARNERS
     assert arguments.METRICS == neighbors.METRICS
     assert arguments.CLUSTERERS == clustering.CLUSTERERS
     assert arguments.SCALES == scaling.SCALES

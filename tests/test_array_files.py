@@ -7,8 +7,8 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from n2d import files
-from n2d.samples import DatasetError
+from n2d.readers import files
+from n2d.readers.samples import DatasetError
 
 X = np.array([[0, 100, 3], [1, 200, 4], [2, 300, 5], [3, 400, 7]], np.float32)
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from n2d import models, training
-from n2d.checkpoint import Checkpoint
+from n2d import models
+from n2d.method.autoencoder import training
+from n2d.method.autoencoder.checkpoint import Checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def train(path, weights, begun):
 def start(path, weights):
     """Begin `train`, as a fork of a process that has imported everything, which takes seconds."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "n2d.training"])
+    context.set_forkserver_preload(["torch", "n2d.method.autoencoder.training"])
     begun = context.Event()
     process = context.Process(target=train, args=(path, weights, begun))
     process.start()
@@ -107,7 +108,7 @@ def test_a_training_lets_go_of_the_state_that_it_has_taken(x, tmp_path):
 def test_several_processes_ask_the_first_about_once_a_second(tmp_path, monkeypatch):
     """A step takes a millisecond; after 7.5 s of them the first process is told to stop."""
     now, asked, broadcast = [0.0], [], dist.broadcast
-    monkeypatch.setattr("n2d.checkpoint.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("n2d.method.autoencoder.checkpoint.time.monotonic", lambda: now[0])
     monkeypatch.setattr(dist, "broadcast", lambda *args: asked.append(now[0]) or broadcast(*args))
     monkeypatch.setattr(Checkpoint, "stop", 0)
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import kneighbors_graph
 
-from n2d import clustering
+from n2d.method.clusters import clustering
 
 
 @pytest.mark.parametrize("name", clustering.CLUSTERERS)

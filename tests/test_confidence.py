@@ -4,7 +4,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import kneighbors_graph
 
-from n2d import clustering, confidence, datasets
+from n2d import datasets
+from n2d.method.clusters import clustering, confidence
 
 
 def test_confidence_is_low_between_clusters():

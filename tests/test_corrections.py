@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 import n2d
-from n2d import corrections, metrics, naming
+from n2d import metrics
+from n2d.command import corrections
+from n2d.page import naming
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 PICTURES = {"clusters.png", "confusion.png", "digits-n2d.png", "digits-n2d-predicted.png", "explore.html"}

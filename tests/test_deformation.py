@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from n2d import compiled, datasets, deformation
+from n2d import datasets
+from n2d.method import kernels
+from n2d.method.manifold import deformation
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,7 +79,7 @@ def test_empty_margins_change_nothing(shape):
 
 
 def test_a_distance_depends_neither_on_the_other_pairs_nor_on_the_threads(monkeypatch):
-    monkeypatch.setattr(compiled, "PART", 7)
+    monkeypatch.setattr(kernels, "PART", 7)
     data = datasets.load("digits")
     first, second = np.random.default_rng(0).integers(len(data.x), size=(2, 60))
     images = deformation.prepare(data.x, data.image_shape)
@@ -88,7 +90,7 @@ def test_a_distance_depends_neither_on_the_other_pairs_nor_on_the_threads(monkey
 
 def test_the_process_that_compiles_computes_the_bits_of_the_next_ones(tmp_path):
     code = (
-        "import n2d, numpy as np; from n2d import deformation; rng = np.random.default_rng(0);"
+        "import n2d, numpy as np; from n2d.method.manifold import deformation; rng = np.random.default_rng(0);"
         "x, pairs = rng.random((50, 28 * 28), np.float32), rng.integers(0, 50, (2, 1000));"
         "print(deformation.bent(x, x, *pairs, (28, 28)).tobytes().hex())"
     )

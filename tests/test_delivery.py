@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from n2d.delivery import Delivery
+from n2d.command.delivery import Delivery
 
 
 def deliver(folder, *names, keep=None):

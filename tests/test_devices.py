@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from n2d import adam, models, refine, training
-from n2d.checkpoint import Checkpoint
-from n2d.scaling import Scaling
+from n2d import models
+from n2d.method.autoencoder import adam, refine, training
+from n2d.method.autoencoder.checkpoint import Checkpoint
+from n2d.method.autoencoder.scaling import Scaling
 
 DIMS = (20, 64, 4)
 DEVICES = [

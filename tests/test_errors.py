@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import n2d
 
-ROOT = Path(n2d.__file__).parent
+ROOT = Path(__file__).parents[1]
 TEXTS = {
     "own.csv": "1,2\n3,5\n4,4\n",
     "words.csv": "age,name\n1,ann\n2,bob\n",

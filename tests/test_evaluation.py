@@ -3,7 +3,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_wine
 
-from n2d import evaluation, manifold
+from n2d.method import evaluation
+from n2d.method.manifold import learners
 
 
 def test_comparison_scores_every_clusterer_on_every_space(blobs, fitted):
@@ -30,9 +31,9 @@ def test_a_comparison_that_was_stopped_goes_on(blobs, fitted, tmp_path, monkeypa
     begun = [next(rows) for _ in range(7)]  # two manifolds, and one row of the third
     rows.close()
     learned = []
-    learner = manifold.manifold_learner
+    learner = learners.manifold_learner
     monkeypatch.setattr(
-        manifold, "manifold_learner", lambda name, **options: learned.append(name) or learner(name, **options)
+        learners, "manifold_learner", lambda name, **options: learned.append(name) or learner(name, **options)
     )
     again = list(evaluation.compare(model, *some, tmp_path))
     assert learned == ["isomap", "tSNE", "none", "UMAP", "LLE", "isomap", "tSNE"]

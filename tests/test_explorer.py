@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from n2d import explorer, naming, profiles, visualize
-from n2d.report import clusters_table
-from n2d.samples import Dataset, shortened
+from n2d import visualize
+from n2d.command.report import clusters_table
+from n2d.page import explorer, naming, profiles
+from n2d.readers.samples import Dataset, shortened
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 

@@ -2,8 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from n2d import files, metrics, report, samples
-from n2d.samples import DatasetError
+from n2d import metrics
+from n2d.command import report
+from n2d.readers import files, samples
+from n2d.readers.samples import DatasetError
 
 X = np.array([[0, 100, 3], [1, 200, 4], [2, 300, 5], [3, 400, 7]], np.float32)
 

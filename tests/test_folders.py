@@ -2,7 +2,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from n2d import folders
+from n2d.command import folders
 
 
 def test_a_finished_run_leaves_no_lock(tmp_path):

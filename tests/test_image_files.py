@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from n2d import files, samples
-from n2d.samples import DatasetError
+from n2d.readers import files, samples
+from n2d.readers.samples import DatasetError
 
 
 def read(path, **options):

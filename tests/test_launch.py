@@ -13,10 +13,10 @@ import pytest
 import torch
 
 import n2d
-from n2d import arguments, launch
-from n2d.checkpoint import Checkpoint
+from n2d.command import arguments, launch
+from n2d.method.autoencoder.checkpoint import Checkpoint
 
-ROOT = Path(n2d.__file__).parent
+ROOT = Path(__file__).parents[1]
 
 
 QUICK = ["--umap_neighbors=20", "--gmm_restarts=10"]
@@ -111,8 +111,10 @@ import sys
 import numpy as np
 import torch
 
-from n2d import arguments, launch, models, torchrun, training
-from n2d.checkpoint import Checkpoint
+from n2d import models
+from n2d.command import arguments, launch
+from n2d.method.autoencoder import torchrun, training
+from n2d.method.autoencoder.checkpoint import Checkpoint
 
 path, what, rank = sys.argv[1:]
 
@@ -203,7 +205,7 @@ def test_mps_is_one_device_and_not_for_several_processes(monkeypatch, capsys):
 
 def test_batch_normalisation_is_refused_before_several_processes_meet(monkeypatch, capsys, tmp_path):
     as_one_of_two(monkeypatch, 0)
-    monkeypatch.setattr("n2d.torchrun.join", lambda device: pytest.fail("they met"))
+    monkeypatch.setattr("n2d.method.autoencoder.torchrun.join", lambda device: pytest.fail("they met"))
     network = ROOT / "architectures/mnist.json"
     with pytest.raises(SystemExit) as stop:
         n2d.main(["digits", "cpu", f"--architecture={network}", f"--save_dir={tmp_path / 'run'}"])

@@ -4,7 +4,7 @@ import pytest
 from scipy import sparse
 from sklearn.datasets import load_digits
 
-from n2d import layout, manifold, neighbors
+from n2d.method.manifold import layout, learners, neighbors
 
 A, B = 1.93281, 0.79049  # umap-learn's for a minimal distance of 0
 
@@ -96,8 +96,8 @@ def test_it_is_as_good_as_umap_learns():
     x = load_digits().data.astype(np.float32)
     knn = neighbors.nearest_neighbors(x, 15)
     shares = {}
-    for name in manifold.WITH_GRAPH:
-        learner = manifold.manifold_learner(name, n_neighbors=15, random_state=0, knn=knn)
+    for name in learners.WITH_GRAPH:
+        learner = learners.manifold_learner(name, n_neighbors=15, random_state=0, knn=knn)
         found = neighbors.nearest_neighbors(learner.fit_transform(x).astype(np.float32), 15)[0]
         shares[name] = np.mean([np.isin(a[1:], b[1:]).mean() for a, b in zip(knn[0], found)])
     assert shares["UMAP"] > shares["umap-learn"] - 0.01 > 0.3

@@ -13,12 +13,13 @@ from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
 
 import n2d
-from n2d import launch, n_clusters, report
+from n2d.command import launch, report
+from n2d.method.clusters import n_clusters
 
 """The command line as a user runs it."""
 
 
-ROOT = Path(n2d.__file__).parent
+ROOT = Path(__file__).parents[1]
 
 
 QUICK = ["--umap_neighbors=20", "--gmm_restarts=10"]
@@ -351,7 +352,7 @@ def test_a_second_run_into_the_folder_leaves_nothing_of_the_first_but_what_is_th
 
 
 def test_a_picture_that_fails_takes_no_result_along(wine, tmp_path, monkeypatch):
-    from n2d import portraits
+    from n2d.page import portraits
 
     def fail(*_, **__):
         raise RuntimeError("no picture")

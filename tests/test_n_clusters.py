@@ -3,7 +3,7 @@ import pytest
 from sklearn.datasets import make_blobs
 from sklearn.neighbors import kneighbors_graph
 
-from n2d import n_clusters
+from n2d.method.clusters import n_clusters
 
 
 def test_the_scan_finds_how_many_blobs_there_are():

@@ -1,6 +1,7 @@
 import numpy as np
 
-from n2d import naming, visualize
+from n2d import visualize
+from n2d.page import naming
 
 
 def test_clusters_take_name_and_colour_of_the_class_they_are_matched_with():

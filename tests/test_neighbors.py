@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_swiss_roll
 
-from n2d import datasets, neighbors
-from n2d.scaling import Scaling
+from n2d import datasets
+from n2d.method.autoencoder.scaling import Scaling
+from n2d.method.manifold import neighbors
 
 BOTH_WAYS = np.array([[0, 1], [1, 0]])
 

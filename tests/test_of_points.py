@@ -7,7 +7,10 @@ import torch
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 
-from n2d import confidence, persistence, pipeline, weights
+from n2d import pipeline
+from n2d.method import persistence
+from n2d.method.autoencoder import weights
+from n2d.method.clusters import confidence
 
 
 def test_points_of_the_fit_get_their_place_and_cluster_again(blobs, fitted):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from n2d import outliers
-from n2d.neighbors import nearest_among, nearest_neighbors
+from n2d.method.clusters import outliers
+from n2d.method.manifold.neighbors import nearest_among, nearest_neighbors
 
 
 def measured(x, labels, n_neighbors=11):

@@ -14,7 +14,10 @@ import pytest
 import n2d
 
 ROOT = Path(__file__).parents[1]
-MODULES = {path.stem for path in ROOT.glob("*.py")} - {"n2d", "setup", "__main__"}
+WINGS = ("command", "experiments", "method", "page", "readers")
+FILES = {*ROOT.glob("*.py"), *(path for wing in WINGS for path in (ROOT / wing).rglob("*.py"))}
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in FILES if path.stem != "__init__"}
+MODULES -= {"n2d", "setup", "__main__"}
 THEIRS = ("datasets", "metrics", "models", "training")
 SCRIPT = f"""
 import importlib, os, site, sys
@@ -26,7 +29,8 @@ from n2d import N2D
 from sklearn.datasets import load_digits
 
 for name in MODULES:
-    assert os.path.samefile(importlib.import_module("n2d." + name).__file__, f"{{PACKAGE}}/{{name}}.py"), name
+    path = os.path.join(PACKAGE, *name.split(".")) + ".py"
+    assert os.path.samefile(importlib.import_module("n2d." + name).__file__, path), name
 for name in {THEIRS}:
     assert sys.modules[name].mine, name
 x = load_digits().data[:100] / 16
@@ -86,15 +90,10 @@ def test_an_editable_installation_is_the_checkout(project, tmp_path_factory, tmp
 def test_an_installation_has_all_modules_weights_and_architectures_and_no_more(installed):
     assert {path.name for path in installed.iterdir() if path.suffix != ".dist-info"} == {"n2d"}
     package = installed / "n2d"
-    assert {path.stem for path in package.glob("*.py")} == MODULES | {"__init__", "__main__"}
-    assert {path.name for path in package.iterdir() if path.is_dir()} - {"__pycache__"} == {
-        "architectures",
-        "page",
-        "weights",
-    }
+    needed = {path.relative_to(ROOT) for path in FILES} - {Path("setup.py"), Path("n2d.py")} | {Path("__init__.py")}
     for folder in ("architectures", "page", "weights"):
-        kept = {path.name for path in (ROOT / folder).iterdir() if path.is_file()}
-        assert {path.name for path in (package / folder).iterdir()} == kept
+        needed |= {path.relative_to(ROOT) for path in (ROOT / folder).iterdir() if path.is_file()}
+    assert {path.relative_to(package) for path in package.rglob("*") if path.is_file()} == needed
 
 
 def test_python_m_n2d_is_the_command(installed, tmp_path):
@@ -109,12 +108,12 @@ def test_what_modules_import_is_in_the_requirements():
     distributions = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn"}
     optional = {"anndata", "distributed", "igraph", "leidenalg", "ray", "zarr"}  # a run that needs one of them says so
     listed = set(re.findall(r"^[\w-]+", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
-    for name in MODULES | {"n2d"}:
-        nodes = list(ast.walk(ast.parse((ROOT / f"{name}.py").read_text())))
+    for path in FILES - {ROOT / "setup.py"}:
+        nodes = list(ast.walk(ast.parse(path.read_text())))
         imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-        imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+        imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
         foreign = {module.split(".")[0] for module in imported} - {"n2d", *sys.stdlib_module_names, *optional}
-        assert {distributions.get(module, module) for module in foreign} <= listed, name
+        assert {distributions.get(module, module) for module in foreign} <= listed, path
 
 
 def test_the_citation_names_the_version_of_the_package():
@@ -132,7 +131,7 @@ QUICKLY = """
 import runpy, sys
 
 example = runpy.run_path(sys.argv[1])  # it finds the project by itself
-sys.modules["n2d.n_clusters"].NUMBERS = (2, 3, 4)
+sys.modules["n2d.method.clusters.n_clusters"].NUMBERS = (2, 3, 4)
 example["N2D"].__init__.__kwdefaults__.update(pretrain_epochs=1, gmm_restarts=5)
 example["main"]()
 """

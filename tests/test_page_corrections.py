@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from n2d import corrections
+from n2d.command import corrections
 
 
 def names_of(one):

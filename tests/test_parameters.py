@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from n2d import training
+from n2d.method.autoencoder import training
 from n2d.pipeline import N2D
 
 X = np.random.default_rng(0).normal(size=(400, 12)).astype(np.float32)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 
-from n2d.peers import PEERS
+from n2d.experiments.peers import PEERS
 
 
 @pytest.mark.parametrize("name", PEERS)

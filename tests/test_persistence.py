@@ -9,7 +9,10 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from n2d import clustering, persistence, pipeline, weights
+from n2d import pipeline
+from n2d.method import persistence
+from n2d.method.autoencoder import weights
+from n2d.method.clusters import clustering
 
 
 @pytest.mark.parametrize("parameters", [{}, {"cluster": "KM", "scale": "minmax"}, {"cluster": "SC"}])

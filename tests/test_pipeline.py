@@ -16,9 +16,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from n2d import clustering, datasets, evaluation, n_clusters, neighbors, pipeline, training, weights
-from n2d.checkpoint import Checkpoint
-from n2d.neighbors import Neighbourhood
+from n2d import datasets, pipeline
+from n2d.method import evaluation
+from n2d.method.autoencoder import training, weights
+from n2d.method.autoencoder.checkpoint import Checkpoint
+from n2d.method.clusters import clustering, n_clusters
+from n2d.method.manifold import neighbors
+from n2d.method.manifold.neighbors import Neighbourhood
 
 
 def test_separate_blobs_are_found(blobs, fitted):

@@ -4,8 +4,9 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from n2d import hierarchy, portraits, profiles
-from n2d.samples import Dataset
+from n2d.method.clusters import hierarchy
+from n2d.page import portraits, profiles
+from n2d.readers.samples import Dataset
 
 LONG = [f"{i}: a class that is described in a sentence of many words, number {i}" for i in range(30)]
 

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 import n2d
-from n2d import files, prediction, report, samples
+from n2d.command import prediction, report
 from n2d.pipeline import N2D
-from n2d.samples import Dataset
+from n2d.readers import files, samples
+from n2d.readers.samples import Dataset
 
 
 def model(**known):

@@ -5,8 +5,8 @@ from sklearn.datasets import load_digits, load_wine
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import minmax_scale
 
-from n2d import profiles
-from n2d.samples import Dataset
+from n2d.page import profiles
+from n2d.readers.samples import Dataset
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 

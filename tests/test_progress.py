@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from n2d import progress
+from n2d.method import progress
 
 
 class Terminal(io.StringIO):

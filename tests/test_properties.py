@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from n2d import datasets, metrics, models, weights
+from n2d import datasets, metrics, models
+from n2d.method.autoencoder import weights
 
 hypothesis = pytest.importorskip("hypothesis", reason="hypothesis is not installed (pip install hypothesis)")
 from hypothesis import HealthCheck, given, settings  # noqa: E402

@@ -3,8 +3,9 @@ import pytest
 import torch
 from sklearn.datasets import make_blobs
 
-from n2d import models, refine, training
-from n2d.checkpoint import Checkpoint
+from n2d import models
+from n2d.method.autoencoder import refine, training
+from n2d.method.autoencoder.checkpoint import Checkpoint
 
 
 def test_soft_assignment_is_a_normalised_student_t_kernel():

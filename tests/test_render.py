@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from n2d import render
+from n2d.experiments import render
 
 
 @pytest.fixture(scope="module")

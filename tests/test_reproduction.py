@@ -5,8 +5,8 @@ import json
 import pytest
 
 import n2d
-from n2d import arguments
-from n2d.render import PAPER
+from n2d.command import arguments
+from n2d.experiments.render import PAPER
 
 pytestmark = pytest.mark.slow
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from n2d import scaling
-from n2d.scaling import Scaling
+from n2d.method.autoencoder import scaling
+from n2d.method.autoencoder.scaling import Scaling
 
 SCALED = {
     "none": [[0, 10, 5], [255, 20, 5]],

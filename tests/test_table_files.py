@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from n2d import files, samples
-from n2d.samples import DatasetError
+from n2d.readers import files, samples
+from n2d.readers.samples import DatasetError
 
 ROWS = [[0.5, 100, 3], [1.25, 200, 4], [2, 3000.5, 5], [3, 400, 7]]
 

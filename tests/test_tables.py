@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from n2d import arguments, datasets, peers, tables
+from n2d import datasets
+from n2d.command import arguments
 from n2d.datasets import Dataset
+from n2d.experiments import peers, tables
 from n2d.pipeline import N2D
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from n2d import thumbnails
-from n2d.samples import Dataset
+from n2d.page import thumbnails
+from n2d.readers.samples import Dataset
 
 
 def cut(about, files, i):

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from n2d import models, training
+from n2d import models
+from n2d.method.autoencoder import training
 
 DIMS = (20, 64, 32, 3)
 
 
-ROOT = Path(training.__file__).parent
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")

@@ -256,7 +256,8 @@ def test_pyplot_with_its_backend_and_open_figures_is_left_alone(tmp_path):
     """In a process of its own, where nothing else imports it."""
     code = (
         "import sys, numpy as np\n"
-        "from n2d import explorer, visualize\n"
+        "from n2d import visualize\n"
+        "from n2d.page import explorer\n"
         "x, groups = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20) % 2\n"
         "visualize.scatter(x, groups, ['ant', 'bee'], 'map.png', title='Insects')\n"
         "visualize.evolution(np.stack([x, -x]), groups, ['ant', 'bee'], 'way.gif', title='Insects', fps=1)\n"

@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from n2d import keras_weights, models, weights
+from n2d import models
+from n2d.method.autoencoder import keras_weights, weights
 
 DIMS = (12, 30, 20, 3)
 

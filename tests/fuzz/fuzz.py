@@ -25,7 +25,8 @@ INSTRUMENTED = [*READERS, "csv", "json", "zipfile", "gzip", "numpy.lib", "torch.
 with atheris.instrument_imports(include=INSTRUMENTED):
     import torch._weights_only_unpickler
 
-    from n2d import datasets, keras_weights, models, weights
+    from n2d import datasets, models
+    from n2d.method.autoencoder import keras_weights, weights
 
 import h5py  # noqa: E402
 from safetensors.torch import save  # noqa: E402

@@ -1,0 +1,1 @@
+"""What a shell sees: flags, progress, reports and files of `n2d.py` and its subcommands."""

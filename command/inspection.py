@@ -1,0 +1,26 @@
+"""`n2d.py inspect`: what is understood of a file, without training."""
+
+from collections import Counter
+
+from ..readers import samples
+from . import arguments
+
+
+def main(argv):
+    """Say what the samples, features and classes are, and how they would be scaled."""
+    parser = arguments.build_inspect_parser()
+    args = parser.parse_args(argv)
+    data = arguments.load(parser, args)
+    lines = [samples.summary(args.dataset, data)]
+    lines.append(f"scale: {data.scale}, of numbers from {data.x.min():g} to {data.x.max():g}")
+    if data.image_shape is not None:
+        lines.append(f"image shape: {' x '.join(map(str, data.image_shape))}")
+    if data.feature_names is not None:
+        lines.append(f"features: {samples.listed(data.feature_names, 20)}")
+    if data.sample_names is not None:
+        lines.append(f"names of samples: {samples.listed(data.sample_names)}")
+    if data.y is not None:
+        groups, names = data.groups
+        counts = Counter(groups.tolist())
+        lines.append(f"classes: {samples.listed((f'{name} ({counts[i]:,})' for i, name in enumerate(names)), 20)}")
+    print("\n".join(map(samples.in_columns, lines)))

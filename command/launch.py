@@ -1,0 +1,180 @@
+"""How a run starts and stops: its model and device, torchrun's processes, signals, and a machine that is too small."""
+
+import errno
+import os
+import re
+import signal
+import sys
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+
+from .arguments import processes
+
+OTHER_ENDED = "another of torchrun's processes has stopped: its own message says why"
+
+
+def build_model(parser, args, data):
+    """The estimator that the arguments describe; of torchrun's processes, one that trains with the others."""
+    import torch
+
+    from ..method.autoencoder import torchrun
+    from ..pipeline import N2D
+
+    device = choose_device(parser, args.gpu)
+    if processes()[1] > 1:
+        refuse_batch_norm(parser, args)
+        torchrun.join(device)
+    return N2D(
+        args.n_clusters,
+        scale=args.scale or data.scale,
+        architecture=args.architecture,
+        n_autoencoders=args.autoencoders,
+        pretrain_epochs=args.pretrain_epochs,
+        batch_size=args.batch_size,
+        image_shape=data.image_shape,
+        augment=args.augment,
+        ae_weights=args.ae_weights,
+        precision=args.precision,
+        device=device,
+        refine=args.refine,
+        refine_epochs=args.refine_epochs,
+        cluster_weight=args.cluster_weight,
+        reconstruction_weight=args.reconstruction_weight,
+        refine_tol=args.refine_tol,
+        manifold_learner=args.manifold_learner,
+        n_components=args.umap_dim,
+        n_neighbors=args.umap_neighbors,
+        n_candidates=args.umap_candidates or None,
+        min_dist=args.umap_min_dist,
+        metric=args.umap_metric,
+        fit_samples=args.umap_fit_samples,
+        cluster=args.cluster,
+        gmm_restarts=args.gmm_restarts,
+        n_jobs=args.umap_jobs or torch.get_num_threads(),
+        random_state=args.seed,
+        verbose=True,
+        checkpoint_dir=args.save_dir,
+    )
+
+
+def choose_device(parser, gpu):
+    """The PyTorch device of the argument gpu; the CPU, with a notice, where there is no such device.
+
+    torchrun's processes on this machine take one device each, from gpu on; all of them see whether there are enough.
+    """
+    import torch
+
+    if gpu == "cpu":
+        return "cpu"
+    name, there = ("MPS", torch.backends.mps) if gpu == "mps" else ("CUDA", torch.cuda)
+    if not there.is_available():
+        print(f"no {name} here: the autoencoder runs on the CPU instead of device {gpu}")
+        return "cpu"
+    if gpu == "mps":
+        return gpu
+    first, n_devices = int(gpu), torch.cuda.device_count()
+    rank, n_processes = int(os.environ.get("LOCAL_RANK", 0)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    if first >= n_devices:
+        parser.error(f"gpu must be cpu or less than {n_devices}, the number of devices, got {gpu}")
+    if first + n_processes > n_devices:
+        parser.error(f"torchrun's {n_processes} processes need a device each, from {gpu} on, and there are {n_devices}")
+    return f"cuda:{first + rank}"
+
+
+def refuse_batch_norm(parser, args):
+    """Refuse to train batch normalisation in several processes: each would normalise its own part of a batch."""
+    from .. import models
+
+    if args.architecture is None or args.ae_weights is not None:
+        return
+    with mistakes(parser):
+        architecture = models.read_architecture(args.architecture)
+    if architecture.use_batch_norm:
+        parser.error(f"{args.architecture} has batch normalisation, of whole batches: start it without torchrun")
+
+
+def help_along(parser, args, data):
+    """What all but the first of torchrun's processes do: their part of the training and of the encoding, in silence."""
+    from ..method.autoencoder import torchrun
+
+    sys.stdout = Path(os.devnull).open("w")
+    model = build_model(parser, args, data).set_params(verbose=False)
+    with mistakes(parser):  # the first process says why
+        model.fit_autoencoder(data.x)
+    model.fit_latent(data.x)
+    torchrun.part()
+
+
+@contextmanager
+def mistakes(parser):
+    """One line for what only the training finds to be wrong: an architecture, a weights file, a loss that diverges."""
+    from .. import models
+    from ..method.autoencoder import training, weights
+
+    try:
+        yield
+    except (models.ArchitectureError, weights.WeightsError, training.DivergenceError) as error:
+        parser.error(str(error))
+
+
+def console(main):
+    """Run `main` as a program: signals, notices, and one line where the machine is too small."""
+    anew = "\r\033[K" if sys.stderr.isatty() else ""  # in the place of the line of a stage that has no end yet
+    warnings.formatwarning = lambda message, *_, **__: f"{anew}notice: {message}\n"
+    if processes()[0] > 0:
+        warnings.showwarning = lambda *_, **__: None  # the first process says it
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    try:
+        try:
+            main()
+        finally:
+            print(end="", flush=True)  # what a reader that has gone does not take is found out here, not at the exit
+    except BrokenPipeError:  # of `| head`; not by SIGPIPE's default, which would end the run without its `finally`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(128 + 13)  # as a shell says of what SIGPIPE has ended
+    except (OSError, MemoryError, RuntimeError) as error:
+        if (line := way_out(error)) is None:
+            raise
+        if line == OTHER_ENDED and processes()[0] > 0:
+            sys.exit(1)
+        sys.exit(f"n2d.py: error: {line}{goes_on()}")
+    except KeyboardInterrupt as error:
+        if processes()[0] == 0:
+            print(f"\nn2d.py: stopped{goes_on()}", file=sys.stderr)
+        sys.exit(128 + (error.args[0] if error.args else signal.SIGINT))
+
+
+def interrupt(number, frame):
+    """Signal handler: a training writes where it stands before it stops, anything else stops at once.
+
+    So does a training at the second signal, unless that comes from torchrun, which repeats what the terminal has sent.
+    """
+    checkpoint = sys.modules.get("n2d.method.autoencoder.checkpoint")
+    is_second = checkpoint is not None and checkpoint.Checkpoint.stop and processes()[1] == 1
+    if checkpoint is None or not checkpoint.Checkpoint.running or is_second:
+        raise KeyboardInterrupt(number)
+    checkpoint.Checkpoint.stop = number
+
+
+def goes_on():
+    """What the next run would do, if a training has left where it stands."""
+    checkpoint = sys.modules.get("n2d.method.autoencoder.checkpoint")
+    return "; the same command goes on with the training" if checkpoint and checkpoint.Checkpoint.kept else ""
+
+
+def way_out(error):
+    """What to do about a machine that is too small, or another process that ended; None if the error says neither."""
+    if isinstance(error, OSError):
+        return f"{error.strerror}: make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
+    if type(error).__name__ in ("DistBackendError", "DistNetworkError") or "gloo/transport" in str(error):
+        return OTHER_ENDED
+    on_card = re.match(r"(CUDA|MPS)\b.*\bout of memory", str(error))
+    asked = re.search(r"allocate ([\d.]+ \w+)", str(error))  # NumPy's, PyTorch's and CUDA's words
+    if not isinstance(error, MemoryError) and asked is None and on_card is None:
+        return None
+    size = f", {asked[1]} more were asked for" if asked else ""
+    if on_card:
+        return f"out of memory on the device{size}: a smaller --batch_size takes less, or train on another, or the cpu"
+    return f"out of memory{size}: a smaller --batch_size, --autoencoders or --umap_neighbors takes less"

@@ -1,0 +1,105 @@
+"""`n2d.py predict`: sort new points into the clusters of a saved model."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from .. import metrics
+from ..method.persistence import ModelError
+from ..pipeline import N2D
+from ..readers import annotated, samples
+from . import arguments, folders
+from .report import clusters_table, score_line
+
+FAR = 0.9  # outlier probability that is worth a word
+
+
+def main(argv):
+    """Write a table with the cluster of each point."""
+    parser = arguments.build_predict_parser()
+    args = parser.parse_args(argv)
+    refuse_outputs(parser, args)
+    try:
+        model = N2D.load(args.model_dir)
+    except ModelError as error:
+        parser.error(str(error))
+    folders.make_folder(parser, "out", args.out.parent)
+    data = arguments.load(parser, args, model.reading_)
+    print(samples.in_columns(samples.summary(args.dataset, data)))
+    x = as_the_model_wants(parser, args, model, data)
+    labels, confidence, outlier = model.predict(x, return_confidence=True, return_outlier=True)
+    if is_h5ad(args.out):
+        annotated.write_h5ad(args.dataset, args.out, labels, confidence, outlier, model.on_map(x))
+    else:
+        table = clusters_table(data, labels, confidence, model.cluster_names_, outlier)
+        table.to_csv(args.out, index_label="index", float_format="%.4f")
+    print(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}")
+    if n_far := int((outlier > FAR).sum()):
+        print(f"{n_far:,} of them are like no sample of the model: outlier above {FAR}")
+    if data.y is not None:
+        print(score_line("clusters of the saved model", metrics.scores(*metrics.of_known(data.y, labels))))
+
+
+def is_h5ad(path):
+    """Whether a file is annotated data, by its name."""
+    return str(path).lower().endswith(".h5ad")
+
+
+def refuse_outputs(parser, args):
+    """Refuse what cannot be written, and what would be written over the points."""
+    if args.out.is_dir():
+        parser.error(f"--out must be a file, got the folder {args.out}")
+    if is_h5ad(args.out) and not is_h5ad(args.dataset):
+        parser.error(f"--out {args.out} would be a copy of an .h5ad file, and {args.dataset} is none: give a .csv")
+    if args.out.exists() and Path(args.dataset).exists() and args.out.samefile(args.dataset):
+        parser.error(f"--out must be another file than the points, got {args.out} for both")
+
+
+def as_the_model_wants(parser, args, model, data):
+    """The new points, if shape and units, and the names of the features where they are known, are the model's."""
+    refuse_other_units(parser, args, model, data)
+    known = getattr(model, "feature_names_in_", None)
+    if known is None or data.feature_names is None:
+        if data.x.shape[1] != model.n_features_in_:
+            parser.error(f"{args.dataset} must have the model's {model.n_features_in_} features, got {data.x.shape[1]}")
+        return data.x
+    points = pd.DataFrame(data.x, columns=data.feature_names)
+    if args.categorical == "onehot":  # a word of the model's may not be among the new points
+        same = [name for name in points if "=" not in name] == [name for name in known if "=" not in name]
+        if same and set(points) <= set(known):
+            points = points.reindex(columns=known, fill_value=0.0)
+    missing = [name for name in known if name not in points]
+    added = [name for name in points if name not in set(known)]
+    if missing or added:
+        lacks = f"lacks {samples.listed(missing)}" if missing else ""
+        has = f"has {samples.listed(added)} besides" if added else ""
+        parser.error(f"{args.dataset} must have the model's columns: it {' and '.join(filter(None, (lacks, has)))}")
+    for i, (name, wanted) in enumerate(zip(points, known)):
+        if name != wanted:
+            parser.error(f"{args.dataset}: column {i} must be the model's {wanted}, got {name}")
+    return points
+
+
+def refuse_other_units(parser, args, model, data):
+    """Refuse images of another shape than the model's, and bytes where it knows numbers in [0, 1], or the reverse."""
+    if None not in (data.image_shape, model.image_shape) and tuple(data.image_shape) != tuple(model.image_shape):
+        now, then = (" x ".join(map(str, shape)) for shape in (data.image_shape, model.image_shape))
+        height, width = model.image_shape[-2:]
+        ways = [f"--image_size={height}x{width}"] * (tuple(data.image_shape[-2:]) != (height, width))
+        ways += ["--grayscale"] * (len(data.image_shape) > len(model.image_shape))
+        advice = " ".join(ways) or "images in colour"
+        parser.error(f"{args.dataset} has images of {now}, and the model is of {then}: give {advice}")
+    now, then = samples.units(data.x), model.reading_.get("units")
+    if are_others(now, then, model.image_shape is not None):
+        parser.error(f"{args.dataset} has {now}, and the model is of {then}: give the same units")
+
+
+def are_others(now, then, are_images):
+    """Whether new points have other units than the samples of a model, both of `samples.UNITS` or None, beyond doubt.
+
+    Rows of a table may be small where others are large: there, only fractions tell. Images of 16 bits may be dark.
+    """
+    bits, fractions, whole_bytes, beyond = samples.UNITS
+    if None in (now, then) or now == then or {now, then} == {bits, fractions}:
+        return False
+    return fractions in (now, then) or are_images and (now, then) != (whole_bytes, beyond)

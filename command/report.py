@@ -1,0 +1,369 @@
+"""What a run prints, writes and draws."""
+
+import copy
+import json
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from .. import datasets, metrics, visualize
+from ..method import evaluation, progress
+from ..method.autoencoder import training, weights
+from ..method.clusters import hierarchy
+from ..method.manifold import learners
+from ..page import explorer, naming, portraits, profiles
+from ..readers import annotated, samples
+from .arguments import processes
+from .version import __version__
+
+LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
+N_TSNE = 5000  # points in the pictures of the stages, as in Aljalbout et al.'s code
+UNFINISHED = ".eval_all"  # folder in the save folder, while --eval_all goes on
+
+
+def open_board(parser, folder):
+    """A TensorBoard writer."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        parser.error("--tensorboard needs the package tensorboard: pip install tensorboard")
+    return SummaryWriter(folder)
+
+
+def log_epoch(board, autoencoder, epoch, loss, learning_rate):
+    """What TensorBoard shows while the autoencoders are trained."""
+    board.add_scalar(f"loss/autoencoder {autoencoder}", loss, epoch)
+    board.add_scalar(f"learning rate/autoencoder {autoencoder}", learning_rate, epoch)
+    board.flush()
+
+
+def log_projection(board, model, data):
+    """The latent space of some points, with clusters and classes, for TensorBoard's projector."""
+    some = np.random.default_rng(model.random_state).permutation(len(data.x))[:N_TSNE]
+    columns = (
+        clusters_table(data, model.labels_, None, clusters_of(model, data).names).iloc[some].reset_index().astype(str)
+    )
+    board.add_embedding(
+        model.latent_[some], columns.to_numpy().tolist(), metadata_header=list(columns), tag="latent space"
+    )
+    board.close()
+
+
+def announce(args, data):
+    """Say what is clustered, and settle what depends on the number of samples."""
+    print(samples.in_columns(samples.summary(args.name, data)))
+    if args.dataset not in datasets.REGISTRY:
+        print(f"scale: {args.scale or data.scale}{'' if args.scale else ' (--scale is there to change it)'}")
+    if args.pretrain_epochs is None:
+        args.pretrain_epochs = training.default_epochs(len(data.x))
+    if args.save_weights is not None:
+        args.save_weights = Path(str(args.save_weights).replace("{epochs}", str(args.pretrain_epochs)))
+
+
+def keep_weights(model, args, delivered):
+    """Write the trained autoencoders before the next stage starts, so that nothing can lose them."""
+    if args.ae_weights is None:
+        _write_weights(model, args, delivered, "weights.safetensors")
+
+
+def keep_refined_weights(model, args, delivered):
+    """Write them once more after a refinement."""
+    if args.refine is not None:
+        _write_weights(model, args, delivered, "refined.safetensors", refine=args.refine)
+
+
+def _write_weights(model, args, delivered, name, refine=None):
+    provenance = {
+        "dataset": args.name,
+        "epochs": args.pretrain_epochs,
+        "architecture": args.architecture,
+        "augment": args.augment,
+        "batch_size": model.batch_size_,
+        "seed": args.seed,
+        "refine": refine,
+        "loss": sum(losses[-1] for losses in model.history_) / args.autoencoders if any(model.history_) else None,
+        "versions": versions(),
+    }
+    weights.save_weights(model.autoencoder_, delivered.folder / name, **provenance)
+    delivered.wrote(name)
+    if args.save_weights is not None:
+        weights.save_weights(model.autoencoder_, args.save_weights, compact=True, **provenance)
+
+
+def keep_model(model, data, args):
+    """Save the fitted model, if that was asked for."""
+    if args.save_model is None:
+        return
+    saved = copy.copy(model)
+    if data.feature_names is not None:  # it was fitted to an array, and will be asked about tables
+        saved.feature_names_in_ = np.array(data.feature_names, dtype=object)
+    saved.reading_ = samples.settled(data)
+    saved.cluster_names_ = clusters_of(model, data).names
+    saved.save(args.save_model)
+
+
+def forget_comparison(args):
+    """Remove what --eval_all keeps to go on from if it is stopped."""
+    shutil.rmtree(args.save_dir / UNFINISHED, ignore_errors=True)
+
+
+def deliver(model, data, args, delivered):
+    """Scores first, then comparisons, then pictures: what goes wrong with one loses nothing of those before."""
+    special = profiles.special_of(data, model.labels_, model.n_clusters_)
+    shown = {"names": clusters_of(model, data).names, "confidence": model.confidence_, "special": special}
+    profile = profiles.profile(data, model.labels_, model.n_clusters_, **shown)
+    with delivered.at_once() as folder:
+        scores = report(model, data, args, folder)
+        write_meaning(folder, profile, special, model.hierarchy_)
+    if args.write_h5ad:
+        with delivered.at_once() as folder:
+            out = folder / f"{args.name}-n2d.h5ad"
+            found = model.labels_, model.confidence_, model.outlier_, model.map_
+            annotated.write_h5ad(args.dataset, out, *found)
+    with delivered.at_once() as folder:
+        maps = compare_stages(model, data, args, folder)
+    if args.eval_all:  # a run without it leaves what a stopped comparison has kept
+        forget_comparison(args)
+    if args.visualize:
+        print()
+        with delivered.at_once() as folder, progress.stage("draw", "pictures, and the page to explore", {}):
+            draw(model, data, args, folder, scores, maps, profile, special)
+
+
+def versions():
+    """What results depend on, for the records."""
+    return {"n2d": __version__} | {library: version(library) for library in LIBRARIES}
+
+
+def machine(model):
+    """What else the last bits of the results depend on."""
+    return {
+        "device": str(next(model.autoencoder_.parameters()).device),
+        "precision": training.choose_precision(model.precision, model.device),
+        "threads": torch.get_num_threads(),
+        "processes": processes()[1],
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+def clusters_of(model, data):
+    """A fitted model's clusters, and their names where the classes are known."""
+    return naming.named(model.labels_, model.n_clusters_, data.y, data.label_names)
+
+
+def clusters_table(data, labels, confidence, names=None, outlier=None):
+    """A row a sample: the number of its cluster, and the name that this has; and what else is known of it."""
+    columns = {"cluster": labels}
+    if names is not None:
+        columns["cluster_name"] = np.array(samples.no_formulas(names))[labels]
+    columns |= {"confidence": confidence, "outlier": outlier}
+    if data.y is not None:
+        columns["label"] = np.array([*samples.no_formulas(data.label_names), ""])[data.y]  # unknown is -1
+    if data.sample_names is not None:
+        columns["name"] = samples.no_formulas(data.sample_names)
+    return pd.DataFrame({name: column for name, column in columns.items() if column is not None})
+
+
+def report(model, data, args, folder):
+    """Scores on screen, and returned; scores, clusters and arrays in a folder."""
+    clusters = clusters_table(data, model.labels_, model.confidence_, clusters_of(model, data).names, model.outlier_)
+    clusters.to_csv(folder / "clusters.csv", index_label="index", float_format="%.4f")
+    losses = [(i, e, loss) for i, run in enumerate(model.history_) for e, loss in enumerate(run, start=1)]
+    pd.DataFrame(losses, columns=["autoencoder", "epoch", "loss"]).to_csv(folder / "history.csv", index=False)
+    np.save(folder / "latent.npy", model.latent_)
+    np.save(folder / "embedding.npy", model.embedding_)
+    np.save(folder / "map.npy", model.map_)
+    if args.n_clusters == "auto":
+        pd.DataFrame(model.scan_).to_csv(folder / "n_clusters.csv", index=False)
+        print(f"{model.n_clusters_} clusters: the halves of the data agree on them best")
+    if model.is_of_inputs:
+        print("k-means of the inputs is kept: its clusters are clearer than those of any map")
+    if data.y is None:
+        scores = evaluation.unlabelled(model)
+        print_unlabelled(scores)
+    else:
+        scores = metrics.scores(*metrics.of_known(data.y, model.labels_))
+        print(f"\n{'':<34}    ACC    NMI    ARI")
+        of_map = f"autoencoder, {args.manifold_learner}, {args.cluster}"
+        print(score_line(f"N2D: {'k-means of the inputs' if model.is_of_inputs else of_map}", scores))
+    record = {
+        **scores,
+        "modularity": model.modularity_,
+        "is_of_inputs": model.is_of_inputs,
+        "seconds": model.seconds_,
+        "resumed_seconds": model.resumed_seconds_,
+        "arguments": vars(args),
+        "machine": machine(model),
+        "versions": versions(),
+    }
+    (folder / "metrics.json").write_text(json.dumps(record, indent=2, default=str) + "\n")
+    if args.refine is not None:
+        history = pd.DataFrame(model.refine_history_, index=range(1, len(model.refine_history_) + 1))
+        history.to_csv(folder / "refinement.csv", index_label="epoch")
+    return scores
+
+
+def write_meaning(folder, profile, special, linkage):
+    """What each cluster is, on screen a row each, and which are alike, in a folder."""
+    print("\n" + "\n".join(profiles.lines(profile)))
+    for rows, name in zip(special, ("features.csv", "terms.csv")):
+        if len(rows):
+            profiles.as_text(rows).to_csv(folder / name, index=False, float_format="%.6g")
+    profiles.as_text(profile).to_csv(folder / "profile.csv", float_format="%.4f")
+    sizes = profile["size"].to_numpy()
+    steps = hierarchy.steps(linkage, sizes)
+    pd.DataFrame(steps).to_csv(folder / "hierarchy.csv", index=False, float_format="%.4f")
+    smaller = {f"of_{k}": hierarchy.cut(linkage, k, sizes) for k in range(len(sizes) - 1, 0, -1)}
+    pd.DataFrame(smaller).to_csv(folder / "merged.csv", index_label="cluster")
+
+
+def compare_stages(model, data, args, folder):
+    """What the stages are worth, on screen and in a folder; and the manifolds of --eval_all, for its picture."""
+    rows, maps = [], {}
+    if is_staged(args) and data.y is not None:
+        for row in evaluation.stages(model, data.x, data.y):
+            rows.append(row)
+            print(score_line(f"{row['space']}, {row['method']}", row))
+        pd.DataFrame(rows).to_csv(folder / "stages.csv", index=False)
+    if args.eval_all:
+        rows = []
+        unfinished = args.save_dir / UNFINISHED
+        unfinished.mkdir(exist_ok=True)
+        for row, embedding in evaluation.compare(model, data.x, data.y, unfinished):
+            rows.append(row)
+            maps[f"{row['input']}, {row['manifold']}"] = embedding
+            print(score_line(f"{row['input']}, {row['manifold']}, {row['cluster']}", row), flush=True)
+        pd.DataFrame(rows).to_csv(folder / "eval_all.csv", index=False)
+    return maps
+
+
+def is_staged(args):
+    """Whether the autoencoder's stages are shown: of the second system."""
+    return args.architecture is not None or args.refine is not None
+
+
+def score_line(name, scores):
+    """One row of the table on screen."""
+    return f"{name:<34} {scores['acc']:6.3f} {scores['nmi']:6.3f} {scores['ari']:6.3f}"
+
+
+def print_unlabelled(figures):
+    """What is known without classes, on screen."""
+    print()
+    for name, meaning in (
+        ("agreement", "with another seed's clusters: adjusted Rand index"),
+        ("modularity", "how well the neighbour graph supports the clusters"),
+        ("silhouette", "of the clusters in the embedding, of at most 5,000 points"),
+        ("log_likelihood", "of the mixture, mean over the points"),
+    ):
+        if figures[name] is not None:
+            print(f"{name.replace('_', '-'):<15} {figures[name]:7.3f}   {meaning}")
+
+
+def draw(model, data, args, folder, scores, maps, profile, special):
+    """Maps and members of the clusters, and a page; what else was asked for."""
+    what = f"{args.manifold_learner} of the autoencoder's latent space"
+    if model.neighbourhood_.inputs is not None:
+        what = "UMAP of the latent space's neighbours, re-ranked by the distance of the inputs"
+    clusters = clusters_of(model, data)
+    draw_maps(data, model.map_, clusters, args, folder, what, scores)
+    draw_meaning(clusters, args, folder, profile, special, model.hierarchy_)
+    found = {"outlier": model.outlier_, "neighbors": explorer.nearest_in_graph(model), "profile": profile}
+    draw_members(data, model.map_, clusters, args, folder, confidence=model.confidence_, **found)
+    if any(model.history_):
+        visualize.losses(model.history_, folder / "history.png", title=f"{args.name}: reconstruction loss")
+    if args.n_clusters == "auto":
+        visualize.scan(model.scan_, model.n_clusters_, folder / "n_clusters.png", title=args.name)
+    if maps:
+        visualize.grid(maps, *data.groups, folder / "eval_all.png", title=args.name)
+    if is_staged(args):
+        draw_stages(model, data, args, folder)
+
+
+def draw_maps(data, embedding, clusters, args, folder, what, scores):
+    """The same map twice, coloured by class and by cluster, and classes against clusters."""
+    look = {"colors": clusters.colors, "heading": None if clusters.names is None else "cluster: name"}
+    coloured = clusters.labels, clusters.captions
+    pictures = {f"{args.name}-n2d.png": ("clusters", *coloured, look)}
+    if data.y is not None:
+        what += f"\nACC {scores['acc']:.3f}   NMI {scores['nmi']:.3f}   ARI {scores['ari']:.3f}"
+        pictures = {
+            f"{args.name}-n2d.png": ("true classes", *data.groups, {"heading": "class"}),
+            f"{args.name}-n2d-predicted.png": ("clusters, named after classes", *coloured, look),
+        }
+        matrix = (data.label_names, clusters.captions, folder / "confusion.png")
+        known = metrics.of_known(data.y, clusters.labels)
+        visualize.confusion(*known, *matrix, title=args.name, order=clusters.order)
+    for file, (colouring, groups, names, look_of) in pictures.items():
+        visualize.scatter(
+            embedding,
+            groups,
+            names,
+            folder / file,
+            title=f"{args.name}: {colouring}",
+            subtitle=what,
+            max_points=args.max_points,
+            seed=args.seed,
+            **look_of,
+        )
+
+
+def draw_meaning(clusters, args, folder, profile, special, linkage):
+    """What sets each cluster apart, and which are alike."""
+    if any(map(len, special)):
+        portraits.apart(*special, clusters.captions, folder / "profile.png", title=args.name)
+    sizes, path = profile["size"].to_numpy(), folder / "hierarchy.png"
+    portraits.dendrogram(linkage, clusters.captions, sizes, path, title=args.name)
+
+
+def draw_members(data, embedding, clusters, args, folder, *, confidence, **found):
+    """What is in each cluster, as a picture and as a page; what else was found of the samples is for the page."""
+    shown = {"names": clusters.captions, "confidence": confidence, "title": args.name}
+    portraits.members(data, clusters.labels, folder / "clusters.png", **shown)
+    page = {"confidence": confidence, "title": args.name, "seed": args.seed, **found}
+    explorer.explore(data, embedding, clusters, folder / "explore.html", **page)
+
+
+def draw_stages(model, data, args, folder):
+    """What the stages of the autoencoder's training made of the data."""
+    rng = np.random.default_rng(args.seed)
+    some = rng.choice(len(data.x), min(N_TSNE, len(data.x)), replace=False)
+    if data.y is not None:
+        groups, names, colouring = *data.groups, "class"
+    else:
+        groups, names, colouring = model.labels_, clusters_of(model, data).captions, "cluster"
+    spaces = {
+        "raw": ("as the autoencoder sees it", model.scaled(data.x)),
+        "autoencoder": ("latent space of the autoencoder", model.latent_),
+    }
+    if args.refine is not None:
+        spaces["autoencoder"] = spaces["autoencoder"][0], model.pretrained_latent_
+        spaces[f"clustered_{args.refine.lower()}"] = f"latent space after {args.refine} refinement", model.latent_
+    for name, (what, space) in spaces.items():
+        learner = learners.manifold_learner("tSNE", random_state=args.seed)
+        visualize.scatter(
+            learner.fit_transform(space[some]),
+            groups[some],
+            names,
+            folder / f"{name}.png",
+            title=f"{args.name}: {what}",
+            subtitle=f"t-SNE of {len(some):,} points, {space.shape[1]} dimensions, coloured by {colouring}",
+            seed=args.seed,
+        )
+    if data.image_shape is not None and model.autoencoder_.decodes:
+        images = model.scaled(data.x[some[:12]])
+        decoded = training.reconstruct(model.autoencoder_, images)[0]
+        visualize.reconstructions(images, decoded, data.image_shape, folder / "reconstructions.png")
+    if args.refine is not None:
+        visualize.evolution(
+            model.evolution_,
+            groups[model.tracked_],
+            names,
+            folder / "evolution.gif",
+            title=f"{args.name}: latent space, {args.refine} refinement",
+            heading=colouring,
+        )

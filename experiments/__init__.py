@@ -1,0 +1,1 @@
+"""Many runs, and the tables and figures that are made of them."""

@@ -1,0 +1,1 @@
+"""The first step: scale the samples, train an autoencoder, keep its weights."""

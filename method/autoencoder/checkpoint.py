@@ -1,0 +1,116 @@
+"""Where a training stands, on disk: it goes on there after it was stopped at any moment."""
+
+import os
+import time
+import warnings
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from .torchrun import processes
+
+
+class Checkpoint:
+    """Where a training stands, in a file from which the same training goes on after it was stopped at any moment.
+
+    Parameters
+    ----------
+    path : path-like
+    fingerprint : str
+        Of all that the training depends on. A file with another one is not used. One that cannot be read is kept under
+        another name, `path` and '.unreadable', with a notice.
+    every : float
+        Seconds between two writes.
+
+    Attributes
+    ----------
+    state : dict or None
+        What the file held, in the host's memory from whatever device; the training that takes it sets it to None.
+    seconds : float
+        That the training had taken when the file was written.
+    running, kept : bool
+    stop : int
+        All of the class. `kept`: there is a file to go on from. While a training is `running`, a signal handler may
+        set `stop` to the signal's number: the training finishes its step, writes it, and raises KeyboardInterrupt with
+        that number.
+    """
+
+    running, stop, kept = False, 0, False
+
+    def __init__(self, path, fingerprint, every=120.0):
+        self.path, self.fingerprint, self.every = Path(path), fingerprint, every
+        self.state, self.seconds = None, 0.0
+        if processes()[0] == 0 and self.path.exists():  # it may be on the first process's disk alone
+            self._read()
+        if dist.is_initialized():
+            first = [self.state, self.seconds]
+            dist.broadcast_object_list(first)
+            self.state, self.seconds = first
+        self._start = self._last = self._asked = time.monotonic()
+        self._pause = self._steps = 1
+
+    def _read(self):
+        try:
+            held = torch.load(self.path, map_location="cpu", weights_only=True)
+            if not isinstance(held, dict):
+                raise TypeError
+            fingerprint, state, seconds = held["fingerprint"], held["state"], held["seconds"]
+        except MemoryError:  # it may be a good one
+            raise
+        except Exception as error:  # whatever damaged bytes lead to
+            aside = self.path.with_name(self.path.name + ".unreadable")
+            os.replace(self.path, aside)
+            reason = type(error).__name__
+            warnings.warn(f"{self.path} cannot be read ({reason}): kept as {aside.name}, trained anew", stacklevel=3)
+            return
+        if fingerprint == self.fingerprint:
+            self.state, self.seconds = state, seconds
+            Checkpoint.kept = True
+
+    def __enter__(self):
+        """Begin the training."""
+        Checkpoint.running = True
+        return self
+
+    def __exit__(self, *_):
+        """End the training."""
+        Checkpoint.running = False
+
+    def is_due(self):
+        """Whether it is time to write. The first of several processes decides, and is asked about once a second."""
+        now = time.monotonic()
+        is_due = Checkpoint.stop or now - self._last >= self.every
+        if dist.is_initialized():
+            self._steps -= 1
+            if self._steps > 0:
+                return False
+            a_second = int(self._pause / max(now - self._asked, 1e-9))  # in steps, all of which wait for the slowest
+            pause = max(1, min(a_second, 2 * self._pause))
+            device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+            first = torch.tensor([is_due, Checkpoint.stop, pause], device=device)
+            dist.broadcast(first, 0)
+            is_due, Checkpoint.stop, self._pause = first.tolist()
+            self._steps, self._asked = self._pause, now
+        return bool(is_due)
+
+    def write(self, state):
+        """Write the state, a dict of what PyTorch saves: whole, on the disk, or not at all."""
+        self._last = time.monotonic()
+        if processes()[0] == 0:
+            self._write(state, self.seconds + self._last - self._start)
+        if Checkpoint.stop:
+            raise KeyboardInterrupt(Checkpoint.stop)
+
+    def _write(self, state, seconds):
+        partial = self.path.with_name(self.path.name + ".part")
+        try:
+            with partial.open("wb") as file:
+                torch.save({"fingerprint": self.fingerprint, "seconds": seconds, "state": state}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, self.path)
+            Checkpoint.kept = True
+        except OSError:  # a full disk
+            partial.unlink(missing_ok=True)
+            raise

@@ -1,0 +1,1 @@
+"""The third step: cluster the embedding, choose the clusters, and say how sure they are."""

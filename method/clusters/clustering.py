@@ -1,0 +1,410 @@
+"""Shallow clusterers behind one function, and how well a neighbour graph supports what they find."""
+
+import heapq
+import warnings
+from hashlib import blake2b
+from typing import NamedTuple
+
+import joblib
+import numpy as np
+from sklearn.utils import gen_batches
+from threadpoolctl import threadpool_limits
+
+from ..kernels import n_threads
+from ..manifold import neighbors
+
+CLUSTERERS = ("GMM", "KM", "SC")
+STATE = {  # the arrays that each fitted estimator needs to cluster new points
+    "GaussianMixture": ("weights_", "means_", "covariances_", "precisions_cholesky_"),
+    "KMeans": ("cluster_centers_",),
+    "SpectralClustering": (),
+}
+SPECTRAL_NEIGHBORS = 10  # the point itself included, as in scikit-learn
+N_RIVALS = 2  # 1, 4 or 9 make little difference to how well a confidence finds errors
+MUCH_CLEARER = 100  # times, of fits to one embedding
+CLEARER = 4 / 3  # of the best fits to several
+INPUT_STARTS = 20  # of k-means of the inputs
+BATCH = 20  # mixtures between two looks at whether there have been enough
+OFTEN = 10  # times that the best mixture is found, and then there have been enough
+ALIKE = 1e-4  # of modularity and assortativity, among fits that are one optimum
+SHARED = 2_000  # points from which on several threads fit mixtures faster than one
+REG_COVAR = 1e-6  # scikit-learn's
+MIXTURE_SAMPLE = 20_000  # points: enough for the few hundred numbers of a mixture in ten dimensions
+MIXTURE_NUMBERS = 16_000_000  # points times dimensions: an iteration on all of MNIST's pixels takes 34 s
+
+
+class Fit(NamedTuple):
+    """One clustering of an embedding, and what speaks for it.
+
+    Attributes
+    ----------
+    clusterer : fitted scikit-learn estimator
+    labels : ndarray of int, shape (n_samples,)
+    log_likelihood : float or None
+        Mean over the samples, of more than 20,000 over 20,000 that are the same for all fits; in nats.
+    modularity, cut : float or None
+        See `support`; None without a neighbour graph.
+    rivals : sequence of ndarray of int, shape (n_samples,)
+        Labels of other fits that are all but as good, for `confidence.of_samples`.
+    """
+
+    clusterer: object
+    labels: np.ndarray
+    log_likelihood: float | None = None
+    modularity: float | None = None
+    cut: float | None = None
+    rivals: tuple = ()
+
+    @property
+    def assortativity(self):
+        """The modularity, as a share of what it would be if no edge were cut; None without a neighbour graph.
+
+        Newman, "Mixing patterns in networks", Physical Review E 2003, equation 2: r = Q / (1 - sum_c a_c^2), at most 1.
+        It does not favour clusters of equal sizes, as the modularity does.
+        """
+        return None if self.modularity is None else self.modularity / max(self.modularity + self.cut, 1e-12)
+
+
+def merit(fit):
+    """What tells the best of many fits to one embedding: the modularity, or without a graph the likelihood."""
+    return fit.log_likelihood if fit.modularity is None else fit.modularity
+
+
+def best(fits):
+    """The best fit to one embedding, of an iterable of `Fit`; those of the next greatest `merit` are its rivals.
+
+    That of the greatest merit, the first of equal ones, unless one is a hundred times clearer: 1 less its assortativity
+    is less than a hundredth. So clusters that lie apart are found, whatever their sizes; where they touch,
+    the modularity is the steadier judge.
+
+    They are looked at one at a time: the labels of a hundred fits to a million points are a gigabyte.
+    """
+    first, clearest = [], None
+    for fit in fits:
+        first = heapq.nlargest(1 + N_RIVALS, [*first, fit], key=merit)
+        if clearest is None or fit.modularity is not None and fit.assortativity > clearest.assortativity:
+            clearest = fit
+    kept, *others = first
+    if _is_clearer(clearest, kept, MUCH_CLEARER):
+        kept, others = clearest, first[:N_RIVALS]
+    return kept._replace(rivals=tuple(fit.labels for fit in others))
+
+
+def choose(fits):
+    """The index of the best of several `Fit`, each the best of its kind: of an embedding, or of the inputs.
+
+    That of the greatest merit, unless one is clearer: 1 less its assortativity is less than three quarters. What UMAP
+    tears apart or puts side by side in one of its maps is seldom so in another.
+    """
+    kept = max(fits, key=merit)
+    clearest = kept if kept.modularity is None else max(fits, key=lambda fit: fit.assortativity)
+    if _is_clearer(clearest, kept, CLEARER):
+        kept = clearest
+    return next(index for index, fit in enumerate(fits) if fit is kept)
+
+
+def _is_clearer(clearest, kept, times):
+    return kept.modularity is not None and times * (1 - clearest.assortativity) < 1 - kept.assortativity
+
+
+def fit(
+    name,
+    embedding,
+    *,
+    n_clusters=10,
+    restarts=100,
+    random_state=None,
+    graph=None,
+    knn=None,
+    refit=True,
+    n_jobs=None,
+    track=iter,
+):
+    """Cluster an embedding.
+
+    Parameters
+    ----------
+    name : {'GMM', 'KM', 'SC'}
+        Gaussian mixture with full covariances, k-means, or spectral clustering of the nearest-neighbour graph.
+    embedding : ndarray of float, shape (n_samples, n_components)
+        Computed with in float64: a mixture's covariances can come out singular in UMAP's float32.
+    n_clusters : int
+    restarts : int
+        GMM: at most so many fits by `mixtures`, of which `best` keeps one. KM: this many fits, of which the one with
+        the smallest inertia is kept.
+    random_state : int or None
+    graph : sparse array, shape (n_samples, n_samples), or None
+        Weighted neighbour graph, see `support`.
+    knn : tuple of ndarray, or None
+        SC: indices and distances of each point's nearest neighbours, the point itself first, at least ten columns.
+        None: they are searched for.
+    refit : bool
+        GMM: fit a mixture again if one of its components has collapsed, see `fit_mixture`.
+    n_jobs : int or None
+        GMM: threads that share the fits, see `compiled.n_threads`.
+    track : callable
+        GMM: wraps the iterable of batches of fits, to show progress.
+
+    Returns
+    -------
+    Fit
+    """
+    embedding = np.asarray(embedding, np.float64)
+    if name == "GMM":
+        return best(mixtures(embedding, n_clusters, restarts, random_state, graph, refit, n_jobs, track))
+    from sklearn import cluster
+
+    if name == "SC":
+        clusterer, labels = _spectral(embedding, n_clusters, random_state, knn)
+    elif name == "KM":
+        clusterer = cluster.KMeans(n_clusters, n_init=restarts, random_state=random_state)
+        labels = clusterer.fit_predict(embedding)
+    else:
+        raise ValueError(f"clusterer must be GMM, KM or SC, got {name!r}")
+    return Fit(clusterer, labels, None, *((None, None) if graph is None else support(graph, labels)))
+
+
+def mixtures(embedding, n_clusters, restarts, random_state=None, graph=None, refit=True, n_jobs=None, track=iter):
+    """Gaussian mixtures from different starts.
+
+    The first starts from k-means, as in the paper's code, and with a graph the others from the seeds of k-means++:
+    these lead to more optima, good ones and such as only likelihood could take for good. A single fit often ends in a
+    poor one; and the likeliest of several may split one class and merge two, at a gain of a hundredth of a nat. Each of
+    several fits sees at most 20,000 points, and every fit at most 16 million numbers: 20,408 points of 784 dimensions.
+
+    With a graph there are no more of them when the greatest modularity has been found ten times, and so has the
+    greatest assortativity.
+
+    Parameters
+    ----------
+    embedding : ndarray of float64, shape (n_samples, n_components)
+    n_clusters, restarts, random_state, graph, refit, n_jobs, track
+        See `fit`.
+
+    Yields
+    ------
+    Fit
+        One for each restart; more where a component had collapsed and there is a graph to judge both.
+    """
+    seeds = np.random.SeedSequence(random_state).generate_state(restarts).tolist()
+    most = min(MIXTURE_SAMPLE if restarts > 1 else len(embedding), MIXTURE_NUMBERS // embedding.shape[1])
+    common = None
+    if len(embedding) > most:  # each fit has a sample of its own, but likelihoods are compared on the same one
+        common = np.random.default_rng(seeds[0]).choice(embedding, most, replace=False)
+    starts = ["kmeans"] * restarts if graph is None else ["kmeans", *["k-means++"] * (restarts - 1)]
+    collapsed, merits, clearness = 0, [], []
+    parallel = joblib.Parallel(n_threads(n_jobs) if most >= SHARED else 1, backend="threading")
+    for part in track(list(gen_batches(restarts, BATCH))):
+        with threadpool_limits(1):  # a fit is too small for several threads to share
+            found = parallel(
+                joblib.delayed(_fit_and_judge)(embedding, common, graph, n_clusters, start, seed, refit)
+                for start, seed in zip(starts[part], seeds[part])
+            )
+        n_fitted = part.stop
+        for fits in found:
+            collapsed += fits[-1].clusterer.reg_covar > REG_COVAR
+            yield from fits
+        if graph is not None:
+            merits += [merit(fit) for fits in found for fit in fits]
+            clearness += [fit.assortativity for fits in found for fit in fits]
+            if min(np.count_nonzero(np.array(of) >= max(of) - ALIKE) for of in (merits, clearness)) >= OFTEN:
+                break
+    if collapsed:
+        warnings.warn(
+            f"{collapsed} of {n_fitted} mixtures had a component that collapsed onto points without extent: "
+            "fitted again, with more regularisation",
+            stacklevel=2,
+        )
+
+
+def _fit_and_judge(embedding, common, graph, n_clusters, start, seed, refit):
+    """The fits of one start, the last one with more regularisation if a component had collapsed.
+
+    To as many points as `common` has, which are there to compare likelihoods on; None: to all.
+    """
+    sample = embedding
+    if common is not None:
+        sample = np.random.default_rng(seed).choice(embedding, len(common), replace=False)
+    fitted = fit_mixture(sample, n_clusters, start, seed, refit)
+    judged = []
+    for mixture in fitted[-1:] if graph is None else fitted:  # only likelihood takes a collapse for good
+        labels = mixture.predict(embedding)
+        supported = (None, None) if graph is None else support(graph, labels)
+        log_likelihood = mixture.lower_bound_ if common is None else float(mixture.score(common))
+        judged.append(Fit(mixture, labels, log_likelihood, *supported))
+    return judged
+
+
+def fit_mixture(sample, n_clusters, start, seed, refit=True):
+    """A Gaussian mixture; if one of its components collapses, also the mixture that more regularisation gives.
+
+    Many equal points, or a few on a line, let a component shrink without end: its likelihood grows with it, so that
+    the likeliest mixture is the one with such a component, and what lies next to it goes to others. The second fit adds
+    a thousandth of the mean variance of the sample to each covariance instead of 1e-6.
+
+    Parameters
+    ----------
+    sample : ndarray of float64, shape (n_samples, n_components)
+    n_clusters : int
+    start : {'kmeans', 'k-means++'}
+    seed : int
+    refit : bool
+        Whether to look for a collapse. A mixture that cannot be fitted at all is always fitted again.
+
+    Returns
+    -------
+    list of GaussianMixture
+        One; or two, the second with more regularisation; or the second alone if the first cannot be fitted.
+    """
+    from sklearn.mixture import GaussianMixture
+
+    settings = {"init_params": start, "random_state": seed}
+    mixtures = []
+    try:
+        mixtures.append(GaussianMixture(n_clusters, reg_covar=REG_COVAR, **settings).fit(sample))
+        collapsed = refit and _is_flat(mixtures[0]) and not _is_flat(GaussianMixture(reg_covar=REG_COVAR).fit(sample))
+    except ValueError:  # a covariance that is singular in spite of the regularisation
+        collapsed = True
+    if collapsed:
+        reg_covar = 1e-3 * sample.var(axis=0).mean()
+        mixtures.append(GaussianMixture(n_clusters, reg_covar=reg_covar, **settings).fit(sample))
+    return mixtures
+
+
+def _is_flat(mixture):
+    """Whether a covariance is nothing but its regularisation in some direction, whichever it is."""
+    variances = np.linalg.eigvalsh(mixture.covariances_)
+    rounding = variances.shape[1] * np.finfo(float).eps * variances.max(axis=1)
+    return bool((variances.min(axis=1) < mixture.reg_covar * (1 + 1e-6) + rounding).any())
+
+
+def of_inputs(x, n_clusters, graph, random_state=None, sample=None):
+    """k-means of the inputs themselves, which may know better than any map: UMAP tears apart what varies in density.
+
+    The best of 20 starts; of wide inputs these see 50 principal components, and the best goes on with the inputs.
+
+    Parameters
+    ----------
+    x : ndarray of float32 or uint8, shape (n_samples, n_features)
+    n_clusters, graph, random_state
+        See `fit`.
+    sample : ndarray of int, shape (n_sample,), or None
+        Rows of x among which the centres are found; None: 20,000 random ones, or all.
+
+    Returns
+    -------
+    Fit
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import PCA
+
+    if sample is None:
+        sample = np.arange(len(x))
+        if len(x) > MIXTURE_SAMPLE:
+            sample = np.random.default_rng(random_state).choice(len(x), MIXTURE_SAMPLE, replace=False)
+    inputs = x[sample].astype(np.float32, copy=False)
+    is_wide = min(inputs.shape) > neighbors.N_COMPONENTS
+    with threadpool_limits(1):  # sums of several threads differ in their last bits
+        pca = PCA(neighbors.N_COMPONENTS, random_state=random_state) if is_wide else None
+        narrow = pca.fit_transform(inputs) if is_wide else inputs
+        clusterer = KMeans(n_clusters, n_init=INPUT_STARTS, random_state=random_state).fit(narrow)
+        if is_wide:  # not from the means of the clusters: where samples are equal, some may be empty
+            centres = pca.inverse_transform(clusterer.cluster_centers_)
+            clusterer = KMeans(n_clusters, init=centres, n_init=1, copy_x=False).fit(inputs)
+    parts = gen_batches(len(x), MIXTURE_SAMPLE)
+    labels = np.concatenate([clusterer.predict(x[part].astype(np.float32)) for part in parts])
+    return Fit(clusterer, labels, None, *support(graph, labels))
+
+
+def unite_equal(x, labels):
+    """Give equal samples one cluster: the most frequent among them, the first of equally frequent ones.
+
+    A manifold learner puts copies side by side, not in one place, so that a cluster may end between them.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_samples, n_features)
+    labels : ndarray of int, shape (n_samples,)
+
+    Returns
+    -------
+    ndarray of int, shape (n_samples,)
+    """
+    numbers = {}
+    kind = [numbers.setdefault(blake2b(np.ascontiguousarray(row)).digest(), len(numbers)) for row in x]
+    if len(numbers) == len(x):
+        return labels
+    counts = np.zeros((len(numbers), labels.max() + 1), int)
+    np.add.at(counts, (kind, labels), 1)
+    return counts.argmax(axis=1)[kind].astype(labels.dtype)
+
+
+def restore(name, arrays):
+    """The clusterer of a saved model, from the name of its class and the arrays of `STATE`, ready to predict."""
+    from sklearn import cluster, mixture
+
+    if name == "KMeans":  # centres as the samples are the centres of their own clusters
+        centres = arrays["cluster_centers_"]
+        return cluster.KMeans(len(centres), init=centres, n_init=1).fit(centres)
+    clusterer = {"GaussianMixture": mixture.GaussianMixture, "SpectralClustering": cluster.SpectralClustering}[name]()
+    for attribute in STATE[name]:
+        setattr(clusterer, attribute, arrays[attribute])
+    return clusterer
+
+
+def _spectral(embedding, n_clusters, random_state, knn):
+    """Spectral clustering of the sparse graph of ten neighbours, with algebraic multigrid."""
+    from scipy import sparse
+    from sklearn.cluster import SpectralClustering
+    from sklearn.neighbors import kneighbors_graph
+
+    if knn is None:
+        near = kneighbors_graph(embedding, SPECTRAL_NEIGHBORS, include_self=True, n_jobs=n_threads())
+    else:
+        indices = knn[0][:, :SPECTRAL_NEIGHBORS]
+        n, k = indices.shape
+        near = sparse.csr_matrix((np.ones(n * k), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
+    clusterer = SpectralClustering(
+        n_clusters, affinity="precomputed", eigen_solver="amg", n_init=20, random_state=random_state
+    )
+    state = np.random.get_state()
+    np.random.seed(random_state)  # pyamg has no other way to be told
+    try:
+        with warnings.catch_warnings():
+            # k-means does not need the eigenvectors of LOBPCG to more digits, nor a connected graph
+            warnings.filterwarnings("ignore", category=UserWarning)
+            return clusterer, clusterer.fit_predict(0.5 * (near + near.T))
+    finally:
+        np.random.set_state(state)
+
+
+def support(graph, labels):
+    """How well a neighbour graph supports clusters: their modularity, and the share of its weight that they cut.
+
+    Newman, "Modularity and community structure in networks", PNAS 2006, equation 2: Q = sum_c (e_cc - a_c^2), where
+    e_cd is the share of the weight between clusters c and d, and a_c = sum_d e_cd. Among classes of similar sizes,
+    splitting one cuts the edges inside it, and merging two raises what chance explains: either lowers Q, without a look
+    at a label. Where one class dominates it is not so (the resolution limit: Fortunato and Barthélemy, PNAS 2007): with
+    the number of clusters fixed, halving a class of share a gains a^2 / 2 less what is cut.
+
+    Parameters
+    ----------
+    graph : sparse array, shape (n_samples, n_samples)
+        Symmetric, weights of at least 0.
+    labels : ndarray of int, shape (n_samples,)
+
+    Returns
+    -------
+    modularity : float
+        At most 1; 0 if all samples are one cluster.
+    cut : float
+        Between clusters, 0 to 1.
+    """
+    from scipy import sparse
+
+    n = len(labels)
+    member = sparse.csr_array((np.ones(n), (np.arange(n), labels)))
+    weight = (member.T @ (sparse.csr_array(graph) @ member)).toarray()
+    share = weight / weight.sum()
+    inside = np.trace(share)
+    return float(inside - (share.sum(axis=1) ** 2).sum()), float(1 - inside)

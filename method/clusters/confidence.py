@@ -1,0 +1,62 @@
+"""How sure it is that a sample is in its cluster: the share of its neighbours that are, in all of the best fits."""
+
+import numpy as np
+from scipy import sparse
+
+from ... import metrics
+from ..manifold import neighbors
+
+
+def of_samples(graph, labels, rivals=()):
+    """How far each sample's neighbours are in its cluster: the share of its weight in a neighbour graph.
+
+    It is the mean over all of these clusterings. Samples between two clusters have neighbours in both; and a group of
+    samples that lies well inside a cluster, but could as well be in another, is there in some of the rivals.
+
+    Parameters
+    ----------
+    graph : sparse array, shape (n_samples, n_samples)
+        Weights of at least 0.
+    labels : ndarray of int, shape (n_samples,)
+    rivals : sequence of ndarray of int, shape (n_samples,)
+        Other clusterings of the samples, whose clusters are matched with those of `labels`.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_samples,)
+        0 to 1; 0 for a sample without neighbours.
+    """
+    graph, clusterings = sparse.csr_array(graph), (labels, *rivals)
+    matched = []
+    for clusters in clusterings:
+        match, _ = metrics.match_labels(labels, clusters)
+        matched.append(np.array([match.get(cluster, -1) for cluster in range(clusters.max() + 1)])[clusters])
+    weight, inside = graph @ np.ones(len(labels)), np.zeros(len(labels))
+    for cluster in np.unique(labels):  # a neighbour counts as often as it is in the cluster
+        share = sum(clusters == cluster for clusters in matched) / len(clusterings)
+        inside[labels == cluster] = graph[labels == cluster] @ share
+    return np.clip(inside / np.where(weight > 0, weight, 1), 0, 1)
+
+
+def of_points(knn, labels, known_labels, known_confidence, reach):
+    """The confidence of new points, from that of their neighbours among the samples.
+
+    Parameters
+    ----------
+    knn : tuple of ndarray
+        Indices and distances of each point's nearest samples, (n_points, n_neighbors), see `neighbors.place`.
+    labels : ndarray of int, shape (n_points,)
+    known_labels, known_confidence : ndarray, shape (n_samples,)
+        Clusters of the samples, and their confidence, see `of_samples`.
+    reach : float
+        How far from its neighbours a sample can be.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_points,)
+        0 to 1: the weighted mean of the neighbours' confidence, of those in other clusters 0; and of a point whose
+        nearest sample is farther away than `reach`, less in proportion.
+    """
+    known = np.eye(max(labels.max(), known_labels.max()) + 1)[known_labels] * known_confidence[:, None]
+    share = neighbors.place(knn, known)[np.arange(len(labels)), labels]
+    return share * np.minimum(1, reach / np.maximum(knn[1][:, 0], 1e-30))

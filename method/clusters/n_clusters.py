@@ -1,0 +1,71 @@
+"""How many clusters there are, without labels."""
+
+from itertools import combinations
+
+import numpy as np
+from sklearn.metrics import adjusted_rand_score
+
+from . import clustering
+
+NUMBERS = (*range(2, 21), 22, 24, 27, 30, 34, 38, 43, 48, 54, 60)  # of clusters that 'auto' tries
+SAMPLES = 5000  # that it looks at
+MEMBERS = 8  # samples of a cluster, at least
+STEADY = 0.02  # below the greatest stability
+MAPS = 6  # at least, that have to agree
+
+
+def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4):
+    """How good each number of clusters is, without labels: random halves of the samples that agree on different maps.
+
+    A wrong number leaves a mixture the choice which classes to split or merge, and another half of the samples on
+    another map chooses otherwise (Lange, Roth, Braun, Buhmann, "Stability-based validation of clustering solutions",
+    Neural Computation 2004). Where k-means of the inputs is clearer than any map, halves of the inputs have to agree.
+
+    Parameters
+    ----------
+    maps : list of tuple
+        The size of the neighbourhoods, the embedding, ndarray of shape (n_samples, n_components), and the neighbour
+        graph, sparse array of shape (n_samples, n_samples), of each map.
+    numbers : sequence of int
+        Of clusters.
+    sizes : callable
+        From a number of clusters to the sizes of the neighbourhoods that suit it.
+    inputs : ndarray, shape (n_samples, n_features), or None
+        As `clustering.of_inputs` takes them.
+    random_state : int or None
+    restarts : int
+        Mixtures of each half, of which `clustering.best` takes one.
+
+    Returns
+    -------
+    rows : list of dict
+        'n_clusters'; 'stability': adjusted Rand index of the clusters of all samples, mean over the pairs of maps;
+        'modularity': of the best of them.
+    best : int
+        Of the numbers whose stability is at most 0.02 below the greatest, the one of the greatest modularity.
+    """
+    rng = np.random.default_rng(random_state)
+    rows = []
+    for n_clusters in numbers:
+        fits, suited = [], [of_size for of_size in maps if of_size[0] in sizes(n_clusters)]
+        graph = sum(graph for _, _, graph in suited)
+        for _, embedding, _ in suited:
+            embedding = np.asarray(embedding, np.float64)
+            half = rng.permutation(embedding)[: len(embedding) // 2]
+            seeds = rng.integers(2**32, size=restarts).tolist()
+            mixtures = [clustering.fit_mixture(half, n_clusters, "k-means++", seed, refit=False)[-1] for seed in seeds]
+            labels = [mixture.predict(embedding) for mixture in mixtures]
+            judged = (clustering.Fit(None, of_one, None, *clustering.support(graph, of_one)) for of_one in labels)
+            fits.append(clustering.best(judged))
+        if inputs is not None:
+            halves = [rng.permutation(len(inputs))[: len(inputs) // 2] for _ in range(2)]
+            seed = int(rng.integers(2**31))
+            of_inputs = [clustering.of_inputs(inputs, n_clusters, graph, seed, half) for half in halves]
+            if max(fit.assortativity for fit in of_inputs) > max(fit.assortativity for fit in fits):
+                fits = of_inputs
+        agreement = [adjusted_rand_score(one.labels, other.labels) for one, other in combinations(fits, 2)]
+        modularity = max(fit.modularity for fit in fits)
+        rows.append({"n_clusters": n_clusters, "stability": float(np.mean(agreement)), "modularity": modularity})
+    steady = max(row["stability"] for row in rows) - STEADY
+    best = max((row for row in rows if row["stability"] >= steady), key=lambda row: row["modularity"])
+    return rows, best["n_clusters"]

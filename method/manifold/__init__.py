@@ -1,0 +1,1 @@
+"""The second step: find the neighbours of each sample, and embed their graph."""

@@ -1,0 +1,256 @@
+"""The distance of images that may be deformed: the image distortion model, and its kernels."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..kernels import by_threads, njit
+
+MAX_SIDE = 32  # pixels: larger images are averaged down to this before they are compared
+MAX_WARP = 2  # pixels that each may be moved by, down and to the right
+BORDER = 5  # rows of zeros above the image: two for the move, two for the surroundings, one for what is read and unused
+LANES = 16  # loops are as long as so many float32 fill: a vector instruction takes all of them
+SIZE = (MAX_SIDE + 2 * BORDER + 2) * (MAX_SIDE + 2 * MAX_WARP)  # of the flat rows of an image
+FAR = np.float32(1e35)  # fastmath knows no infinity
+FAR_BITS = FAR.view(np.int32)
+ZERO, TWO = np.float32(0), np.float32(2)  # with integers it would be computed in double precision
+
+# The process that compiles would otherwise run other copies of the inner kernels than those that load what it kept, and
+# get other last bits.
+inlined = njit(fastmath=True, nogil=True, forceinline=True)
+
+
+class Images(NamedTuple):
+    """Images that are ready to be compared."""
+
+    pixels: np.ndarray  # (n, channels, height, width)
+    frames: np.ndarray  # int (n, 4): the rows and columns outside of which there is no gradient, as two ranges
+
+
+def bent(x, y, first, second, image_shape, n_jobs=None):
+    """Deformation-invariant distances of images: the image distortion model on Sobel gradients in 3 x 3 surroundings.
+
+    Each pixel is compared with that pixel, at most two away (in images of less than 16 pixels: one), whose surroundings
+    are most like its own. So a stroke that is slightly longer, thicker or more slanted costs little. Of the two
+    directions, from one image to the other and back, the larger distance counts.
+
+    Parameters
+    ----------
+    x, y : ndarray of float32 or uint8, shape (n, n_features), or Images
+        Images of more than 32 pixels a side are averaged over blocks of pixels first.
+    first, second : ndarray of int, shape (n_pairs,)
+        Rows of x, and of y.
+    image_shape : tuple of int
+        (height, width), or (channels, height, width).
+    n_jobs : int or None
+        Threads, see `compiled.n_threads`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_pairs,)
+        Zero for equal images.
+
+    References
+    ----------
+    Keysers, Deselaers, Gollan, Ney, "Deformation Models for Image Recognition", IEEE TPAMI 29(8), 2007.
+    """
+    ones, others = prepare(x, image_shape), prepare(y, image_shape)
+    warp = min(MAX_WARP, max(1, min(ones.pixels.shape[2:]) // 8))
+    frames = ones.frames, others.frames
+    return by_threads(_bent, ones.pixels, others.pixels, first, second, *frames, warp, n_jobs=n_jobs)
+
+
+def prepare(x, image_shape):
+    """Images as `bent` compares them, if they are not yet so: worth it before many calls."""
+    if isinstance(x, Images):
+        return x
+    pixels = averaged(x, image_shape)
+    return Images(pixels, _frames(pixels))
+
+
+def averaged(x, image_shape):
+    """Images, (n, channels, height, width), averaged over blocks of pixels so that no side has more than 32."""
+    x = np.asarray(x).reshape(len(x), *(1,) * (3 - len(image_shape)), *image_shape)
+    down, right = (-(-side // MAX_SIDE) for side in x.shape[2:])
+    if down == right == 1:
+        return x
+    height, width = x.shape[2] // down, x.shape[3] // right
+    x = x[:, :, : height * down, : width * right]
+    return x.reshape(*x.shape[:2], height, down, width, right).mean(axis=(3, 5), dtype=np.float32)
+
+
+@njit(nogil=True)
+def _frames(images):
+    """Of each image the rows and columns with pixels that are not zero, and one more on each side: four ends."""
+    n, channels, height, width = images.shape
+    frames = np.empty((n, 4), np.int64)
+    for i in range(n):
+        top, bottom, left, right = height, 0, width, 0
+        for c in range(channels):
+            for row in range(height):
+                pixels, first, last = images[i, c, row], 0, width
+                while first < last and pixels[first] == 0:
+                    first += 1
+                while first < last and pixels[last - 1] == 0:
+                    last -= 1
+                if first < last:
+                    top, bottom, left, right = min(top, row), max(bottom, row + 1), min(left, first), max(right, last)
+        frames[i] = max(top - 1, 0), min(bottom + 1, height), max(left - 1, 0), min(right + 1, width)
+    return frames
+
+
+@njit(fastmath=True, nogil=True)
+def _bent(x, y, first, second, out, x_frames, y_frames, warp):
+    """Pixels outside of both frames are equal, and are left out."""
+    a, b = _aligned(2 * x.shape[1]), _aligned(2 * x.shape[1])
+    pixels, sums, least = _aligned(1)[0], _aligned(2 * MAX_WARP + 1).ravel(), _aligned(2).view(np.int32)
+    before = -1, 0, 0, 0, 0
+    for p in range(len(out)):
+        one, other = x_frames[first[p]], y_frames[second[p]]
+        top, bottom = min(one[0], other[0]), max(one[1], other[1])
+        left, right = min(one[2], other[2]), max(one[3], other[3])
+        if top >= bottom:  # both images are empty
+            out[p] = 0
+            continue
+        rows, stride = bottom - top, right - left + 2 * MAX_WARP
+        if before != (first[p], top, bottom, left, right):  # the gradients of one image serve several pairs
+            before = first[p], top, bottom, left, right
+            _gradients(x[first[p]], top, bottom, left, right, pixels, a)
+        _gradients(y[second[p]], top, bottom, left, right, pixels, b)
+        out[p] = np.sqrt(_distortion(a, b, rows, stride, warp, sums, least))
+
+
+@njit()
+def _aligned(n):
+    """Zeros, float32 (n, SIZE), from the start of a cache line on: what lies in one line is stored at once."""
+    whole = np.zeros(n * SIZE + LANES, np.float32)
+    first = -whole.ctypes.data // 4 % LANES
+    return whole[first : first + n * SIZE].reshape(n, SIZE)
+
+
+@inlined
+def _gradients(image, top, bottom, left, right, pixels, out):
+    """Sobel gradients, horizontal and vertical of each channel, within a frame, as flat rows with zeros around them.
+
+    A row has two zeros before it, and two behind it, so that it lies between four of them.
+    """
+    rows, width = bottom - top, right - left
+    stride = width + 2 * MAX_WARP
+    start = BORDER * stride
+    n = rows * stride
+    pixels[: n + 2 * stride + 2] = 0  # from the row above, and from two pixels to the left
+    for g in range(len(out)):
+        out[g, :start] = 0
+        out[g, start + n : start + n + (BORDER + 2) * stride] = 0
+    for c in range(len(image)):
+        for row in range(rows):
+            first = (row + 1) * stride + MAX_WARP
+            here, given = pixels[first : first + width], image[c, top + row, left:right]
+            for i in range(width):
+                here[i] = given[i]
+        above, here, below = pixels[1:], pixels[stride + 1 :], pixels[2 * stride + 1 :]
+        _sobel(above, here, below, out[2 * c, start:], out[2 * c + 1, start:], n)
+        if left == 0 or right == image.shape[2]:  # beyond the edge of the image there is none
+            for first in range(start, start + n, stride):
+                out[2 * c : 2 * c + 2, first : first + MAX_WARP] = 0
+                out[2 * c : 2 * c + 2, first + MAX_WARP + width : first + stride] = 0
+
+
+@inlined
+def _sobel(above, here, below, across, down, n):
+    """Gradients at each pixel but the first, of which only the right neighbours are given."""
+    smooth, smooth_before, rise, rise_before = ZERO, ZERO, ZERO, ZERO
+    for i in range(n):
+        smooth_next = above[i] + TWO * here[i] + below[i]
+        rise_next = below[i] - above[i]
+        across[i] = smooth_next - smooth_before
+        down[i] = rise_next + TWO * rise + rise_before
+        smooth_before, smooth = smooth, smooth_next
+        rise_before, rise = rise, rise_next
+
+
+@inlined
+def _distortion(a, b, rows, stride, warp, sums, least):
+    """The larger of the squared distances from a to b and from b to a, both with flat rows of `_gradients`.
+
+    All pixels at once, for five displacements to the right at a time: flat rows with zeros between them make each a
+    shift by a constant, and the loops are such that they become vector instructions.
+    """
+    for image in range(2):
+        least[image, : (rows + 2 * BORDER) * stride] = FAR_BITS
+    first = (BORDER - 1) * stride  # surroundings reach one pixel beyond the image
+    for down in range(-warp, warp + 1):
+        start = first - max(down, 0) * stride  # empty pixels of a above and below the frame are like empty ones of b
+        n = _whole((rows + 2 + abs(down)) * stride + 2)
+        low = start - stride
+        of_b = low + down * stride - MAX_WARP
+        for c in range(0, len(a), 2):
+            across_a, down_a, across_b, down_b = a[c, low:], a[c + 1, low:], b[c, of_b:], b[c + 1, of_b:]
+            _sums_of_rows(across_a, down_a, across_b, down_b, sums, _whole(n + 2 * stride), c > 0)
+        if warp < MAX_WARP:
+            sums[: n + 2 * stride] = FAR
+            sums[2 * MAX_WARP * SIZE : 2 * MAX_WARP * SIZE + n + 2 * stride] = FAR
+        _least(sums, stride, least[0, start:], least[1, start + down * stride :], n)
+    from_a, from_b = ZERO, ZERO
+    n = (rows + 2) * stride - 2
+    of_a, of_b = least[0, first + 2 :].view(np.float32), least[1, first + 4 :].view(np.float32)
+    for p in range(n):
+        from_a += of_a[p]
+        from_b += of_b[p]
+    return max(from_a, from_b)
+
+
+@inlined
+def _squared(across, down):
+    return across * across + down * down
+
+
+@inlined
+def _whole(n):
+    return -(-n // LANES) * LANES
+
+
+@inlined
+def _sums_of_rows(across_a, down_a, across_b, down_b, sums, n, more):
+    """Squared differences, summed over three pixels of a row, of which each is the last one; for five shifts of b.
+
+    What has been is in variables: to load it again would take longer than all the rest.
+    """
+    u0 = u1 = u2 = u3 = u4 = v0 = v1 = v2 = v3 = v4 = FAR  # no pixel is like one whose surroundings are not all there
+    for p in range(n):
+        x, y = across_a[p], down_a[p]
+        s0 = _squared(x - across_b[p], y - down_b[p])
+        s1 = _squared(x - across_b[p + 1], y - down_b[p + 1])
+        s2 = _squared(x - across_b[p + 2], y - down_b[p + 2])
+        s3 = _squared(x - across_b[p + 3], y - down_b[p + 3])
+        s4 = _squared(x - across_b[p + 4], y - down_b[p + 4])
+        sums[p] = s0 + u0 + v0 + (sums[p] if more else ZERO)
+        sums[SIZE + p] = s1 + u1 + v1 + (sums[SIZE + p] if more else ZERO)
+        sums[2 * SIZE + p] = s2 + u2 + v2 + (sums[2 * SIZE + p] if more else ZERO)
+        sums[3 * SIZE + p] = s3 + u3 + v3 + (sums[3 * SIZE + p] if more else ZERO)
+        sums[4 * SIZE + p] = s4 + u4 + v4 + (sums[4 * SIZE + p] if more else ZERO)
+        u0, u1, u2, u3, u4, v0, v1, v2, v3, v4 = s0, s1, s2, s3, s4, u0, u1, u2, u3, u4
+
+
+@inlined
+def _least(sums, stride, of_a, of_b, n):
+    """Sum up three rows, and keep the least sum of each pixel of a, and of the pixel of b that it is compared with.
+
+    They are kept by their bits: positive floats are in the order of these, and a minimum of integers is an instruction
+    everywhere, where that of floats would become a store under a mask, which is slow on some processors.
+    """
+    above, here, below = sums, sums[stride:], sums[2 * stride :]
+    w1 = w2 = w3 = w4 = FAR_BITS  # the least sum so far of the pixel of b that is one to four behind
+    for p in range(n):
+        d0 = np.float32(above[p] + here[p] + below[p]).view(np.int32)
+        d1 = np.float32(above[SIZE + p] + here[SIZE + p] + below[SIZE + p]).view(np.int32)
+        d2 = np.float32(above[2 * SIZE + p] + here[2 * SIZE + p] + below[2 * SIZE + p]).view(np.int32)
+        d3 = np.float32(above[3 * SIZE + p] + here[3 * SIZE + p] + below[3 * SIZE + p]).view(np.int32)
+        d4 = np.float32(above[4 * SIZE + p] + here[4 * SIZE + p] + below[4 * SIZE + p]).view(np.int32)
+        of_a[p] = min(of_a[p], min(min(d0, d1), min(min(d2, d3), d4)))
+        x1, x2, x3, x4 = w1, w2, w3, w4
+        w4 = d4
+        w3 = min(d3, x4)
+        w2 = min(d2, x3)
+        w1 = min(d1, x2)
+        of_b[p] = min(of_b[p], min(d0, x1))

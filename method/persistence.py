@@ -1,0 +1,160 @@
+"""A fitted model on disk, and back: JSON and safetensors, no code, no pickles."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from sklearn.utils.validation import check_is_fitted
+
+from .. import models
+from .autoencoder import weights
+from .autoencoder.scaling import Scaling
+from .clusters import clustering, outliers
+from .manifold import neighbors
+from .manifold.neighbors import Neighbourhood
+
+FORMAT = 4
+FIT_ALONE = ("ae_weights", "architecture", "callback", "checkpoint_dir", "device")  # what a saved model forgets
+# of the samples of the fit, with an underscore
+STATE = ("latent", "embedding", "map", "labels", "confidence", "outlier")
+
+
+class ModelError(ValueError):
+    """A folder that holds no saved model, or a damaged one; or a model that lacks what is asked of it."""
+
+
+def save(model, folder):
+    """Write a fitted N2D to a folder.
+
+    `model.json` holds the parameters, `autoencoder.safetensors` the network and `state.safetensors` the latent space,
+    embedding, map, labels, confidence and outlier of the samples that manifold and clusters were learnt from, their
+    inputs if neighbours are ranked by them (in bytes, if nothing is lost by it), the clusters and their hierarchy. What
+    only the fit needed stays behind: `graph_`, `manifold_`, and the records of the refinement.
+
+    Parameters
+    ----------
+    model : pipeline.N2D
+    folder : path-like
+    """
+    check_is_fitted(model)
+    folder = Path(folder)
+    inputs, divisor = model.neighbourhood_.inputs, None
+    if inputs is not None:
+        inputs, divisor = _as_bytes(inputs)
+    network, clusterer = model.network_, type(model.clusterer_).__name__
+    parameters = {name: _plain(value) for name, value in model.get_params().items() if name not in FIT_ALONE}
+    if isinstance(model.random_state, np.random.RandomState):
+        parameters["random_state"] = model.seed_
+    record = {
+        "format": FORMAT,
+        "parameters": parameters,
+        "network": network.model_dump(mode="json") if isinstance(network, models.Architecture) else network,
+        "feature_names": getattr(model, "feature_names_in_", np.array([])).tolist(),
+        "inputs_divisor": divisor,
+        "n_clusters": model.n_clusters_,
+        "clusterer": clusterer,
+        "metric": model.metric_,
+        "modularity": model.modularity_,
+        "reach": model.reach_,
+        "outliers": {"scale": model.outliers_.scale, "n_nearest": model.outliers_.n_nearest},
+        "reading": getattr(model, "reading_", {}),
+        "cluster_names": getattr(model, "cluster_names_", None),
+        "n_iter": model.n_iter_,
+        "batch_size": model.batch_size_,
+    }
+    text = json.dumps(record, indent=2, default=lambda number: number.item())  # NumPy's
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.json").unlink(missing_ok=True)  # it comes last, and only with it is a model whole
+    weights.save_weights(model.autoencoder_, folder / "autoencoder.safetensors")
+    state = {"offset_": model.scaling_.offset, "factor_": model.scaling_.factor}
+    state |= {f"{name}_": getattr(model, f"{name}_")[model.sample_] for name in STATE}
+    state |= {"hierarchy_": model.hierarchy_, "usual_": model.outliers_.usual}
+    if inputs is not None:
+        state["inputs_"] = inputs
+    if (components := model.neighbourhood_.components) is not None:
+        state |= {"components_": components.components_, "mean_": components.mean_}
+    state |= {f"clusterer_.{name}": getattr(model.clusterer_, name) for name in clustering.STATE[clusterer]}
+    state = {name: np.ascontiguousarray(array) for name, array in state.items()}
+    with weights.ordinary_mode(folder / "state.safetensors"):
+        safetensors.numpy.save_file(state, folder / "state.safetensors")
+    partial = folder / "model.json.part"
+    partial.write_text(text + "\n")
+    os.replace(partial, folder / "model.json")
+
+
+def load(cls, folder, device="cpu"):
+    """The model of a class, N2D, that `save` wrote to a folder, ready to predict.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no model, or a damaged one.
+    """
+    folder = Path(folder)
+    try:
+        record = json.loads((folder / "model.json").read_text())
+        if record["format"] != FORMAT:
+            raise ValueError(f"its format is {record['format']}, not {FORMAT}: fit and save it anew")
+        state = safetensors.numpy.load_file(folder / "state.safetensors")
+        return _restore(cls, folder, record, state, device)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a stranger's files lead to
+        raise ModelError(f"{folder} does not hold a saved model ({error})") from error
+
+
+def _restore(cls, folder, record, state, device):
+    parameters = {name: value for name, value in record["parameters"].items() if name not in FIT_ALONE}
+    parameters |= {name: tuple(value) for name, value in parameters.items() if isinstance(value, list)}
+    model = cls(**parameters, device=device)
+    network = record["network"]
+    model.network_ = models.Architecture.model_validate(network) if isinstance(network, dict) else network
+    model.autoencoder_, _ = weights.load_weights(folder / "autoencoder.safetensors", model.network_)
+    model.autoencoder_.to(device)
+    model.n_features_in_ = model.autoencoder_[0].n_features
+    model.scaling_ = Scaling(model.scale, state.pop("offset_"), state.pop("factor_"))
+    of_samples = {f"{name}_": state.pop(f"{name}_", None) for name in STATE}
+    vars(model).update(of_samples)
+    if model.map_ is None:  # saved when the embedding was the map
+        model.map_ = model.embedding_
+    model.hierarchy_, usual = state.pop("hierarchy_", None), state.pop("usual_", None)
+    model.sample_ = slice(None)
+    inputs = state.pop("inputs_", None)
+    if record["inputs_divisor"]:
+        inputs = inputs.astype(np.float32) / np.float32(record["inputs_divisor"])
+    model.metric_ = record["metric"]
+    model.neighbourhood_ = Neighbourhood(model.latent_, None, **model._neighbourhood_settings())
+    if "components_" in state:
+        model.neighbourhood_.components = neighbors.restore_components(state.pop("components_"), state.pop("mean_"))
+    model.neighbourhood_.inputs = inputs  # they were scaled before they were saved
+    arrays = {name.removeprefix("clusterer_."): array for name, array in state.items()}
+    model.clusterer_ = clustering.restore(record["clusterer"], arrays)
+    if record["feature_names"]:
+        model.feature_names_in_ = np.array(record["feature_names"], dtype=object)
+    model.modularity_, model.reach_, model.n_iter_ = (record[name] for name in ("modularity", "reach", "n_iter"))
+    model.n_clusters_, model.batch_size_ = record["n_clusters"], record["batch_size"]
+    model.reading_ = record.get("reading", {})  # of the file, which an N2D that is given arrays has not seen
+    names = record.get("cluster_names")  # the same
+    model.cluster_names_ = names and tuple(names)
+    model.history_ = []
+    if usual is None:  # saved before there were outliers and a hierarchy
+        model._compare_neighbors()
+    else:
+        model.outliers_ = outliers.Reference(usual, **record["outliers"])
+    return model
+
+
+def _plain(value):
+    """A parameter as JSON can hold it: ranges and arrays as lists, which come back as tuples."""
+    return value.tolist() if isinstance(value, np.ndarray) else list(value) if isinstance(value, range) else value
+
+
+def _as_bytes(x):
+    """x, float32 or uint8, and None; or whole numbers up to 255, or these over 255, in bytes, and their divisor."""
+    for divisor in (1, 255) if x.dtype == np.float32 and x.min() >= 0 and x.max() <= 255 else ():
+        whole = np.rint(x * divisor)
+        if whole.max() <= 255 and np.array_equal(whole / np.float32(divisor), x):
+            return whole.astype(np.uint8), divisor
+    return x, None

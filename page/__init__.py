@@ -1,0 +1,1 @@
+"""What a person looks at: the page to explore, what each cluster means, and its typical members."""

@@ -1,0 +1,265 @@
+"""A page to explore a map: one HTML file, for any browser, that needs no network."""
+
+import base64
+import gzip
+import hashlib
+import html
+import json
+import string
+from pathlib import Path
+
+import numpy as np
+from matplotlib.colors import to_hex
+
+from ..readers.samples import FORMULA
+from ..visualize import palette, plane
+from . import thumbnails
+
+PAGE = Path(__file__).resolve().parent  # its HTML, its looks and what it does
+SCRIPTS = (  # what each needs is before it
+    "unpack.js",
+    "parts.js",
+    "map.js",
+    "corrections.js",
+    "points.js",
+    "colours.js",
+    "clusters.js",
+    "point.js",
+    "selection.js",
+    "search.js",
+    "explore.js",
+)
+MAX_POINTS = 100_000
+N_NEIGHBORS = 10
+N_TELLING = 5  # features of a point that are furthest from their mean
+FEATURES = (8, 24)  # that all points have on the page, at least and at most
+VALUES = 1_200_000  # of them, for all points
+NUMBERS = 4_000_000  # of the data that are looked at together
+
+
+class Page:
+    """A page as text, which a notebook shows where it stands.
+
+    Attributes
+    ----------
+    text : str
+        All of its HTML.
+    """
+
+    def __init__(self, text):
+        self.text = text
+
+    def __repr__(self):
+        """What a terminal shows."""
+        return f"Page of {len(self.text):,} characters: .save(path) keeps it"
+
+    def _repr_html_(self):
+        """What a notebook shows."""
+        look = "width:100%;height:820px;border:1px solid #8888"
+        return f'<iframe srcdoc="{html.escape(self.text)}" style="{look}" title="Map of the clusters"></iframe>'
+
+    def save(self, path):
+        """Write the page to a file, to be opened in a browser."""
+        Path(path).write_text(self.text, encoding="utf-8")
+
+
+def explore(data, embedding, clusters, path, **shown):
+    """Write the page of `page`, with the same arguments, to a file."""
+    page(data, embedding, clusters, **shown).save(path)
+
+
+def page(
+    data,
+    embedding,
+    clusters,
+    *,
+    confidence,
+    title,
+    profile,
+    outlier=None,
+    neighbors=None,
+    max_points=MAX_POINTS,
+    seed=0,
+):
+    """A map to explore in a browser.
+
+    Points can be coloured by cluster, true class, confidence or outlier score. The clusters are listed with typical
+    members and what is special about them, can be shown alone, renamed, merged and marked. What a box, a lasso, a
+    search or a click selects is shown, as images or as features beside those of all points, and saved as CSV with the
+    columns of `clusters.csv`. Corrections are saved as a JSON file, which `corrections.py` reads.
+
+    Parameters
+    ----------
+    data, embedding, confidence, title
+        See `portraits.members`; the embedding has a row a sample.
+    clusters : naming.Clusters
+    profile : pandas.DataFrame
+        A row a cluster, with `description` and `members`, row numbers of typical samples, the most typical one first:
+        see `profiles.profile`.
+    outlier : ndarray of float, shape (n_samples,), or None
+        0 to 1: how little each sample belongs anywhere.
+    neighbors : ndarray of int, shape (n_samples, n_neighbors), or None
+        The nearest samples of each, -1 where there are fewer; see `nearest_in_graph`.
+    max_points : int
+        A random sample of this size is shown if there are more points.
+    seed : int
+        Of the sample.
+
+    Returns
+    -------
+    Page
+    """
+    points = plane(embedding)[0]
+    order = _shown(len(points), profile["members"], max_points, seed)
+    place = np.full(len(points), -1, np.int32)
+    place[order] = np.arange(len(order))
+    arrays = {
+        "x": points[order, 0].astype(np.float32),
+        "y": points[order, 1].astype(np.float32),
+        "cluster": clusters.labels[order].astype(np.uint16),
+        "confidence": np.rint(10_000 * confidence[order]).astype(np.uint16),
+    }
+    if len(order) < len(points):
+        arrays["index"] = order.astype(np.uint32)
+    if outlier is not None:
+        arrays["outlier"] = np.rint(10_000 * np.clip(outlier[order], 0, 1)).astype(np.uint16)
+    if neighbors is not None:
+        near = neighbors[order, :N_NEIGHBORS]
+        arrays["neighbors"] = np.where(near < 0, -1, place[near]).astype(np.int32)
+    about = {
+        "title": title,
+        "n_samples": len(points),
+        "n_points": len(order),
+        "fingerprint": clusters.fingerprint,
+        "formula": FORMULA,
+        "clusters": _clusters(clusters, profile, place),
+    }
+    if data.y is not None:
+        groups, names = data.groups
+        arrays["label"] = groups[order].astype(np.uint16)
+        about["classes"] = [{"name": str(n), "color": to_hex(c)} for n, c in zip(names, palette(len(names)))]
+        about["n_known"] = len(data.label_names)
+    if data.sample_names is not None:
+        about["names"] = [str(data.sample_names[i]) for i in order]
+    sheets = []
+    if data.image_shape is not None:
+        about["images"], sheets = thumbnails.sheets(data, order)
+    else:
+        about["features"], of_features = _features(data, clusters.labels, order)
+        arrays |= of_features
+    return Page(_filled(title, about, arrays, sheets))
+
+
+def nearest_in_graph(model):
+    """The samples to which the neighbour graph of a fitted model ties each sample most strongly.
+
+    Parameters
+    ----------
+    model : pipeline.N2D
+
+    Returns
+    -------
+    ndarray of int, shape (n_samples, 10), or None
+        The strongest first; -1 where there are fewer, and of samples that the fit left out. None without a graph.
+    """
+    graph = getattr(model, "graph_", None)
+    if graph is None:
+        return None
+    graph = graph.tocsr()
+    rows = np.repeat(np.arange(graph.shape[0]), np.diff(graph.indptr))
+    others = rows != graph.indices
+    rows, columns, weights = rows[others], graph.indices[others], graph.data[others]
+    by_weight = np.lexsort((columns, -weights, rows))
+    rows, columns = rows[by_weight], columns[by_weight]
+    rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    first = rank < N_NEIGHBORS
+    sample = np.arange(len(model.labels_))[model.sample_]
+    nearest = np.full((len(model.labels_), N_NEIGHBORS), -1)
+    nearest[sample[rows[first]], rank[first]] = sample[columns[first]]
+    return nearest
+
+
+def _shown(n_samples, members, max_points, seed):
+    """Row numbers of the points on the page, in order: all, or typical ones and others at random."""
+    if n_samples <= max_points:
+        return np.arange(n_samples)
+    first = np.unique(np.concatenate(members).astype(int))[:max_points]
+    others = np.setdiff1d(np.random.default_rng(seed).permutation(n_samples)[:max_points], first, assume_unique=True)
+    return np.sort(np.concatenate([first, others[: max_points - len(first)]]))
+
+
+def _clusters(clusters, profile, place):
+    """What the page says of each cluster."""
+    sizes = np.bincount(clusters.labels, minlength=len(clusters.colors))
+    return [
+        {
+            "name": None if clusters.names is None else str(clusters.names[i]),
+            "color": to_hex(clusters.colors[i]),
+            "size": int(sizes[i]),
+            "description": description,
+            "members": [int(place[j]) for j in members if place[j] >= 0],
+        }
+        for i, (description, members) in enumerate(zip(profile["description"], profile["members"]))
+    ]
+
+
+def _features(data, labels, order):
+    """Features that tell the clusters apart, of all points; and of wide tables each point's own most telling ones."""
+    n_features = data.x.shape[1]
+    mean = data.x.mean(axis=0, dtype=np.float64)
+    deviation = data.x.std(axis=0, dtype=np.float64)
+    deviation[deviation == 0] = 1
+    means = np.stack([data.x[labels == i].mean(axis=0, dtype=np.float64) for i in np.unique(labels)])
+    apart = np.argsort(-((means - mean) / deviation).std(axis=0), kind="stable")
+    low, high = FEATURES
+    common = apart[: int(np.clip(VALUES // len(order), low, high))]
+    arrays = {"values": data.x[np.ix_(order, common)].astype(np.float32)}
+    if n_features > len(common):
+        telling = np.empty((len(order), N_TELLING), np.uint32)
+        step = max(1, NUMBERS // n_features)
+        for start in range(0, len(order), step):
+            z = np.abs(data.x[order[start : start + step]] - mean) / deviation
+            telling[start : start + step] = np.argsort(-z, axis=1)[:, :N_TELLING]
+        arrays["telling"] = telling
+        arrays["telling_values"] = data.x[order[:, None], telling].astype(np.float32)
+    names = data.feature_names or [f"feature {i}" for i in range(n_features)]
+    known = np.union1d(common, arrays.get("telling", [])).astype(int)  # of 20,000 genes some are never told of
+    if "telling" in arrays:
+        arrays["telling"] = np.searchsorted(known, arrays["telling"]).astype(np.uint32)
+    about = {
+        "n_features": n_features,
+        "common": np.searchsorted(known, common).tolist(),
+        "names": [str(names[i]) for i in known],
+        "mean": [float(f"{mean[i]:.6g}") for i in known],
+        "deviation": [float(f"{deviation[i]:.6g}") for i in known],
+    }
+    return about, arrays
+
+
+def _filled(title, about, arrays, sheets):
+    """The HTML of a page. Whatever strangers named is in the packed data alone, and in the title, escaped."""
+    script = "\n".join((PAGE / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    hashed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    data = [_packed(about, arrays), *sheets]
+    blocks = (f'<script type="text/plain" class="data">{base64.b64encode(part).decode()}</script>' for part in data)
+    template = string.Template((PAGE / "explore.html").read_text(encoding="utf-8"))
+    return template.substitute(
+        title=html.escape(title),
+        css=(PAGE / "explore.css").read_text(encoding="utf-8"),
+        js=script,
+        hash=hashed,
+        data="\n".join(blocks),
+    )
+
+
+def _packed(about, arrays):
+    """A gzip file: the length of a JSON header, the header, and arrays, each at a multiple of 8 bytes from there."""
+    parts, at, header = [], 0, {**about, "arrays": {}}
+    for name, array in arrays.items():
+        header["arrays"][name] = {"type": array.dtype.name, "at": at, "length": array.size}
+        parts.append(array.astype(array.dtype.newbyteorder("<")).tobytes())
+        parts.append(b"\0" * (-len(parts[-1]) % 8))
+        at += len(parts[-2]) + len(parts[-1])
+    text = json.dumps(header).encode()
+    text += b" " * (-(len(text) + 4) % 8)
+    return gzip.compress(len(text).to_bytes(4, "little") + text + b"".join(parts), compresslevel=6, mtime=0)

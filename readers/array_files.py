@@ -1,0 +1,136 @@
+"""Arrays of the user's own: files of NumPy, MATLAB, HDF5 and Zarr."""
+
+import math
+import os
+import zipfile
+
+import numpy as np
+
+from .samples import CHANNELS, FAR, Dataset, DatasetError, classes, listed, notice
+
+SAMPLES = ("x", "X", "data", "fea")  # names of arrays
+LABELS = ("y", "Y", "labels", "label", "target", "gnd")
+MIN_SIDE = 8  # pixels, of arrays of other numbers than bytes that are taken for images
+MAX_ASPECT = 2  # of their sides
+
+
+def read_npy(path, options):
+    """One array."""
+    return from_array(np.load(path, mmap_mode="c", allow_pickle=False))
+
+
+def read_npz(path, options):
+    """An array and labels, by name; or a sparse matrix of SciPy's."""
+    import scipy.sparse
+
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > (memory := _memory()):
+        raise DatasetError(f"it unpacks to {size / 2**30:.0f} GB, but there are {memory / 2**30:.0f} GB of memory")
+    with np.load(path, allow_pickle=False) as arrays:
+        if {"indptr", "shape", "format"} <= set(arrays):
+            return from_array(scipy.sparse.load_npz(path).toarray())
+        return from_arrays(arrays, options)
+
+
+def _memory():
+    """The bytes of memory of this machine; infinite on Windows, which does not say."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
+
+
+def read_mat(path, options):
+    """MATLAB's arrays; since version 7.3 these are HDF5, turned round."""
+    import scipy.io
+    import scipy.sparse
+
+    try:
+        arrays = scipy.io.loadmat(path)
+    except NotImplementedError:
+        return read_hdf5(path, options, turned=True)
+    arrays = {name: a.toarray() if scipy.sparse.issparse(a) else a for name, a in arrays.items() if name[0] != "_"}
+    return from_arrays(arrays, options)
+
+
+def read_hdf5(path, options, turned=False):
+    """The arrays of an HDF5 file, and of its groups as group/name."""
+    import h5py
+
+    found = {}
+
+    def keep(name, item):
+        if isinstance(item, h5py.Dataset):
+            found[name] = item.asstr() if h5py.check_string_dtype(item.dtype) else item
+
+    with h5py.File(path) as file:
+        file.visititems(keep)
+        return from_arrays({name: np.asarray(item[()]).T if turned else item for name, item in found.items()}, options)
+
+
+def read_zarr(path, options):
+    """A Zarr array, or the arrays of a group."""
+    try:
+        import zarr
+    except ImportError as error:
+        raise DatasetError("reading .zarr needs zarr (pip install zarr)") from error
+    store = zarr.open(path, mode="r")
+    return from_array(store[...]) if isinstance(store, zarr.Array) else from_arrays(dict(store.arrays()), options)
+
+
+def from_arrays(arrays, options):
+    """The dataset in one of several arrays, a mapping from names, with labels in another."""
+    names = list(arrays)
+    sizes = listed((f"{name} {arrays[name].shape}" for name in names), 20)
+    labels = [options.label_column] if options.label_column else [name for name in LABELS if name in names][:1]
+    if options.label_column and options.label_column not in names:
+        raise DatasetError(f"--label_column {options.label_column} is not there; it has {sizes or 'no arrays'}")
+    if options.array and options.array not in names:
+        raise DatasetError(f"--array {options.array} is not there; it has {sizes or 'no arrays'}")
+    others = [name for name in names if name not in labels and arrays[name].ndim > 1]
+    known = [name for name in SAMPLES if name in names]
+    taken = [options.array] if options.array else known[:1] or others
+    if len(taken) != 1:
+        raise DatasetError(f"it must have an array x, or --array=NAME must name one; it has {sizes or 'no arrays'}")
+    left = [name for name in names if name not in taken + labels]
+    if left:
+        notice(f"of several arrays {taken[0]} is read{f', with labels {labels[0]}' if labels else ''}: {sizes}")
+    y = arrays[labels[0]][...] if labels else None
+    return from_array(arrays[taken[0]][...], None if y is None else np.squeeze(y), [f"array {name}" for name in left])
+
+
+def from_array(x, labels=None, left_out=()):
+    """The dataset in an array (n_samples, n_features), or of images (n_samples, height, width), channels first or last.
+
+    Bytes are images, and other numbers if their sides are those of images, which is said.
+    """
+    if x.ndim not in (2, 3, 4) or x.dtype.kind not in "fiub":
+        raise DatasetError(f"an array must hold numbers, (n_samples, n_features) or images, got {x.dtype} {x.shape}")
+    kinds, shape = f"features: {x.dtype}", x.shape[1:]
+    if x.ndim == 4 and shape[2] in CHANNELS and (shape[2] != 4 or shape[0] not in CHANNELS):  # as in most image files
+        x, shape = x.transpose(0, 3, 1, 2), (shape[2], *shape[:2])
+    image_shape = shape[1:] if len(shape) == 3 and shape[0] == 1 else shape
+    is_byte = x.dtype == np.uint8
+    if x.ndim > 2 and not is_byte:
+        image_shape, is_byte = _guessed(x, image_shape)
+    if len(image_shape) == 1 or len(image_shape) == 3 and image_shape[0] not in CHANNELS:
+        image_shape = None  # numbers in three directions, of which nobody can draw a picture
+    if image_shape is not None:
+        kinds = f"images of {image_shape[-2]} x {image_shape[-1]} pixels, {x.dtype}"
+    y, label_names = (None, ()) if labels is None else classes(labels, len(x))
+    scale = "255" if is_byte and x.max(initial=0) > 1 else None
+    x = x.reshape(len(x), -1)
+    return Dataset(x, y, label_names, image_shape, scale, kinds=kinds, left_out=tuple(left_out))
+
+
+def _guessed(x, shape):
+    """The shape of images, or (n_features,) if these are none; and whether their numbers are bytes."""
+    sizes = " x ".join(map(str, x.shape[1:]))
+    low, high = (x.min(), x.max()) if x.size else (0, 0)
+    some = x[:1000]
+    is_byte = low >= 0 and FAR <= high < 256 and bool((some == np.rint(some)).all())
+    sides = shape[-2:]
+    is_image = min(sides) >= MIN_SIDE and max(sides) <= MAX_ASPECT * min(sides)
+    if is_byte or is_image or x.dtype in (bool, np.uint16):
+        notice(f"{sizes} numbers a sample are taken for images: reshape the array to two dimensions if they are none")
+        return shape, is_byte
+    notice(f"{sizes} numbers a sample are taken for {x[0].size} features: save images as bytes (uint8)")
+    return (x[0].size,), False

@@ -1,0 +1,89 @@
+"""The user's own data: which reader is for which file."""
+
+from . import annotated, array_files, image_files, table_files
+from .samples import DatasetError, Options, checked
+
+READERS = {
+    ".npy": array_files.read_npy,
+    ".npz": array_files.read_npz,
+    ".mat": array_files.read_mat,
+    ".h5": array_files.read_hdf5,
+    ".hdf5": array_files.read_hdf5,
+    ".zarr": array_files.read_zarr,
+    ".csv": table_files.read_text,
+    ".tsv": table_files.read_text,
+    ".txt": table_files.read_text,
+    ".dat": table_files.read_text,
+    ".data": table_files.read_text,
+    ".csv.gz": table_files.read_text,
+    ".csv.bz2": table_files.read_text,
+    ".csv.xz": table_files.read_text,
+    ".tsv.gz": table_files.read_text,
+    ".zip": table_files.read_text,
+    ".xlsx": table_files.read_excel,
+    ".feather": table_files.read_feather,
+    ".parquet": table_files.read_parquet,
+    ".h5ad": annotated.read_h5ad,
+}
+OF_COLUMNS = {"label_column", "id_column", "drop", "categorical", "missing"}
+OPTIONS = {  # that each reader takes, and what it reads
+    array_files.read_npy: ({"missing"}, "an .npy array"),
+    annotated.read_h5ad: ({"label_column", "layer", "obsm", "missing"}, "annotated data"),
+    table_files.read_text: (OF_COLUMNS | {"header", "decimal"}, "a table"),
+    table_files.read_excel: (OF_COLUMNS | {"header"}, "a workbook"),
+    table_files.read_parquet: (OF_COLUMNS, "a .parquet table"),
+    table_files.read_feather: (OF_COLUMNS, "a .feather table"),
+    image_files.read_folder: ({"image_size", "grayscale", "strict"}, "a folder of images"),
+}
+OF_ARRAYS = ({"label_column", "array", "missing"}, "a file of arrays")
+
+
+def read(path, **options):
+    """Read the user's own data.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        One of these:
+
+        - .npy: an array (n_samples, n_features), or of images;
+        - .npz, .mat, .h5, .hdf5, .zarr: the same as `x`, `data` or its only array, and labels as `y` or `labels`;
+        - .csv, .tsv, .txt, .dat, .data, the first two also in .gz, .bz2, .xz or alone in a .zip; .xlsx, .feather,
+          .parquet: a table of numbers, with or without a header;
+        - .h5ad: annotated data, its `X`, counts normalised;
+        - a folder of images (PNG, JPEG, TIFF, BMP, GIF, WebP), or of one subfolder of images for each class.
+    **options
+        See `samples.Options`.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DatasetError
+        If it cannot be read, or holds anything but finite numbers; the message names the place.
+    """
+    options = Options(**options)
+    reader = _reader_of(path)
+    if reader is None:
+        raise DatasetError(f"{path} must be a folder of images, or end in {', '.join(READERS)}")
+    taken, kind = OPTIONS.get(reader, OF_ARRAYS)
+    if odd := [name for name in options.given if name not in taken]:
+        advice = ": folders are its classes" if odd[0] == "label_column" and reader is image_files.read_folder else ""
+        raise DatasetError(f"--{odd[0]} is not for {kind}, which {path} is{advice}")
+    try:
+        return checked(reader(path, options), options)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from error
+    except Exception as error:  # whatever a parser makes of a stranger's bytes
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        advice = ": save numbers, x.astype(float)" if "bject" in reason else ""  # pickles may hold programs
+        raise DatasetError(f"{path} cannot be read ({reason}){advice}") from error
+
+
+def _reader_of(path):
+    for end, reader in READERS.items():
+        if path.name.lower().endswith(end) and path.is_dir() == (end == ".zarr"):
+            return reader
+    return image_files.read_folder if path.is_dir() else None

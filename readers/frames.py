@@ -1,0 +1,287 @@
+"""A table as a dataset: which of its columns are features, and which are names, classes, words or dates."""
+
+import warnings
+
+import numpy as np
+
+from .samples import Dataset, DatasetError, classes, is_number, listed, notice, or_near
+
+LABELS = ("label", "labels", "target", "class", "classes", "category", "species", "ground_truth")
+MAX_WORDS = 100  # different ones in a column that --categorical=onehot encodes
+LINE = "line"  # name of an index that has where each row stands in its file
+MIN_IDS = 10  # rows of which a column of different whole numbers looks like names of the rows
+
+
+def from_frame(frame, options, how=""):
+    """The dataset in a table.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With whole numbers as names of the columns if it has no header.
+    options : samples.Options
+    how : str
+        How the table is written, for the summary.
+
+    Raises
+    ------
+    DatasetError
+        If a column holds anything but numbers; the message names it and says what to do.
+    """
+    if not len(frame):
+        raise DatasetError("a table must have rows")
+    left_out = []
+    frame = _without_nothing(frame, left_out)
+    (y, label_names), ids, frame = _told(frame, options, left_out)
+    sample_names, frame = _row_names(frame, left_out)
+    sample_names = sample_names if ids is None else ids
+    if not frame.shape[1]:
+        raise DatasetError("a table must have columns of numbers")
+    if options.reading is None:  # new points have the model's columns, odd or not
+        _name_odd_columns(frame, options.label_column)
+    frame, kinds = _as_numbers(_without_quotes(frame), options)
+    names = None if frame.columns.dtype.kind == "i" else tuple(map(str, frame))
+    x = frame.to_numpy(np.float64, na_value=np.nan)
+    kinds = "; ".join(filter(None, (kinds, how)))
+    lines = frame.index.to_numpy() if frame.index.name == LINE else None
+    return Dataset(x, y, label_names, None, None, names, sample_names, kinds, tuple(left_out), lines)
+
+
+def is_counted(frame):
+    """Whether the index is no names of rows."""
+    import pandas as pd
+
+    return isinstance(frame.index, pd.RangeIndex) or frame.index.name == LINE
+
+
+def _is_unnamed(name):
+    return str(name) == "" or str(name).startswith("Unnamed: ")
+
+
+def _without_nothing(frame, left_out):
+    """Without rows that hold nothing, and without columns that hold nothing and have no name."""
+    rows = frame.isna().all(axis=1)
+    columns = [name for name in frame if _is_unnamed(name) and frame[name].isna().all()]
+    if rows.any():
+        left_out.append(f"{rows.sum():,} empty rows")
+    if columns:
+        left_out.append(f"{len(columns)} empty columns without a name")
+    if rows.any() or columns:
+        notice(f"left out: {' and '.join(left_out)}")
+        is_range = is_counted(frame) and frame.index.name != LINE
+        frame = frame[~rows].drop(columns=columns)
+        frame = frame.reset_index(drop=True) if is_range else frame
+    return frame
+
+
+def _told(frame, options, left_out):
+    """Classes and their names, the names of the samples, and the columns that the user has not named."""
+    names = [str(name) for name in frame]
+    flags = {"label_column": options.label_column, "id_column": options.id_column}
+    taken = {flag: _position(names, flag, column) for flag, column in flags.items() if column is not None}
+    dropped = [_position(names, "drop", column) for column in options.drop]
+    if "label_column" in taken and taken["label_column"] == taken.get("id_column"):
+        raise DatasetError(f"--label_column and --id_column must be two columns, got {options.id_column} for both")
+    labels, ids = (None, ()), None
+    if "label_column" in taken:
+        labels = classes(frame.iloc[:, taken["label_column"]], len(frame))
+    if "id_column" in taken:
+        column = frame.iloc[:, taken["id_column"]]
+        ids = tuple("" if is_missing else str(value) for value, is_missing in zip(column, column.isna()))
+    if dropped:
+        left_out.append(f"column {listed((names[i] for i in dropped), len(names))}")
+    gone = {*taken.values(), *dropped}
+    return labels, ids, frame.iloc[:, [i for i in range(len(names)) if i not in gone]]
+
+
+def _position(names, flag, column):
+    """Of a column that is told by its name, or by its number from 0."""
+    try:
+        return names.index(column) if column in names else range(len(names))[int(column)]
+    except (ValueError, IndexError) as error:
+        what = f"--{flag} {column} is neither a column nor a number of one"
+        raise DatasetError(f"{what} ({or_near(column, names)})") from error
+
+
+def _row_names(frame, left_out):
+    """Names of the samples, and the other columns: an index, or a first column without a name as R and pandas write."""
+    if not is_counted(frame):
+        left_out.append("the names of the rows")
+        return tuple(map(str, frame.index)), frame
+    names = None
+    while frame.shape[1]:  # saved twice, a table has two
+        first, has_header = frame.iloc[:, 0], frame.columns.dtype.kind != "i"
+        if has_header and not _is_unnamed(frame.columns[0]) or first.dtype.kind == "f" or not first.is_unique:
+            break
+        is_count = first.dtype.kind in "iu" and sorted(first) in (
+            list(range(len(first))),
+            list(range(1, len(first) + 1)),
+        )
+        if not has_header and not (is_count and len(first) >= MIN_IDS):
+            break
+        names, frame = tuple(map(str, first)), frame.iloc[:, 1:]
+        notice(f"the first column has no name and {'counts' if is_count else 'names'} the rows: left out")
+        left_out.append("the first column, which has no name")
+    return names, frame
+
+
+def _name_odd_columns(frame, label_column):
+    """Notices of columns that are clustered, and perhaps should not be."""
+    for name in frame:
+        column = frame[name]
+        if label_column is None and str(name).lower() in LABELS and column.dtype.kind in "fiub":
+            notice(f"column {name} is clustered: give --label_column={name} if it has the classes, or --drop={name}")
+        elif column.dtype.kind in "iu" and len(column) >= MIN_IDS and column.is_unique:
+            what = "has another whole number in every row, and is clustered"
+            notice(f"column {name} {what}: --id_column={name} if it is an id, or --drop={name}")
+    if unnamed := [name for name in frame if _is_unnamed(name)]:
+        notice(f"columns without a name are clustered: {listed(unnamed)}")
+    constant = [name for name in frame if frame[name].dtype.kind in "fiub" and frame[name].nunique(dropna=False) == 1]
+    if constant:
+        notice(f"column {listed(constant)} has one value in all rows: it says nothing")
+
+
+def _without_quotes(frame):
+    """The frame with numbers where numbers are written as words, as in many a spreadsheet."""
+    words = frame.select_dtypes(["object", "string"])
+    written = [name for name in words if _kind(words[name]) == "words" and words[name].dropna().map(is_number).all()]
+    if not written:
+        return frame
+    notice(f"column {listed(written)} holds numbers as words: read as numbers")
+    frame = frame.copy()
+    for name in written:
+        frame[name] = frame[name].map(float, na_action="ignore").astype(float)
+    return frame
+
+
+def _as_numbers(frame, options):
+    """The frame with numbers alone, and what they are in words."""
+    import pandas as pd
+
+    kinds = {name: _kind(frame[name]) for name in frame}
+    words = [name for name in frame if kinds[name] in ("words", "yes/no")]
+    dates = [name for name in frame if kinds[name] == "dates"]
+    if dates:
+        raise DatasetError(f"columns must be numbers, got dates in {listed(dates)}: remove them, or give days or years")
+    if words and options.categorical is None:
+        what = listed(f"{name}{_mistyped(frame[name], kinds[name])}" for name in words)
+        raise DatasetError(
+            f"columns must be numbers, got {what}: remove them, as --drop does, give --label_column for the "
+            "classes, --id_column for names, or --categorical=onehot"
+        )
+    for name in words:
+        if n_missing := frame[name].isna().sum():
+            rows = f"{n_missing:,} of {len(frame):,} rows"
+            raise DatasetError(
+                f"words are missing in column {name} ({rows}): fill them in, or leave rows or column out"
+            )
+        if kinds[name] == "words" and (n_words := frame[name].nunique()) > MAX_WORDS:
+            raise DatasetError(f"column {name} has {n_words:,} different words, too many for --categorical: --drop it")
+    counts = [f"{count:,} {kind}" for kind, count in pd.Series(kinds.values()).value_counts(sort=False).items()]
+    return _encoded(frame, words, kinds), "features: " + ", ".join(counts)
+
+
+def _encoded(frame, words, kinds):
+    """The frame with a column of 0 and 1 for each word, in the place of the words; of yes and no, 1 is yes."""
+    import pandas as pd
+
+    if not words:
+        return frame
+    parts = []
+    for name in frame:
+        column = frame[name]
+        if kinds[name] == "yes/no":
+            parts.append(column.astype(bool).astype(float).rename(str(name)))
+        elif kinds[name] == "words":
+            parts.append(pd.get_dummies(column.astype(str), prefix=str(name), prefix_sep="=", dtype=float))
+        else:
+            parts.append(column.rename(str(name)))
+    return pd.concat(parts, axis=1)
+
+
+def _kind(column):
+    """What a column holds, in a word."""
+    import pandas as pd
+
+    types = pd.api.types
+    if types.is_bool_dtype(column.dtype) or column.dtype == object and set(column.dropna().unique()) <= {True, False}:
+        return "yes/no"
+    if types.is_numeric_dtype(column.dtype) and not types.is_complex_dtype(column.dtype):
+        return "whole" if types.is_integer_dtype(column.dtype) else "decimal"
+    if types.is_datetime64_any_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype):
+        return "dates"
+    some = column.dropna().astype(str).head(100)
+    if len(some) and some.str.contains(r"\d\D+\d").all():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if pd.to_datetime(some, errors="coerce", format="mixed").notna().all():
+                return "dates"
+    return "words"
+
+
+def _mistyped(column, kind):
+    """Where the words begin, in a column that has more numbers than words."""
+    if kind != "words":
+        return f" ({kind})"
+    numbers = column.dropna().astype(str).map(is_number)
+    if not 0.5 < numbers.mean() < 1:
+        return ""
+    row = numbers.index[~numbers][0]
+    return f" ({column[row]!r} in {'line' if column.index.name == LINE else 'row'} {row})"
+
+
+def refuse_words(x):
+    """Refuse a pandas or polars frame with columns of words or dates, by their names; of other kinds nothing is asked.
+
+    Raises
+    ------
+    ValueError
+    """
+    if hasattr(x, "obs_names"):
+        raise ValueError("annotated data must be given to n2d.annotate, or as an array, such as its obsm['X_pca']")
+    if not _is_frame(x):
+        return
+    odd = [name for i, (name, dtype) in enumerate(zip(x.columns, x.dtypes)) if not _has_numbers(x, i, dtype)]
+    if odd:
+        raise ValueError(f"columns must be numbers, got {listed(odd)}: encode or remove them")
+
+
+def _is_frame(x):
+    return hasattr(x, "columns") and hasattr(x, "dtypes")
+
+
+def _column(x, i):
+    return x.iloc[:, i] if hasattr(x, "iloc") else x[:, i]
+
+
+def _has_numbers(x, i, dtype):
+    kind = getattr(dtype, "kind", None)  # NumPy's, and that of pandas' own types; polars' have none
+    if kind in ("i", "u", "f", "b"):
+        return True
+    if kind in ("m", "M") or kind is None and dtype.is_temporal():
+        return False  # or else they would become nanoseconds
+    try:
+        np.asarray(_column(x, i), np.float64)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def columns_meant(error, x, known):
+    """Which columns of a frame an error of scikit-learn's means, where it does not say; None of all else.
+
+    Parameters
+    ----------
+    error : ValueError
+    x : array-like
+    known : sequence of str
+        The names of the fit.
+    """
+    if _is_frame(x) and "same order" in str(error):
+        i, name, wanted = next((i, *pair) for i, pair in enumerate(zip(x.columns, known)) if pair[0] != pair[1])
+        return f"Column {i} must be {wanted}, got {name}."
+    if _is_frame(x) and "contains NaN" in str(error):
+        counts = [np.isnan(np.asarray(_column(x, i), np.float64)).sum() for i in range(len(x.columns))]
+        where = listed(f"{name} ({count:,} of {len(x):,} rows)" for name, count in zip(x.columns, counts) if count)
+        return f"Values are missing in column {where}."
+    return None

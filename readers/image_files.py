@@ -1,0 +1,260 @@
+"""Folders of images of the user's own."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .samples import Dataset, DatasetError, classes, listed, notice
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}  # no classes
+MAX_SIDE = 64  # pixels, of images that come in many sizes
+BRIGHT = 200  # of 255: images that are brighter would vanish on white
+ORIENTATION = 0x0112  # EXIF: how the camera was held
+SOME = 100  # images that tell whether a background must be black
+
+
+@dataclass(frozen=True)
+class Look:
+    """What all images of a folder become.
+
+    Attributes
+    ----------
+    mode : {'L', 'RGB', 'F'}
+        Of Pillow: grey or colour in bytes, or more than these.
+    size : tuple of int
+        (height, width).
+    background : int
+        Grey, 0 to 255, behind what is transparent.
+    """
+
+    mode: str
+    size: tuple
+    background: int = 255
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of an image before its pixels are read."""
+
+    path: Path
+    mode: str
+    size: tuple
+    is_transparent: bool
+    is_animated: bool
+    is_cut: bool = False  # colours of 16 bits, of which Pillow reads 8
+
+    @property
+    def is_deep(self):
+        """More than 8 bits a pixel."""
+        return self.mode[0] in "IF"
+
+    @property
+    def is_gray(self):
+        """Neither colours nor a palette."""
+        return self.is_deep or self.mode in ("1", "L", "LA", "La")
+
+
+def read_folder(folder, options):
+    """The images in a folder, and in its folders; a folder in it is a class.
+
+    Raises
+    ------
+    DatasetError
+        If there are no images, or it cannot be told whether folders are classes; with `strict` if one is broken.
+    """
+    files, left_out = _found(folder)
+    if not files:
+        raise DatasetError(f"it has no images: a folder must hold {', '.join(IMAGES)} files or folders of them")
+    labels = _classes_of([file.relative_to(folder).parts for file in files])
+    labels = labels and dict(zip(files, labels))
+    broken = {}
+    headers = [header for file in files if (header := _tried(_header, broken, file))]
+    _refuse_broken(broken, options.strict or not headers)
+    look = _look_of(headers, options)
+    channels = 3 if look.mode == "RGB" else 1
+    x = np.empty((len(headers), channels, *look.size), np.float32 if look.mode == "F" else np.uint8)
+    clear = []
+    names = []
+    for header in headers:
+        if _tried(_fill, broken, header.path, x[len(names)], look, clear):
+            names.append(header.path)
+    _refuse_broken(broken, options.strict or not names)
+    x = x[: len(names)]  # no copy
+    reading = {}
+    if clear:
+        reading["background"] = look.background
+        ground = "white" if look.background else "black"
+        notice(f"{len(clear):,} images are transparent in places ({clear[0].name}): put on a {ground} background")
+    if broken:
+        left_out.append(f"{len(broken):,} images that cannot be read")
+        notice(f"images that cannot be read are left out: {listed(f'{f.name} ({e})' for f, e in broken.items())}")
+    y, label_names = (None, ()) if labels is None else classes([labels[file] for file in names], len(names))
+    shape = look.size if channels == 1 else (channels, *look.size)
+    colours = {"L": "grey", "RGB": "in colour", "F": "grey, of more than 8 bits"}[look.mode]
+    kinds = f"images of {look.size[0]} x {look.size[1]} pixels, {colours}"
+    names = tuple(str(file.relative_to(folder)) for file in names)
+    scale = None if look.mode == "F" else "255"
+    x = x.reshape(len(x), -1)
+    return Dataset(x, y, label_names, shape, scale, None, names, kinds, tuple(left_out), reading=reading)
+
+
+def _found(folder):
+    """The images below a folder, and what is no image, in words."""
+    files, hidden, foreign, seen = [], 0, [], set()
+    for where, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(where)) in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(real)
+        is_hidden = any(_is_hidden(part) for part in Path(where).relative_to(folder).parts)
+        for name in names:
+            if is_hidden or _is_hidden(name):
+                hidden += 1
+            elif name.lower().endswith(IMAGES):
+                files.append(Path(where) / name)
+            else:
+                foreign.append(Path(name).suffix or name)
+    left_out = [f"{hidden:,} hidden files"] if hidden else []
+    if foreign:
+        kinds = listed(f"{count:,} {kind}" for kind, count in Counter(foreign).most_common())
+        left_out.append(f"{len(foreign):,} files that are no images ({kinds})")
+        notice(f"files that are no images are passed over: {kinds}")
+    return sorted(files), left_out
+
+
+def _is_hidden(name):
+    """Mac's, editors' and Windows' own files."""
+    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
+
+
+def _classes_of(paths):
+    """The folder of each image that is its class, or None; of images as the parts of their paths below the folder."""
+    level = 0
+    while min(map(len, paths)) > level + 1:
+        folders = {path[level] for path in paths}
+        if len(folders) > 1 and not ({folder.lower() for folder in folders} <= SPLITS and _is_deeper(paths, level)):
+            if _is_deeper(paths, level, any):
+                notice("folders in the folder of a class belong to the class")
+            return [path[level] for path in paths]
+        if len(folders) > 1:
+            notice(f"{listed(sorted(folders))} are read together: the classes are the folders in them")
+        level += 1
+    if _is_deeper(paths, level - 1, any):
+        alone = [path for path in paths if len(path) == level + 1]
+        folders = sorted({path[level] for path in paths if len(path) > level + 1})
+        raise DatasetError(
+            f"it holds {len(alone):,} images beside the folders of images {listed(folders)}: move these images into a "
+            "folder of their own, or elsewhere"
+        )
+    return None
+
+
+def _is_deeper(paths, level, of=all):
+    """Whether all, or any, images lie in a folder in the folder of this level."""
+    return of(len(path) > level + 2 for path in paths)
+
+
+def _tried(function, broken, file, *arguments):
+    """What a function makes of a file; None if it is broken, which is noted."""
+    try:
+        return function(file, *arguments)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever Pillow makes of a stranger's bytes
+        broken[file] = str(error).replace(str(file), file.name)
+        return None
+
+
+def _refuse_broken(broken, refuses):
+    if broken and refuses:
+        file, reason = next(iter(broken.items()))
+        raise DatasetError(f"{file} is not a readable image ({reason})")
+
+
+def _header(file):
+    from PIL import Image
+
+    with Image.open(file) as picture:
+        size = picture.size[::-1]
+        has_exif = picture.format != "PNG" or "exif" in picture.info  # of a PNG, Pillow would read all to look for it
+        if has_exif and picture.getexif().get(ORIENTATION, 1) > 4:
+            size = size[::-1]
+        is_transparent = "transparency" in picture.info or picture.mode[-1] in "Aa"
+        is_cut = picture.mode[0] not in "IF" and ";16" in str(picture.tile)
+        return Header(file, picture.mode, size, is_transparent, getattr(picture, "is_animated", False), is_cut)
+
+
+def _look_of(headers, options):
+    """What the images become, with notices of what is lost by it."""
+    if animated := [header.path.name for header in headers if header.is_animated]:
+        notice(f"of images of several frames the first is read: {listed(animated)}")
+    if cut := [header.path.name for header in headers if header.is_cut]:
+        notice(f"of colours of 16 bits the upper 8 are read: {listed(cut)}")
+    deep = [header for header in headers if header.is_deep]
+    gray = [header for header in headers if header.is_gray]
+    mode = "F" if len(deep) == len(headers) else "L" if options.grayscale or len(gray) == len(headers) else "RGB"
+    if deep and mode != "F":
+        notice(f"{len(deep):,} images of 16 bits become 8 bits, as the others have ({deep[0].path.name})")
+    if gray and mode == "RGB":
+        notice(f"{len(gray):,} of {len(headers):,} images are grey and become colour, as the others (or --grayscale)")
+    background = (options.reading or {}).get("background")
+    background = _background(headers) if background is None else background
+    return Look(mode, options.image_size or _common_size(headers), background)
+
+
+def _common_size(headers):
+    """The images' (height, width), or what they are resized to if they have several."""
+    sizes = Counter(header.size for header in headers)
+    size, count = sizes.most_common(1)[0]
+    if len(sizes) == 1:
+        return size
+    if 2 * count < len(headers):
+        sides = np.median([header.size for header in headers], axis=0)
+        size = tuple(int(side) for side in np.maximum(1, np.rint(sides * min(1, MAX_SIDE / sides.max()))))
+    notice(f"images of {len(sizes):,} sizes are resized to {size[0]} x {size[1]}: --image_size=HxW gives another size")
+    return size
+
+
+def _background(headers):
+    """White, or black where white would hide the images."""
+    from PIL import Image
+
+    def brightness(file):
+        """Mean of what can be seen of an image, 0 to 255; None of nothing."""
+        with Image.open(file) as picture:
+            pixels = np.asarray(picture.convert("LA"), np.float32)
+        return np.average(pixels[..., 0], weights=pixels[..., 1]) if pixels[..., 1].any() else None
+
+    clear = [header.path for header in headers if header.is_transparent][:SOME]
+    found = [_tried(brightness, {}, file) for file in clear]  # what is broken is noted when it is read
+    light = [mean for mean in found if mean is not None]
+    return 0 if light and np.mean(light) > BRIGHT else 255
+
+
+def _fill(file, pixels, look, clear):
+    """Read an image into its place in the array."""
+    from PIL import Image, ImageOps
+
+    with Image.open(file) as picture:
+        picture = ImageOps.exif_transpose(picture)
+        if "transparency" in picture.info or picture.mode[-1] in "Aa":
+            picture = picture.convert("RGBA")
+            if picture.getextrema()[3][0] < 255:
+                clear.append(file)
+            picture = Image.alpha_composite(Image.new("RGBA", picture.size, (look.background,) * 3 + (255,)), picture)
+        if look.mode != "F" and picture.mode[0] in "IF":
+            deep = np.asarray(picture, np.float64)
+            if deep.min() < 0 or deep.max() >= 2**16:
+                raise OSError("more than 16 bits a pixel, and others have 8")
+            picture = Image.fromarray(np.rint(deep / 257).astype(np.uint8))
+        elif look.mode == "F":
+            picture = Image.fromarray(np.asarray(picture, np.float32))  # of 16 bits, Pillow itself would clip some
+        picture = picture.convert(look.mode)
+        if picture.size[::-1] != tuple(look.size):
+            picture = picture.resize(look.size[::-1], Image.Resampling.LANCZOS)
+        pixels[:] = np.asarray(picture).reshape(*look.size, -1).transpose(2, 0, 1)
+    return True

@@ -1,0 +1,156 @@
+"""Tables in files: text, Parquet, Feather, Excel."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+from contextlib import contextmanager
+
+from .frames import LINE, from_frame, is_counted
+from .samples import DatasetError, is_number, listed, notice
+from .table_text import MISSING, PREVIEW, WINDOWS, describe, encoding_of, has_names
+
+TEXTS = (".csv", ".tsv")
+PACKED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
+@contextmanager
+def opened(path):
+    """The bytes of a text file, packed or not."""
+    if path.suffix.lower() == ".zip":
+        with zipfile.ZipFile(path) as archive, archive.open(_only_table(archive)) as file:
+            yield file
+    else:
+        with PACKED.get(path.suffix.lower(), open)(path, "rb") as file:
+            yield file
+
+
+@contextmanager
+def opened_as_text(path, encoding):
+    """Its text, with line breaks as they are."""
+    errors = "replace" if encoding == WINDOWS else "strict"  # five bytes have no meaning in it
+    with opened(path) as file, io.TextIOWrapper(file, encoding, errors, newline="") as text:
+        yield text
+
+
+def _only_table(archive):
+    names = [name for name in archive.namelist() if name.lower().endswith(TEXTS) and not name.startswith("__MACOSX")]
+    if len(names) != 1:
+        raise DatasetError(f"a .zip must hold one table ({', '.join(TEXTS)}), this has {listed(names) or 'none'}")
+    return names[0]
+
+
+def read_text(path, options):
+    """Numbers and words, as spreadsheets and programs write them."""
+    import pandas as pd
+
+    with opened(path) as file:
+        encoding = encoding_of(file)
+    with opened_as_text(path, encoding) as file:
+        dialect = describe(file, encoding, options)
+    settings = {
+        "sep": dialect.separator,
+        "header": 0 if dialect.has_header else None,
+        "skiprows": dialect.n_skipped,
+        "decimal": dialect.decimal,
+        "dtype": None if dialect.thousands is None else str,  # pandas would make a number of 01.02.2020
+        "na_values": MISSING,
+        "skipinitialspace": True,
+        "low_memory": False,
+        "index_col": False if dialect.trails else None,
+    }
+    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):  # whose default loses the last digits of long numbers
+        settings["float_precision"] = "round_trip"
+    with opened_as_text(path, encoding) as file:
+        frame = pd.read_csv(file, **settings)
+    with opened_as_text(path, encoding) as file:
+        frame = _with_lines(frame, file, dialect)
+    if dialect.thousands is not None:
+        frame = _with_thousands(frame, dialect)
+    if dialect.has_header:
+        frame.columns = [name.lstrip("# ") if i == 0 else name for i, name in enumerate(frame)]
+    return from_frame(frame, options, dialect.line)
+
+
+def _with_lines(frame, file, dialect):
+    """The frame, indexed by the lines that its rows stand in, unless rows have names or cells have line breaks."""
+    import pandas as pd
+
+    blank = " \t\r\n".replace(dialect.separator, "")  # pandas leaves such lines out
+    lines = [i for i, line in enumerate(file, start=1) if i > dialect.n_skipped and line.strip(blank)]
+    lines = lines[dialect.has_header :]
+    if isinstance(frame.index, pd.RangeIndex) and len(lines) == len(frame):
+        frame.index = pd.Index(lines, name=LINE)
+    return frame
+
+
+def _with_thousands(frame, dialect):
+    """The numbers in columns of text."""
+    import pandas as pd
+
+    is_named = not is_counted(frame)  # by what the dialect counts as the first column
+    columns = {}
+    for i, name in enumerate(frame, start=int(is_named)):
+        text = frame[name].str.replace(dialect.thousands, "").str.replace(dialect.decimal, ".")
+        numbers = pd.to_numeric(text, errors="coerce")
+        is_numeric = i not in dialect.words and numbers.notna().sum() == text.notna().sum()
+        columns[name] = numbers if is_numeric else frame[name]
+    return pd.DataFrame(columns)
+
+
+def read_parquet(path, options):
+    """Columns with types and names."""
+    import pandas as pd
+
+    return from_frame(_with("pyarrow", pd.read_parquet, path), options)
+
+
+def read_feather(path, options):
+    """The same as another file."""
+    import pandas as pd
+
+    return from_frame(_with("pyarrow", pd.read_feather, path), options)
+
+
+def read_excel(path, options):
+    """The first sheet of a workbook."""
+    import pandas as pd
+
+    with _with("openpyxl", pd.ExcelFile, path) as book:
+        return _first_sheet(book, options)
+
+
+def _first_sheet(book, options):
+    import pandas as pd
+
+    if len(book.sheet_names) > 1:
+        notice(f"of {len(book.sheet_names)} sheets the first is read, {book.sheet_names[0]}")
+    frame = book.parse(0, header=None, na_values=MISSING, nrows=PREVIEW, dtype=str)
+    rows = frame.fillna("").to_numpy().tolist()
+    if not rows:
+        raise DatasetError("it is empty")
+    n_titles = _titles(rows)
+    if n_titles:
+        said = [cell for row in rows[:n_titles] for cell in row if cell]
+        notice(f"lines above the table are left out: {listed(said, 2)}")
+    header = 0 if has_names(rows[n_titles:], is_number, options) else None
+    frame = book.parse(0, header=header, skiprows=n_titles, na_values=MISSING)
+    if is_counted(frame):
+        first = n_titles + 1 + (header is not None)
+        frame.index = pd.RangeIndex(first, first + len(frame), name=LINE)
+    return from_frame(frame, options)
+
+
+def _titles(rows):
+    """The number of rows above a table that have one cell, or none, where those below have several."""
+    n_cells = [sum(cell != "" for cell in row) for row in rows]
+    several = (i for i, n in enumerate(n_cells) if n > 1)
+    return next(several, 0)
+
+
+def _with(package, reader, path):
+    try:
+        return reader(path)
+    except ImportError as error:
+        raise DatasetError(f"reading {path.suffix} needs {package} (pip install {package})") from error

@@ -1,0 +1,314 @@
+"""What the text of a table means, seen from its first lines: encoding, separator, decimal mark, header."""
+
+import codecs
+import csv
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import chain, zip_longest
+
+import numpy as np
+
+from .samples import DatasetError, is_number, listed, notice
+
+WINDOWS = "cp1252"
+MAX_LINE = 2**22  # characters of a table's line
+PREVIEW = 1000  # lines that are looked at
+MISSING = ("", "?", "-", "--", ".", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "None", "<NA>")
+BLANKS = r"\s+"
+SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", BLANKS: "blanks"}
+SPACES = (" ", "\u00a0", "\u202f")  # and those that do not break a line
+FORMATS = ((".", None), (",", None), (".", ","), (",", "."), *((d, t) for t in (*SPACES, "'") for d in (",", ".")))
+CELLS = 20_000  # that tell how numbers are written
+SURE = 0.9  # of a column's words must be numbers to make it one of numbers: one may be mistyped
+ENOUGH = 10  # rows that tell within what numbers a column lies
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a table is written.
+
+    Attributes
+    ----------
+    encoding, separator, decimal : str
+    thousands : str or None
+    has_header : bool
+    n_skipped : int
+        Lines above header or numbers.
+    words : tuple of int
+        Columns that hold no numbers.
+    trails : bool
+        Whether every row but the header ends in a separator.
+    """
+
+    encoding: str
+    separator: str
+    decimal: str
+    thousands: str | None
+    has_header: bool
+    n_skipped: int
+    words: tuple
+    trails: bool = False
+
+    @property
+    def line(self):
+        """What of it is worth a word."""
+        marks = [f"separated by {SEPARATORS[self.separator]}"]
+        if self.decimal == ",":
+            marks.append("decimal commas")
+        if self.thousands is not None:
+            marks.append(f"thousands by {self.thousands!r}")
+        return ", ".join(marks)
+
+
+def encoding_of(file):
+    """UTF-8, UTF-16 or UTF-32, by their marks; UTF-8 if all of a binary file is that; or else Windows' own."""
+    start = file.read(4)
+    if start in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):
+        return "utf-32"
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    encoding = "utf-8-sig"  # with a mark or without
+    for block in chain([start], iter(partial(file.read, 2**20), b"")):
+        if b"\0" in block:
+            raise DatasetError("it holds no text, or text in UTF-16 without its mark: save it in UTF-8")
+        if encoding == WINDOWS:
+            continue
+        try:
+            decoder.decode(block)
+        except UnicodeDecodeError:
+            notice("the text is not in UTF-8: read as Windows-1252, which is Latin-1 and more")
+            encoding = WINDOWS
+    return encoding
+
+
+def describe(file, encoding, options):
+    """The dialect of a table.
+
+    Parameters
+    ----------
+    file : text file
+    encoding : str
+        Of the file.
+    options : samples.Options
+
+    Raises
+    ------
+    DatasetError
+        If there is no table, or it cannot be told whether its first line is a header or what its commas mean.
+    """
+    lines = first_lines(file)
+    n_comments = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
+    body = lines[n_comments:]
+    if not body:
+        raise DatasetError("it is empty")
+    separator = separator_of(body)
+    n_titles = _titles(body, separator)
+    rows = split(body[n_titles:], separator)
+    n_skipped = n_comments + n_titles
+    if n_comments and not n_titles and _names_columns(lines[n_comments - 1], rows, separator):
+        n_skipped -= 1
+        rows.insert(0, split([lines[n_comments - 1].lstrip("# ")], separator)[0])
+    if said := [line.strip() for line in lines[:n_skipped] if line.strip()]:
+        notice(f"lines above the table are left out: {listed(said, 2)}")
+    trails = False
+    if len(rows) > 1 and len(rows[0]) == len(rows[1]) - 1:
+        trails = not any(row[-1] for row in rows[1:])
+        rows[0].insert(len(rows[0]) if trails else 0, "")  # R writes no name above the names of the rows
+    decimal, thousands = number_format(rows[1:] or rows, options.decimal)
+    numeric = partial(_matches, decimal, thousands)
+    has_header = has_names(rows, numeric, options)
+    if has_header and (twice := [name for name, count in Counter(rows[0]).items() if name and count > 1]):
+        notice(f"columns have the same name ({listed(twice)}): the second is called {twice[0]}.1, and so on")
+    below = zip_longest(*rows[has_header:], fillvalue="")
+    words = tuple(i for i, cells in enumerate(below) if not _holds_numbers(cells, numeric))
+    return Dialect(encoding, separator, decimal, thousands, has_header, n_skipped, words, trails)
+
+
+def first_lines(file):
+    """The first lines of a text file, as many as are looked at."""
+    lines, size = [], 0
+    while len(lines) < PREVIEW and (len(lines) < 3 or size < 2 * MAX_LINE) and (line := file.readline(MAX_LINE)):
+        if len(line) == MAX_LINE:
+            raise DatasetError(f"it is no table: it has a line of more than {MAX_LINE:,} characters")
+        lines.append(line)
+        size += len(line)
+    return lines
+
+
+def split(lines, separator):
+    """The cells of each row; rows of nothing are left out."""
+    rows = (line.split() for line in lines) if separator == BLANKS else csv.reader(lines, delimiter=separator)
+    rows = [[cell.strip() for cell in row] for row in rows if row]
+    return rows[:-1] if len(lines) == PREVIEW else rows  # the last may be half a row, if its cells have line breaks
+
+
+def separator_of(lines):
+    """Whatever divides most lines into equally many cells, most of them numbers."""
+    scores = {}
+    for separator in SEPARATORS:
+        try:
+            rows = split(lines[:100], separator)
+        except csv.Error:  # what it divides is too long for a cell
+            rows = [[""]]
+        width, n_equal = Counter(map(len, rows)).most_common(1)[0]
+        cells = [cell for row in rows[1:] or rows for cell in row]
+        cells = cells[:: max(1, 10 * len(cells) // CELLS)]
+        n_numbers = sum(cell in MISSING or any(_matches(*marks, cell) for marks in FORMATS) for cell in cells)
+        scores[separator] = (width > 1, n_equal / len(rows) * (0.1 + n_numbers / max(1, len(cells))))
+    best = max(scores, key=scores.get)
+    return best if scores[best][0] else ","
+
+
+def _titles(lines, separator):
+    """The number of lines above a table that have one word alone, where those below have many cells."""
+    width = Counter(map(len, split(lines, separator))).most_common(1)[0][0]
+    for i, line in enumerate(lines):
+        if line.count('"') % 2:  # a cell with a line break in it
+            return i
+        words = [cell for row in split([line], separator) for cell in row if cell]
+        if width == 1 or len(words) > 1 or words and is_number(words[0]):
+            return i
+    return 0
+
+
+def _names_columns(comment, rows, separator):
+    """Whether a comment is the header, as NumPy writes it."""
+    cells = split([comment.lstrip("# ")], separator)
+    return len(rows[0]) > 1 and bool(cells) and len(cells[0]) == len(rows[0])
+
+
+def _matches(decimal, thousands, cell):
+    """Whether a cell is a number that is written with these marks."""
+    if (decimal, thousands) == (".", None):
+        return "_" not in cell and is_number(cell)
+    return _pattern(decimal, thousands).fullmatch(cell) is not None
+
+
+@cache
+def _pattern(decimal, thousands):
+    whole = r"\d+" if thousands is None else rf"(\d{{1,3}}({re.escape(thousands)}\d{{3}})+|\d+)"
+    return re.compile(rf"[+-]?{whole}({re.escape(decimal)}\d+)?([eE][+-]?\d+)?")
+
+
+def number_format(rows, decimal=None):
+    """Decimal mark and separator of thousands with which most cells are numbers, the plainest of several.
+
+    Raises
+    ------
+    DatasetError
+        If a comma may be either.
+    """
+    some = rows[: max(10, CELLS // max(1, len(rows[0])))]
+    cells = {cell for row in some for cell in row if any(map(str.isdigit, cell))}
+    if decimal != "," and all(_matches(*FORMATS[0], cell) for cell in cells):
+        return FORMATS[0]
+    formats = [marks for marks in FORMATS if decimal in (None, marks[0])]
+    counts = [sum(_matches(*marks, cell) for cell in cells) for marks in formats]
+    best = [marks for marks, count in zip(formats, counts) if count == max(counts)]
+    if best[0] == (",", None) and (".", ",") in best:
+        cell = next(cell for cell in sorted(cells) if "," in cell and _matches(",", None, cell))
+        raise DatasetError(
+            f"it cannot be told whether {cell} has a decimal comma or thousands: give --decimal=, or --decimal=."
+        )
+    return best[0]
+
+
+def _holds_numbers(cells, numeric):
+    cells = [cell for cell in cells if cell not in MISSING]
+    return bool(cells) and sum(map(numeric, cells)) >= SURE * len(cells)
+
+
+def has_names(rows, numeric, options):
+    """Whether the first row is a header: as the options say, or as `header_of` sees."""
+    if options.header != "auto":
+        return options.header == "yes"
+    has_header = header_of(rows, numeric, {options.label_column, options.id_column, *options.drop})
+    if has_header is None:
+        raise DatasetError(
+            f"it cannot be told whether its first line ({listed(rows[0])}) has names: give --header=yes or --header=no"
+        )
+    return has_header
+
+
+def header_of(rows, numeric, known=()):
+    """Whether the first row names the columns, by what stands below it in every column.
+
+    Parameters
+    ----------
+    rows : list of list of str
+    numeric : callable
+        Whether a cell is a number.
+    known : container of str
+        Names that must be in a header.
+
+    Returns
+    -------
+    bool or None
+        None: it cannot be told.
+    """
+    first = rows[0]
+    columns = [[cell for cell in cells if cell not in MISSING] for cells in zip_longest(*rows[1:], fillvalue="")]
+    columns += [[] for _ in first[len(columns) :]]
+    present = [i for i, cell in enumerate(first) if cell not in MISSING]
+    words = [i for i in present if not numeric(first[i])]
+    of_numbers = {i for i in present if _holds_numbers(columns[i], numeric)}
+    above_numbers = [i for i in words if i in of_numbers]
+    if any(first[i] in known for i in words):
+        return True
+    if not words:
+        return _counts(first, columns)
+    if above_numbers:  # a word among numbers may also be a value that is missing
+        return True if 2 * len(above_numbers) >= len(of_numbers) or _looks_like_names(first, columns) else None
+    if any(first[i] in columns[i] for i in words):
+        return False
+    if len(words) == len(present):
+        return True
+    if _looks_like_names(first, columns):
+        notice(f"the first line ({listed(first)}) is taken for a header: --header=no if it is a sample")
+        return True
+    repeated = [i for i in words if len(set(columns[i])) < len(columns[i])]
+    return None if repeated or len(rows) == 2 else False
+
+
+def _counts(first, columns):
+    """Whether a first row of numbers counts the columns; None if it cannot be told."""
+    numbers = first[1:] if first[0] in MISSING else first
+    if len(numbers) > 2 and numbers == [str(i) for i in range(len(numbers))]:
+        notice("the first line counts the columns, as pandas does: taken for a header")
+        return True
+    if _is_even(numbers) and len(columns[-1]) >= ENOUGH and _looks_like_names(first, columns, outside=1):
+        notice(f"the first line ({listed(numbers)}) counts evenly: taken for a header, --header=no if it is a sample")
+        return True
+    is_ascending = (
+        len(numbers) >= 5 and all(map(is_number, numbers)) and bool((np.diff(list(map(float, numbers))) > 0).all())
+    )
+    if is_ascending and len(columns[-1]) >= ENOUGH and _looks_like_names(first, columns, outside=1):
+        return None  # wavelengths, or a sample that is out of the range of all others
+    return False
+
+
+def _is_even(cells):
+    """Whether three numbers or more have equal steps between them."""
+    if len(cells) < 3 or not all(map(is_number, cells)):
+        return False
+    steps = np.diff([float(cell) for cell in cells])
+    return steps[0] != 0 and np.allclose(steps, steps[0], rtol=1e-3)
+
+
+def _looks_like_names(first, columns, outside=0.5):
+    """Whether the numbers of a first row are others than those below: outside of these in so many columns, or even."""
+    above = [cell for cell in first if is_number(cell)]
+    spans = [
+        (float(cell), [float(c) for c in column if is_number(c)])
+        for cell, column in zip(first, columns)
+        if is_number(cell)
+    ]
+    spans = [(number, min(below), max(below)) for number, below in spans if below]
+    if not spans:
+        return False
+    if len(columns[-1]) < ENOUGH:
+        return _is_even(above)
+    return np.mean([not low <= number <= high for number, low, high in spans]) >= outside
