@@ -1,36 +1,32 @@
 """N2D as a scikit-learn estimator: autoencode, embed, cluster."""
 
-import math
 import numbers
-from functools import partial
-from itertools import chain
-from pathlib import Path
+from operator import attrgetter
 
-import joblib
 import numpy as np
-from sklearn.base import ClusterMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import models
-from .method import persistence, progress
-from .method.autoencoder import refine, training, weights
-from .method.autoencoder.checkpoint import Checkpoint
-from .method.autoencoder.scaling import Scaling
-from .method.clusters import clustering, confidence, hierarchy, n_clusters, outliers
+from .method import persistence
+from .method.autoencoder import checkpoint, training, weights
+from .method.autoencoder.encoder import Encoder
+from .method.clusters import clustering, n_clusters
+from .method.clusters.assignment import Assignment
 from .method.manifold import learners, neighbors
-from .method.manifold.neighbors import Neighbourhood
-from .of_points import OfPoints
-from .page.views import Views
-from .parameters import MAP_DIMS, MIN_SAMPLES, Parameters
+from .method.manifold.maps import Maps
+from .method.manifold.neighbourhood import Neighbourhood
+from .method.progress import Progress
+from .page import views
+from .parameters import MIN_SAMPLES, Parameters
+from .readers import frames
 from .readers.samples import has_unit_length
 
-CHECKPOINT = "n2d-checkpoint-{}.pt"
-FORMAT = 3  # of checkpoints
-N_TRACKED = 1000  # points whose way through the refinement is kept for its picture
-CONFIDENCE_NEIGHBORS = 20  # the sample itself included, where there is no graph
+ENCODER = "scale architecture n_autoencoders ae_weights batch_size device".split()  # parameters that build it
 
 
-class N2D(OfPoints, Views, ClusterMixin, Parameters):
+class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Parameters):
     """(Not Too) Deep clustering.
 
     Train an autoencoder on the data, refine it with a clustering loss if asked to, learn the manifold of its latent
@@ -38,66 +34,44 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
     and are what the ten nearest are: on the manifold they lie between them, and they go to the cluster that most of
     them belong to.
 
-    The parameters are those of `parameters.Parameters`; what it makes of points is in `of_points.OfPoints`.
+    The parameters are those of `parameters.Parameters`. Each step of the paper leaves an object of its own, whose
+    attributes this estimator has too, with an underscore.
 
     Attributes
     ----------
-    autoencoder_ : models.Ensemble
-    scaling_ : scaling.Scaling
-        What the autoencoder sees of x: ``scaling_.apply(x)``.
-    seed_ : int
-        Of all stages, from `random_state`.
-    history_ : list of lists of float
-        Reconstruction loss of each epoch, for each autoencoder; empty if the weights were loaded.
-    n_iter_ : int
-        Epochs that each autoencoder was trained for here.
-    batch_size_ : int
-        Of the training.
-    refine_history_ : list of dict
-        For each epoch of the refinement its losses, and the share of points that changed their cluster.
-    evolution_ : ndarray of float32, shape (n_epochs + 1, n_tracked, n_latent)
-        What the refinement did to at most 1000 random points, those of `tracked_`. Only with `refine`.
-    pretrained_latent_ : ndarray of float32, shape (n_samples, n_latent)
-        The latent space before the refinement. Only with `refine`.
+    encoder_ : method.autoencoder.encoder.Encoder
+        The first step: `autoencoder_` (its `ensemble`), `scaling_`, `network_`, `batch_size_`, `history_`, `n_iter_`;
+        after a refinement also `refine_history_`, `tracked_`, `evolution_`, `pretrained_latent_`.
     latent_ : ndarray of float32, shape (n_samples, n_latent)
         n_latent is n_autoencoders times the latent dimensions of one.
+    sample_ : ndarray of int, or slice
+        The samples that manifold and clusters were learnt from.
+    metric_ : str
+        Distance in the latent space: `metric`, or what 'auto' stands for.
+    neighbourhood_ : method.manifold.neighbourhood.Neighbourhood
+        Of the samples of `sample_`; their nearest neighbours, with UMAP, are `knn_`.
+    maps_ : method.manifold.maps.Maps
+        The second step, not saved with a model: `graph_`, and of the map that is kept the fitted learner, `manifold_`.
     embedding_ : ndarray of float32, shape (n_samples, n_components)
         What is clustered.
     map_ : ndarray of float32, shape (n_samples, 2)
-        What is looked at: UMAP's layout of the same graph in two dimensions, see `manifold.flat`; or `embedding_`, if
+        What is looked at: UMAP's layout of the same graph in two dimensions, see `learners.flat`; or `embedding_`, if
         it has no more of them, or comes from another learner.
+    assignment_ : method.clusters.assignment.Assignment
+        The third step, of the samples of `sample_`: `clusterer_`, `modularity_`, `reach_`, `hierarchy_`.
     labels_ : ndarray of int, shape (n_samples,)
         0 is the largest cluster, the next one is 1, and so on.
-    confidence_ : ndarray of float, shape (n_samples,)
-        The share of each sample's neighbourhood that is in its cluster, 0 to 1: of its weight in `graph_`, or without
-        one of the 20 nearest in the latent space, the mean over the best fits of each map, see `confidence.of_samples`.
-        Of a sample that was placed among those of the fit, see `predict`.
-    reach_ : float
-        All but a hundredth of the samples have the tenth of their nearest, themselves the first, within this distance.
-    outlier_ : ndarray of float, shape (n_samples,)
-        How little each sample belongs anywhere, 0 to 1: whether it is farther from its neighbours than is common where
-        these are, see `outliers.fit`.
-    hierarchy_ : ndarray of float, shape (n_clusters_ - 1, 4)
-        Which clusters are merged first, a linkage as SciPy has it, see `hierarchy.merges`.
+    confidence_ : ndarray of float64, shape (n_samples,)
+        The share of each sample's neighbourhood that is in its cluster, 0 to 1, see `confidence.of_samples`; of a
+        sample that was placed among those of the fit, see `predict`.
+    outlier_ : ndarray of float64, shape (n_samples,)
+        Outlier score of each sample, 0 to 1: how much farther it is from its neighbours than is common where these are,
+        see `outliers.fit`.
     n_clusters_ : int
     scan_ : list of dict, or None
         With n_clusters='auto': the figures of each number that was tried, see `n_clusters.scan`.
-    metric_ : str
-        Distance in the latent space: `metric`, or what 'auto' stands for.
-    manifold_, clusterer_ : fitted scikit-learn estimators
-        The clusterer is k-means, of the inputs, if `is_of_inputs`.
-    sample_ : ndarray of int, or slice
-        The samples that manifold and clusters were learnt from.
-    knn_ : tuple of ndarray, or None
-        Indices, into these samples, and distances of each one's nearest neighbours, itself first; None with other
-        learners than UMAP.
-    neighbourhood_ : neighbors.Neighbourhood
-        Latent space and inputs of these samples, among which those of new points are looked for.
-    graph_ : sparse matrix of shape (n_samples, n_samples), or None
-        UMAP's neighbour graphs of these samples, each of total weight 1, added up over
-        `n_neighbors`; None with other learners.
-    modularity_ : float or None
-        How well that graph supports the clusters, see `clustering.support`.
+    seed_ : int
+        Of all stages, from `random_state`.
     seconds_ : dict
         Wall-clock time of the stages 'pretrain', 'refine', 'encode', 'neighbours', 'manifold', 'scan', 'cluster', 'map'
         and 'place'.
@@ -110,9 +84,32 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
     ICPR 2020, arXiv:1908.05968.
     """
 
+    autoencoder_ = property(attrgetter("encoder_.ensemble"))
+    scaling_ = property(attrgetter("encoder_.scaling"))
+    network_ = property(attrgetter("encoder_.network"))
+    batch_size_ = property(attrgetter("encoder_.batch_size"))
+    history_ = property(attrgetter("encoder_.history"))
+    n_iter_ = property(attrgetter("encoder_.n_iter"))
+    refine_history_ = property(attrgetter("encoder_.refine_history"))
+    tracked_ = property(attrgetter("encoder_.tracked"))
+    evolution_ = property(attrgetter("encoder_.evolution"))
+    pretrained_latent_ = property(attrgetter("encoder_.pretrained_latent"))
+    knn_ = property(attrgetter("neighbourhood_.knn"))
+    graph_ = property(attrgetter("maps_.graph"))
+    clusterer_ = property(attrgetter("assignment_.clusterer"))
+    modularity_ = property(attrgetter("assignment_.modularity"))
+    reach_ = property(attrgetter("assignment_.reach"))
+    hierarchy_ = property(attrgetter("assignment_.hierarchy"))
+    seconds_ = property(attrgetter("progress_.seconds"))
+    resumed_seconds_ = property(attrgetter("progress_.resumed_seconds"))
+
     def fit(self, x, y=None):
         """Cluster x, array-like of shape (n_samples, n_features). y is ignored."""
-        self.fit_autoencoder(x).fit_refinement(x).fit_latent(x).fit_neighbors(x).fit_clusters(x)
+        self.fit_autoencoder(x)
+        self.fit_refinement(x)
+        self.fit_latent(x)
+        self.fit_neighbors(x)
+        self.fit_clusters(x)
         self.forget_checkpoints()
         return self
 
@@ -125,53 +122,18 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
         x = self._checked(x, reset=True, ensure_min_samples=MIN_SAMPLES)
         self.validate(x)
         self.warn_of_units(x)
-        self.scaling_ = Scaling.fit(x, self.scale)
         self.metric_ = self.metric
         if self.metric == "auto":
             self.metric_ = "cosine" if self.image_shape is None and has_unit_length(x) else "euclidean"
-        self.seconds_, self.resumed_seconds_ = {}, 0.0
         is_seed = isinstance(self.random_state, numbers.Integral)
         self.seed_ = self.random_state if is_seed else check_random_state(self.random_state).randint(2**31 - 1)
-        self.network_ = (x.shape[1], *models.HIDDEN_DIMS, self.n_latent)
-        self.batch_size_ = self.batch_size or training.BATCH_SIZE
-        if self.architecture is not None:
-            self.network_ = models.read_architecture(self.architecture)
-            self.batch_size_ = self.batch_size or self.network_.batch_size
-        if self.ae_weights is not None:
-            ensemble, _ = weights.load_weights(self.ae_weights, self.network_)
-        else:
-            ensemble = models.Ensemble(self.network_, self.n_autoencoders, seed=self.seed_)
-        if ensemble[0].n_features != x.shape[1]:
-            raise models.ArchitectureError(
-                f"{self.architecture} is for samples of {ensemble[0].n_features} features, got {x.shape[1]}"
-            )
-        self.autoencoder_ = ensemble.to(self.device)
-        self.history_, self.n_iter_ = [], 0
+        self.progress_ = Progress(self.verbose)
+        building = {name: getattr(self, name) for name in ENCODER}
+        self.encoder_ = Encoder.build(x, n_latent=self.n_latent, seed=self.seed_, **building)
         if self.ae_weights is None:
-            self._pretrain(x)
+            settings = self._training_settings()
+            self.encoder_.pretrain(x, self.pretrain_epochs, callback=self.callback, **settings)
         return self
-
-    def _pretrain(self, x):
-        x, prepare = self.scaling_.in_batches(x, self.device)
-        self.n_iter_ = self.pretrain_epochs
-        if self.n_iter_ is None:
-            self.n_iter_ = training.default_epochs(len(x))
-        network = self.autoencoder_[0].line
-        with self._stage("pretrain", f"{self.n_autoencoders} x {self.n_iter_} epochs of {network}"):
-            for i, (autoencoder, seed) in enumerate(zip(self.autoencoder_, self.autoencoder_.seeds), start=1):
-                depends_on = seed, self.n_iter_, str(self.network_), self.scale, self._distorted, x
-                losses = training.pretrain(
-                    autoencoder,
-                    x,
-                    epochs=self.n_iter_,
-                    seed=seed,
-                    description=f"autoencoder {i}/{self.n_autoencoders}",
-                    callback=self.callback and partial(self.callback, i),
-                    checkpoint=self._checkpoint("pretrain", i, *depends_on),
-                    prepare=prepare,
-                    **self._training_settings(),
-                )
-                self.history_.append(losses)
 
     def fit_refinement(self, x):
         """Second stage of `fit`, if there is a clustering loss: train the autoencoder with it."""
@@ -182,286 +144,257 @@ class N2D(OfPoints, Views, ClusterMixin, Parameters):
                 f"{self.ae_weights} is a small copy without a decoder, and the reconstruction loss beside "
                 f"{self.refine} needs one: give the whole weights, or a reconstruction weight of 0"
             )
-        with self._stage("encode", "before the refinement"):
-            self.pretrained_latent_ = self.encode(x)
-        x, prepare = self.scaling_.in_batches(self._checked(x), self.device)
-        settings = (self.refine, self.refine_epochs, self.cluster_weight, self.reconstruction_weight, self.refine_tol)
-        depends_on = *settings, self._distorted, self.n_clusters, self.seed_, self.pretrained_latent_
-        rng = np.random.default_rng(self.seed_)
-        self.tracked_ = rng.choice(len(x), min(N_TRACKED, len(x)), replace=False)
-        with self._stage("refine", f"{self.refine}, at most {self.refine_epochs} epochs"):
-            _, self.refine_history_, self.evolution_ = refine.refine(
-                self.autoencoder_,
-                x,
-                n_clusters=self.n_clusters,
-                loss=self.refine,
-                epochs=self.refine_epochs,
-                cluster_weight=self.cluster_weight,
-                reconstruction_weight=self.reconstruction_weight,
-                tol=self.refine_tol,
-                seed=self.seed_,
-                tracked=self.tracked_,
-                checkpoint=self._checkpoint("refine", *depends_on),
-                prepare=prepare,
-                **self._training_settings(),
-            )
+        self.encoder_.refine(
+            self._checked(x),
+            self.refine,
+            self.n_clusters,
+            self.seed_,
+            epochs=self.refine_epochs,
+            tol=self.refine_tol,
+            cluster_weight=self.cluster_weight,
+            reconstruction_weight=self.reconstruction_weight,
+            **self._training_settings(),
+        )
         return self
 
     def fit_latent(self, x):
         """Third stage of `fit`: encode x."""
-        with self._stage("encode", f"{self.n_features_in_} -> {self.autoencoder_.n_latent} dimensions"):
+        with self.progress_.stage("encode", f"{self.n_features_in_} -> {self.autoencoder_.n_latent} dimensions"):
             self.latent_ = self.encode(x)
         return self
 
     def fit_neighbors(self, x):
         """Fourth stage of `fit`: find the neighbours of the samples that manifold and clusters are learnt from."""
-        n_samples = len(self.latent_)
-        x = self._checked(x)
-        self.sample_, self.scan_ = slice(None), None
+        x, n_samples = self._checked(x), len(self.latent_)
+        self.sample_, self.scan_, self.n_clusters_ = slice(None), None, self.n_clusters
         if self.fit_samples is not None and self.fit_samples < n_samples:
             self.sample_ = np.random.default_rng(self.seed_).choice(n_samples, self.fit_samples, replace=False)
-        self.n_clusters_ = None if self.n_clusters == "auto" else self.n_clusters
-        if self.n_clusters_ is None:
-            self._scan(x)
-        self.neighbourhood_, self.knn_ = self.find_neighbors(self.latent_[self.sample_], x[self.sample_])
+        if self.n_clusters == "auto":
+            self.scan_, self.n_clusters_ = self._scan(x)
+        self.neighbourhood_ = self.find_neighbors(self.latent_[self.sample_], x[self.sample_], self.n_clusters_)
         return self
 
     def fit_clusters(self, x):
         """Last stage of `fit`: embed the latent space, cluster the embedding, and place what was left out of it."""
         x = self._checked(x)
-        found = self.embed_and_cluster(self.neighbourhood_, self.knn_)
-        self.graph_, self.manifold_, self.embedding_, fit = found
-        self.clusterer_ = fit.clusterer
-        self.labels_ = clustering.unite_equal(x[self.sample_], fit.labels)
-        self.modularity_ = None if self.graph_ is None else clustering.support(self.graph_, self.labels_)[0]
-        self.map_ = self._map()
-        self._measure(fit.rivals)
-        others = np.setdiff1d(np.arange(len(self.latent_)), np.arange(len(self.latent_))[self.sample_])
-        if len(others):
-            with self._stage("place", f"{len(others):,} samples among the {self.fit_samples:,}"):
-                track = self._bar("placed", unit="part")
-                self._place(others, self.neighbourhood_.of_points(self.latent_, x, others, track=track))
-        self._number_by_size()
+        self.maps_, fit, index = self.embed_and_cluster(self.neighbourhood_, self.seed_)
+        self.manifold_, embedding = self.maps_.learners[index], self.maps_.embeddings[index]
+        found = x[self.sample_], self.neighbourhood_, self.graph_, self.progress_
+        self.assignment_ = Assignment.of(fit, self.n_clusters_, embedding, *found)
+        self._place_all(x, self.maps_.flat(index, self.progress_))
         return self
 
     def forget_checkpoints(self):
         """Remove from `checkpoint_dir` what a training left there to go on from; `fit` does so at its end."""
         if self.checkpoint_dir is not None:
-            for file in Path(self.checkpoint_dir).glob(CHECKPOINT.format("*")):
-                file.unlink()
+            checkpoint.forget(self.checkpoint_dir)
 
-    def save(self, folder):
-        """Write the fitted model to a folder, which `load` reads; see `persistence.save`."""
-        persistence.save(self, folder)
+    clusters, plot, explore, profile = views.clusters, views.plot, views.explore, views.profile
+    save, load = persistence.save, classmethod(persistence.load)
 
-    @classmethod
-    def load(cls, folder, device="cpu"):
-        """The model that `save` wrote to a folder, ready to predict.
+    def transform(self, x):
+        """Embed points, each between its nearest neighbours among the samples.
 
         Parameters
         ----------
-        folder : path-like
-        device : str
-            Where the autoencoder is to live.
+        x : array-like of shape (n_points, n_features)
+            Points of the fit get their place in `embedding_`, up to rounding.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_points, n_components)
+        """
+        check_is_fitted(self)
+        return self._place_among(x, self.embedding_)
+
+    def on_map(self, x):
+        """Where points, array-like (n_points, n_features), lie on `map_`, as in `transform`: float32, its columns."""
+        check_is_fitted(self)
+        return self._place_among(x, self.map_)
+
+    def predict(self, x, return_confidence=False, return_outlier=False):
+        """The clusters of points, how sure they are, and how far the points are from all samples.
+
+        The cluster to which most of a point's neighbours belong, each weighted as in `transform`. Where the neighbours
+        lie in two clusters, the mixture at the point's own place, between the two, is a worse guess.
+
+        Parameters
+        ----------
+        x : array-like of shape (n_points, n_features)
+        return_confidence, return_outlier : bool
+
+        Returns
+        -------
+        labels : ndarray of int, shape (n_points,)
+        confidence : ndarray of float, shape (n_points,)
+            Only with `return_confidence`. 0 to 1: the mean `confidence_` of the neighbours, those in other clusters
+            counting as 0; of a point of the fit its own. Less, in proportion, for a point that is farther from the
+            nearest sample than `reach_`.
+        outlier : ndarray of float, shape (n_points,)
+            Only with `return_outlier`. 0 to 1, as `outlier_`: close to 1 for a point that is like none of the samples.
+        """
+        knn = self._neighbors_of(x)
+        labels = self.assignment_.memberships_of(knn).argmax(axis=1)
+        found = [labels]
+        if return_confidence:
+            found.append(self.assignment_.confidence_of(knn, labels))
+        if return_outlier:
+            found.append(self.assignment_.outlier_of(knn))
+        return found[0] if len(found) == 1 else tuple(found)
+
+    @available_if(lambda model: model.cluster == "GMM")
+    def predict_proba(self, x):
+        """The mixture's posterior probabilities of a point's neighbours, on average; if `kept_kmeans`, their shares.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_points, n_clusters)
+            Rows sum to 1.
+        """
+        knn = self._neighbors_of(x)
+        return self.assignment_.memberships_of(knn)
+
+    def encode(self, x):
+        """The latent space of x, array-like of shape (n_points, n_features): float32 (n_points, n_latent)."""
+        return self.encoder_.encode(self._checked(x), Progress(self.verbose))
+
+    def scaled(self, x):
+        """x, array-like of shape (n_samples, n_features), checked and in float32, as the autoencoder sees it."""
+        return self.scaling_.apply(self._checked(x))
+
+    def inverse_transform(self, embedding):
+        """What lies at places of the embedding: their neighbours' mean latent point, decoded.
+
+        Parameters
+        ----------
+        embedding : array-like of shape (n_points, n_components)
+
+        Returns
+        -------
+        ndarray of float32, shape (n_points, n_features)
+            In the units of the data, the mean over the autoencoders.
 
         Raises
         ------
-        ModelError
-            If the folder holds no model, or a damaged one.
+        persistence.ModelError
+            If the autoencoder comes from a small copy of its weights, which has no decoder.
+        models.ArchitectureError
+            If a layer of the autoencoder is of type MaxPool2D*, which is only undone beside its input.
         """
-        return persistence.load(cls, folder, device)
+        check_is_fitted(self)
+        if not self.autoencoder_.decodes:
+            raise persistence.ModelError("the weights are a small copy without a decoder: nothing can be decoded")
+        latent = np.asarray(embedding, dtype=np.float32)
+        if self.manifold_learner != "none":
+            knn = neighbors.nearest_among(latent, self.embedding_[self.sample_], neighbors.N_ALIKE)
+            latent = neighbors.place(knn, self.latent_[self.sample_])
+        return self.encoder_.decode(latent)
+
+    @property
+    def kept_kmeans(self):
+        """Whether the clusters are those of k-means of the inputs, which were clearer than those of any map."""
+        return self.cluster == "GMM" and not hasattr(self.clusterer_, "predict_proba")
+
+    def find_neighbors(self, latent, x, n_clusters):
+        """The neighbourhood of samples, by latent space and input; with UMAP it knows their neighbours."""
+        has_graph = self.manifold_learner in learners.WITH_GRAPH
+        neighbourhood = self.neighbourhood_of(latent, x if self.n_candidates and has_graph else None)
+        if has_graph:
+            neighbourhood.find(self.sizes(len(latent), n_clusters)[-1], self.progress_)
+        return neighbourhood
+
+    def neighbourhood_of(self, latent, inputs):
+        """The neighbourhood of samples, none of whose neighbours are known."""
+        settings = {"metric": self.metric_, "n_candidates": self.n_candidates, "image_shape": self.image_shape}
+        settings |= {"scaling": self.scaling_, "reduces": self.metric == "auto", "n_jobs": self.n_jobs}
+        return Neighbourhood(latent, inputs, **settings)
+
+    def embed_and_cluster(self, neighbourhood, seed):
+        """Maps by neighbourhoods of several sizes; the best clusters, a `judge.Fit`, and the index of their map."""
+        n_samples = len(neighbourhood.latent)
+        sizes = self.sizes(n_samples, self.n_clusters_)
+        settings = {"n_components": self.dimensions(n_samples), "knn": neighbourhood.knn, "random_state": seed}
+        settings |= self._manifold_settings()
+        maps = Maps(self.manifold_learner, neighbourhood.latent, sizes, self.progress_, **settings)
+        settings = {"restarts": self.gmm_restarts, "random_state": seed, "inputs": neighbourhood.inputs}
+        settings["n_jobs"] = self.n_jobs
+        clustered = clustering.of_maps(self.cluster, maps, self.n_clusters_, self.progress_, **settings)
+        return maps, *clustered
+
+    def _scan(self, x):
+        """Choose the number of clusters by at most 5,000 samples, see `n_clusters.find`."""
+        some = np.arange(len(x))[self.sample_]
+        n_some = min(n_clusters.SAMPLES, len(some))
+        some = np.sort(np.random.default_rng(self.seed_).choice(some, n_some, replace=False))
+        neighbourhood = self.find_neighbors(self.latent_[some], x[some], 2)
+        settings = {"random_state": self.seed_, "inputs": neighbourhood.inputs if self.cluster == "GMM" else None}
+        settings |= self._manifold_settings()
+        return n_clusters.find(neighbourhood, self.sizes, self.manifold_learner, self.progress_, **settings)
+
+    def _place_all(self, x, flat):
+        """Give the samples that the fit left out what their neighbours in it have; number clusters by size."""
+        fitted = self.assignment_
+        known = {f"{name}_": getattr(fitted, name) for name in ("embedding", "labels", "confidence", "outlier")}
+        known["map_"] = flat
+        every = np.arange(len(self.latent_))
+        if len(others := np.setdiff1d(every, every[self.sample_])):
+            with self.progress_.stage("place", f"{len(others):,} samples among the {self.fit_samples:,}"):
+                track = self.progress_.bar("placed", unit="part")
+                knn = self.neighbourhood_.of_points(self.latent_, x, others, track=track)
+                labels = fitted.memberships_of(knn).argmax(axis=1)
+                placed = {"embedding_": self.latent_[others], "map_": self.latent_[others], "labels_": labels}
+                if self.manifold_learner != "none":
+                    placed |= {name: neighbors.place(knn, known[name]) for name in ("embedding_", "map_")}
+                placed |= {"confidence_": fitted.confidence_of(knn, labels), "outlier_": fitted.outlier_of(knn)}
+            for name, values in placed.items():
+                whole = np.empty((len(every), *values.shape[1:]), known[name].dtype)
+                whole[self.sample_], whole[others] = known[name], values
+                known[name] = whole
+        vars(self).update(known)
+        self.labels_ = fitted.number_by_size(self.labels_)
+
+    def _training_settings(self):
+        precision = training.choose_precision(self.precision, self.device)
+        folder = None if self.random_state is None else self.checkpoint_dir  # else the next fit begins with others
+        checkpoints = checkpoint.Checkpoints(folder, (self.batch_size_, precision), self.progress_)
+        settings = {"precision": self.precision, "augment": self.image_shape if self.augment else None}
+        return settings | {"checkpoints": checkpoints, "progress": self.progress_}
+
+    def _manifold_settings(self):
+        return {"min_dist": self.min_dist, "metric": self.metric_, "n_jobs": self.n_jobs}
+
+    def _checked(self, x, reset=False, **requirements):
+        """x as an array of float64, or of float32 or bytes if it is one of these, which are never copied whole."""
+        frames.refuse_words(x)
+        try:
+            return validate_data(
+                self, x, dtype=[np.float64, np.float32, np.uint8], order="C", reset=reset, **requirements
+            )
+        except ValueError as error:
+            if which := frames.columns_meant(error, x, getattr(self, "feature_names_in_", ())):
+                raise ValueError(f"{str(error).rstrip()}\n{which}") from error
+            raise
+
+    def _neighbors_of(self, x, latent=None):
+        """The ten samples that points, array-like (n_points, n_features), are most like: indices, distances."""
+        check_is_fitted(self)
+        latent = self.encode(x) if latent is None else latent
+        track = Progress(self.verbose).bar("placed", unit="part")
+        return self.neighbourhood_.of_points(latent, self._checked(x), track=track)
+
+    def _place_among(self, x, places):
+        """Points, array-like (n_points, n_features), between their neighbours' places, (n_samples, n_dimensions)."""
+        latent = self.encode(x)
+        if self.manifold_learner == "none":
+            return latent
+        return neighbors.place(self._neighbors_of(x, latent), places[self.sample_])
+
+    @property
+    def _n_features_out(self):
+        return self.embedding_.shape[1]
 
     def __sklearn_tags__(self):
         """What scikit-learn should know about the estimator."""
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []  # float32, whatever comes in
         return tags
-
-    @property
-    def _distorted(self):
-        """The shape of the images that are distorted in training, or None."""
-        return self.image_shape if self.augment else None
-
-    @property
-    def _n_features_out(self):
-        return self.embedding_.shape[1]
-
-    def _training_settings(self):
-        return {
-            "batch_size": self.batch_size_,
-            "precision": self.precision,
-            "verbose": self.verbose,
-            "augment": self._distorted,
-        }
-
-    def _checkpoint(self, stage, *depends_on):
-        """Where a training that depends on these settings stands."""
-        if self.checkpoint_dir is None or self.random_state is None:  # the next fit would begin with other weights
-            return None
-        precision = training.choose_precision(self.precision, self.device)
-        name = stage if stage == "refine" else depends_on[0]
-        fingerprint = joblib.hash((FORMAT, *depends_on, self.batch_size_, precision))
-        checkpoint = Checkpoint(Path(self.checkpoint_dir) / CHECKPOINT.format(name), fingerprint)
-        self.seconds_[stage] = self.seconds_.get(stage, 0.0) + checkpoint.seconds
-        self.resumed_seconds_ += checkpoint.seconds
-        return checkpoint
-
-    def _neighbourhood_settings(self):
-        settings = {"metric": self.metric_, "n_candidates": self.n_candidates, "image_shape": self.image_shape}
-        return settings | {"scaling": self.scaling_, "reduces": self.metric == "auto", "n_jobs": self.n_jobs}
-
-    def find_neighbors(self, latent, x):
-        """The neighbourhood of samples, by latent space and input, and their neighbours, which UMAP alone needs."""
-        ranks = self.n_candidates and self.manifold_learner in learners.WITH_GRAPH
-        neighbourhood = Neighbourhood(latent, x if ranks else None, **self._neighbourhood_settings())
-        if self.manifold_learner not in learners.WITH_GRAPH:
-            return neighbourhood, None
-        size = self.sizes(len(latent), self.n_clusters_ or 2)[-1]
-        with self._stage("neighbours", f"{neighbourhood.n_proposed(size)} nearest of each sample in the latent space"):
-            knn = neighbourhood.propose(size, self._bar("searched", unit="part"))
-        if neighbourhood.inputs is not None:
-            has_images = self.image_shape is not None
-            kind = "deformation-invariant distance" if has_images else f"{self.metric_} distance of the inputs"
-            if neighbourhood.components is not None:
-                kind = f"cosine distance of {neighbourhood.components.n_components} PCA components"
-            with self._stage("neighbours", f"re-ranked by the {kind}"):
-                knn = neighbourhood.rank(knn, size, self._bar("compared", unit="part"))
-        return neighbourhood, knn
-
-    def embed_and_cluster(self, neighbourhood, knn):
-        """UMAP's neighbour graph, and of several embeddings the best one: its learner, itself, and its clusters.
-
-        Of the best fits to each embedding, and k-means of the inputs where these rank the neighbours, the one that
-        `clustering.choose` takes. If it is k-means, the embedding is the one that comes next.
-        """
-        latent = neighbourhood.latent
-        sizes = self.sizes(len(latent), self.n_clusters_)
-        found, fits, graph = [], [], None
-        for n_neighbors in sizes:
-            line = f"{latent.shape[1]} -> {self.dimensions(len(latent))} dimensions, {n_neighbors} neighbours"
-            with self._stage("manifold", f"{self.manifold_learner}, {line}"):
-                found.append(self._embed(latent, n_neighbors, knn, self.seed_))
-        if self.manifold_learner in learners.WITH_GRAPH:
-            graph = sum(learner.graph_ / learner.graph_.sum() for learner, _ in found)
-        settings = {"restarts": self.gmm_restarts, "random_state": self.seed_, "graph": graph, "n_jobs": self.n_jobs}
-        settings["track"] = self._bar("mixtures", unit="batch")
-        for (_, embedding), n_neighbors in zip(found, sizes):
-            with self._stage("cluster", f"{self.cluster}, {self.n_clusters_} clusters, {n_neighbors} neighbours"):
-                fits.append(clustering.fit(self.cluster, embedding, n_clusters=self.n_clusters_, **settings))
-        chosen = clustering.choose(fits)
-        learner, embedding = found[chosen]
-        fit = fits.pop(chosen)
-        others = [labels for other in fits for labels in (other.labels, *other.rivals)]
-        fit = fit._replace(rivals=[*fit.rivals, *others])
-        if graph is not None and self.cluster == "GMM" and neighbourhood.inputs is not None:
-            with self._stage("cluster", f"k-means of the inputs, {self.n_clusters_} clusters"):
-                of_inputs = clustering.of_inputs(neighbourhood.inputs, self.n_clusters_, graph, self.seed_)
-            if clustering.choose([fit, of_inputs]) == 1:
-                fit = of_inputs._replace(rivals=[fit.labels, *fit.rivals])
-        return graph, learner, embedding, fit
-
-    def _embed(self, latent, n_neighbors, knn, seed, n_components=None):
-        """The manifold learner, fitted to a size of the neighbourhoods, and its embedding."""
-        learner = learners.manifold_learner(
-            self.manifold_learner,
-            n_components=n_components or self.dimensions(len(latent)),
-            n_neighbors=n_neighbors,
-            min_dist=self.min_dist,
-            metric=self.metric_,
-            random_state=seed,
-            knn=knn,
-            n_jobs=self.n_jobs,
-            track=self._bar("layout", unit="epoch"),
-        )
-        return learner, learner.fit_transform(latent).astype(np.float32)
-
-    def _map(self):
-        """The embedding to look at: in two dimensions, where UMAP's own has more, of the same graph."""
-        if self.graph_ is None or self.embedding_.shape[1] <= MAP_DIMS:
-            return self.embedding_
-        settings = {"random_state": self.seed_, "n_jobs": self.n_jobs, "track": self._bar("layout", unit="epoch")}
-        with self._stage("map", f"UMAP, {self.embedding_.shape[1]} -> {MAP_DIMS} dimensions, to look at"):
-            return learners.flat(self.manifold_, self.embedding_, min_dist=self.min_dist, **settings)
-
-    def _scan(self, x):
-        """Choose the number of clusters by at least six maps, some of each size, of at most 5,000 samples.
-
-        In two dimensions: in five, pieces of clusters lie apart, and are stable.
-        """
-        rng = np.random.default_rng(self.seed_)
-        some = np.arange(len(x))[self.sample_]
-        some = np.sort(rng.choice(some, min(n_clusters.SAMPLES, len(some)), replace=False))
-        numbers = [n for n in n_clusters.NUMBERS if n <= max(2, len(some) // n_clusters.MEMBERS)]
-        suited = partial(self.sizes, len(some))
-        sizes = sorted({size for number in numbers for size in suited(number)})
-        neighbourhood, knn = self.find_neighbors(self.latent_[some], x[some])
-        with self._stage("scan", f"{numbers[0]} to {numbers[-1]} clusters"):
-            maps = []
-            for seed in range(self.seed_, self.seed_ + math.ceil(n_clusters.MAPS / len(sizes))):
-                for size in sizes:
-                    its_seed = seed % 2**32
-                    learner, embedding = self._embed(neighbourhood.latent, size, knn, its_seed, n_components=MAP_DIMS)
-                    graph = learner.graph_ if hasattr(learner, "graph_") else _plain_graph(neighbourhood)[1]
-                    maps.append((size, embedding, graph / graph.sum()))
-            settings = {"inputs": neighbourhood.inputs if self.cluster == "GMM" else None, "random_state": self.seed_}
-            tried = self._bar("numbers")(numbers)
-            self.scan_, self.n_clusters_ = n_clusters.scan(maps, tried, suited, **settings)
-
-    def _measure(self, rivals):
-        knn, graph = self.knn_, self.graph_
-        if graph is None:
-            knn, graph = _plain_graph(self.neighbourhood_, self._bar("searched", unit="part"))
-        self._compare_neighbors(knn, graph)
-        self.confidence_ = confidence.of_samples(graph, self.labels_, rivals)
-        self.reach_ = float(np.quantile(knn[1][:, : neighbors.N_ALIKE][:, -1], 0.99))  # a few samples may be outliers
-
-    def _compare_neighbors(self, knn=None, graph=None):
-        """Outliers and hierarchy; of a model that was saved without them by neighbours that are looked for anew."""
-        if graph is None:
-            knn, graph = _plain_graph(self.neighbourhood_)
-        self.outliers_, self.outlier_ = outliers.fit(knn, self.labels_)
-        self.hierarchy_ = hierarchy.merges(graph, self.labels_, self.neighbourhood_.latent, self.n_clusters_)
-
-    def _place(self, others, knn):
-        """Extend what is known to samples that the fit left out, from their neighbours in it."""
-        labels = neighbors.place(knn, self._known_memberships(self.embedding_, self.labels_)).argmax(axis=1)
-        placed = {"embedding_": self.latent_[others], "map_": self.latent_[others], "labels_": labels}
-        if self.manifold_learner != "none":
-            placed |= {name: neighbors.place(knn, getattr(self, name)) for name in ("embedding_", "map_")}
-        placed["confidence_"] = confidence.of_points(knn, labels, self.labels_, self.confidence_, self.reach_)
-        placed["outlier_"] = outliers.of_points(knn, self.outliers_, self.outlier_)
-        for name, values in placed.items():
-            known = getattr(self, name)
-            whole = np.empty((len(self.latent_), *known.shape[1:]), known.dtype)
-            whole[self.sample_], whole[others] = known, values
-            setattr(self, name, whole)
-
-    def _number_by_size(self):
-        """Call the largest cluster 0, the next one 1, and so on; of two of a size the one with the first sample."""
-        sizes = np.bincount(self.labels_, minlength=self.n_clusters_)
-        found, first = np.unique(self.labels_, return_index=True)
-        firsts = np.full(len(sizes), len(self.labels_))
-        firsts[found] = first
-        order = np.lexsort((firsts, -sizes))
-        numbers_of = np.argsort(order)
-        self.labels_ = numbers_of[self.labels_]
-        self.hierarchy_ = hierarchy.renumbered(self.hierarchy_, numbers_of)
-        for name in {"precisions_", *chain.from_iterable(clustering.STATE.values())}:
-            if hasattr(self.clusterer_, name):
-                setattr(self.clusterer_, name, getattr(self.clusterer_, name)[order])
-        if hasattr(self.clusterer_, "labels_"):  # k-means and spectral clustering
-            self.clusterer_.labels_ = numbers_of[self.clusterer_.labels_].astype(np.int32)
-
-    def _bar(self, description, **settings):
-        return partial(progress.bar, description=description, verbose=self.verbose, **settings)
-
-    def _stage(self, name, description):
-        return progress.stage(name, description, self.seconds_, self.verbose)
-
-
-def _plain_graph(neighbourhood, track=iter):
-    """The nearest of each sample, as neighbours are found here, and the symmetric graph of them."""
-    knn = neighbourhood.propose(CONFIDENCE_NEIGHBORS, track)
-    if neighbourhood.inputs is not None:
-        knn = neighbourhood.rank(knn, CONFIDENCE_NEIGHBORS)
-    return knn, learners.symmetric_graph(knn[0])

@@ -28,7 +28,7 @@ from n2d.method import kernels
 from n2d.method.autoencoder.scaling import Scaling
 from n2d.method.clusters import clustering
 from n2d.method.manifold import layout, learners
-from n2d.method.manifold.neighbors import Neighbourhood
+from n2d.method.manifold.neighbourhood import Neighbourhood
 from n2d.pipeline import N2D
 
 umap = kernels.import_compiled("umap")

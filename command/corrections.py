@@ -15,7 +15,7 @@ import pandas as pd
 
 from .. import datasets, metrics
 from ..method.clusters import hierarchy
-from ..method.manifold import learners, neighbors
+from ..method.manifold import neighbors
 from ..page import explorer, naming, profiles
 from ..readers import annotated, samples
 from . import arguments, delivery, folders, report
@@ -214,7 +214,7 @@ def apply(corrections, folder):
             found["profile"] = profiles.profile(data, labels, len(marked), **profile)
             points = _latent(folder, len(table), embedding)
             near = neighbors.nearest_neighbors(points, min(explorer.N_NEIGHBORS + 1, len(table)))[0]
-            linkage = hierarchy.merges(learners.symmetric_graph(near), labels, points, len(marked))
+            linkage = hierarchy.merges(neighbors.symmetric_graph(near), labels, points, len(marked))
             report.write_meaning(new, found["profile"], special, linkage)
             report.draw_meaning(clusters, run, new, found["profile"], special, linkage)
             report.draw_members(data, its_map, clusters, run, new, **found, neighbors=near[:, 1:])

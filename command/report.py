@@ -180,7 +180,7 @@ def report(model, data, args, folder):
     if args.n_clusters == "auto":
         pd.DataFrame(model.scan_).to_csv(folder / "n_clusters.csv", index=False)
         print(f"{model.n_clusters_} clusters: the halves of the data agree on them best")
-    if model.is_of_inputs:
+    if model.kept_kmeans:
         print("k-means of the inputs is kept: its clusters are clearer than those of any map")
     if data.y is None:
         scores = evaluation.unlabelled(model)
@@ -189,11 +189,11 @@ def report(model, data, args, folder):
         scores = metrics.scores(*metrics.of_known(data.y, model.labels_))
         print(f"\n{'':<34}    ACC    NMI    ARI")
         of_map = f"autoencoder, {args.manifold_learner}, {args.cluster}"
-        print(score_line(f"N2D: {'k-means of the inputs' if model.is_of_inputs else of_map}", scores))
+        print(score_line(f"N2D: {'k-means of the inputs' if model.kept_kmeans else of_map}", scores))
     record = {
         **scores,
         "modularity": model.modularity_,
-        "is_of_inputs": model.is_of_inputs,
+        "kept_kmeans": model.kept_kmeans,
         "seconds": model.seconds_,
         "resumed_seconds": model.resumed_seconds_,
         "arguments": vars(args),

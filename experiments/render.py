@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..visualize import palette
+from ..page.colors import palette
 
 PAPER = {  # McConville et al., Table 1: ACC, NMI
     "mnist": (0.979, 0.942),
@@ -59,8 +59,8 @@ COLLECTION = (*OTHER_KINDS, *PAPER)
 AUTO = "N2D, auto"  # a row that has to find the number of clusters, and no peer of those that know it
 ABLATION_PAGE = """# Manifold learners and clusterers
 
-ACC / NMI of one run each (`python -m n2d.experiments.tables ablation --seeds 1 --n_jobs 2`), at full size. The autoencoder \
-is that of the default protocol. UMAP has 20 neighbours in the space itself, as in the paper. Each \
+ACC / NMI of one run each (`python -m n2d.experiments.tables ablation --seeds 1 --n_jobs 2`), at full size. The \
+autoencoder is that of the default protocol. UMAP has 20 neighbours in the space itself, as in the paper. Each \
 mixture on a manifold is the best of a hundred, by modularity with UMAP and by likelihood with the others; on \
 data without a manifold it is fitted once, as in the paper, on at most 16 million numbers: 20,408 images of \
 MNIST or Fashion, all samples of the others. [What is of an earlier run](\

@@ -15,6 +15,7 @@ from sklearn.utils import gen_batches
 from .. import metrics
 from .clusters import clustering
 from .manifold import learners, neighbors
+from .progress import Progress
 
 
 def unlabelled(model):
@@ -27,11 +28,11 @@ def unlabelled(model):
         latent space; 'modularity'; 'silhouette' in the embedding, on at most 5,000 points (None if there is one cluster
         alone); 'log_likelihood' of the points under the mixture, mean, None without one; 'sizes' of the clusters.
     """
-    other = copy.copy(model).set_params(random_state=(model.seed_ + 1) % 2**32)
-    other.seed_, other.seconds_ = other.random_state, {}
-    labels = other.embed_and_cluster(model.neighbourhood_, model.knn_)[-1].labels
+    other = copy.copy(model)
+    other.progress_ = Progress(model.verbose)
+    _, fit, _ = other.embed_and_cluster(model.neighbourhood_, (model.seed_ + 1) % 2**32)
     return {
-        "agreement": float(adjusted_rand_score(model.labels_[model.sample_], labels)),
+        "agreement": float(adjusted_rand_score(model.labels_[model.sample_], fit.labels)),
         "modularity": model.modularity_,
         "silhouette": metrics.silhouette(model.embedding_, model.labels_, model.seed_),
         "log_likelihood": _log_likelihood(model.clusterer_, model.embedding_),
@@ -83,7 +84,8 @@ def stages(model, x, y):
             labels, seconds = model.labels_, fitted_s
         else:
             start = time.perf_counter()
-            labels = model.embed_and_cluster(*model.find_neighbors(points, x))[-1].labels
+            neighbourhood = model.find_neighbors(points, x, model.n_clusters_)
+            labels = model.embed_and_cluster(neighbourhood, model.seed_)[1].labels
             seconds = time.perf_counter() - start
         yield {"space": space, "method": "n2d", **metrics.scores(*metrics.of_known(y, labels)), "seconds": seconds}
 

@@ -10,10 +10,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import models
 from .autoencoder import weights
+from .autoencoder.encoder import Encoder
 from .autoencoder.scaling import Scaling
 from .clusters import clustering, outliers
-from .manifold import neighbors
-from .manifold.neighbors import Neighbourhood
+from .clusters.assignment import Assignment
+from .manifold import neighbourhood
 
 FORMAT = 4
 FIT_ALONE = ("ae_weights", "architecture", "callback", "checkpoint_dir", "device")  # what a saved model forgets
@@ -41,6 +42,7 @@ def save(model, folder):
     check_is_fitted(model)
     folder = Path(folder)
     inputs, divisor = model.neighbourhood_.inputs, None
+    assignment = model.assignment_
     if inputs is not None:
         inputs, divisor = _as_bytes(inputs)
     network, clusterer = model.network_, type(model.clusterer_).__name__
@@ -56,9 +58,9 @@ def save(model, folder):
         "n_clusters": model.n_clusters_,
         "clusterer": clusterer,
         "metric": model.metric_,
-        "modularity": model.modularity_,
-        "reach": model.reach_,
-        "outliers": {"scale": model.outliers_.scale, "n_nearest": model.outliers_.n_nearest},
+        "modularity": assignment.modularity,
+        "reach": assignment.reach,
+        "outliers": {"scale": assignment.outliers.scale, "n_nearest": assignment.outliers.n_nearest},
         "reading": getattr(model, "reading_", {}),
         "cluster_names": getattr(model, "cluster_names_", None),
         "n_iter": model.n_iter_,
@@ -70,7 +72,7 @@ def save(model, folder):
     weights.save_weights(model.autoencoder_, folder / "autoencoder.safetensors")
     state = {"offset_": model.scaling_.offset, "factor_": model.scaling_.factor}
     state |= {f"{name}_": getattr(model, f"{name}_")[model.sample_] for name in STATE}
-    state |= {"hierarchy_": model.hierarchy_, "usual_": model.outliers_.usual}
+    state |= {"hierarchy_": assignment.hierarchy, "usual_": assignment.outliers.usual}
     if inputs is not None:
         state["inputs_"] = inputs
     if (components := model.neighbourhood_.components) is not None:
@@ -85,7 +87,15 @@ def save(model, folder):
 
 
 def load(cls, folder, device="cpu"):
-    """The model of a class, N2D, that `save` wrote to a folder, ready to predict.
+    """The model that `save` wrote to a folder, ready to predict.
+
+    Parameters
+    ----------
+    cls : type
+        N2D, of which this is a class method.
+    folder : path-like
+    device : str
+        Where the autoencoder is to live.
 
     Raises
     ------
@@ -110,39 +120,41 @@ def _restore(cls, folder, record, state, device):
     parameters |= {name: tuple(value) for name, value in parameters.items() if isinstance(value, list)}
     model = cls(**parameters, device=device)
     network = record["network"]
-    model.network_ = models.Architecture.model_validate(network) if isinstance(network, dict) else network
-    model.autoencoder_, _ = weights.load_weights(folder / "autoencoder.safetensors", model.network_)
-    model.autoencoder_.to(device)
-    model.n_features_in_ = model.autoencoder_[0].n_features
-    model.scaling_ = Scaling(model.scale, state.pop("offset_"), state.pop("factor_"))
-    of_samples = {f"{name}_": state.pop(f"{name}_", None) for name in STATE}
-    vars(model).update(of_samples)
-    if model.map_ is None:  # saved when the embedding was the map
-        model.map_ = model.embedding_
-    model.hierarchy_, usual = state.pop("hierarchy_", None), state.pop("usual_", None)
-    model.sample_ = slice(None)
+    network = models.Architecture.model_validate(network) if isinstance(network, dict) else network
+    ensemble, _ = weights.load_weights(folder / "autoencoder.safetensors", network)
+    scaling = Scaling(model.scale, state.pop("offset_"), state.pop("factor_"))
+    model.encoder_ = Encoder(scaling, ensemble.to(device), network, record["batch_size"], record["n_iter"])
+    model.n_features_in_, model.sample_ = ensemble[0].n_features, slice(None)
+    of_samples = {name: state.pop(f"{name}_", None) for name in STATE}
+    if of_samples["map"] is None:  # saved when the embedding was the map
+        of_samples["map"] = of_samples["embedding"]
+    vars(model).update({f"{name}_": array for name, array in of_samples.items()})
+    model.metric_, model.n_clusters_ = record["metric"], record["n_clusters"]
+    model.neighbourhood_ = model.neighbourhood_of(model.latent_, None)
+    if "components_" in state:
+        components = neighbourhood.restore_components(state.pop("components_"), state.pop("mean_"))
+        model.neighbourhood_.components = components
     inputs = state.pop("inputs_", None)
     if record["inputs_divisor"]:
         inputs = inputs.astype(np.float32) / np.float32(record["inputs_divisor"])
-    model.metric_ = record["metric"]
-    model.neighbourhood_ = Neighbourhood(model.latent_, None, **model._neighbourhood_settings())
-    if "components_" in state:
-        model.neighbourhood_.components = neighbors.restore_components(state.pop("components_"), state.pop("mean_"))
     model.neighbourhood_.inputs = inputs  # they were scaled before they were saved
+    linkage, usual = state.pop("hierarchy_", None), state.pop("usual_", None)
     arrays = {name.removeprefix("clusterer_."): array for name, array in state.items()}
-    model.clusterer_ = clustering.restore(record["clusterer"], arrays)
+    model.assignment_ = Assignment(
+        clusterer=clustering.restore(record["clusterer"], arrays),
+        hierarchy=linkage,
+        outliers=None if usual is None else outliers.Reference(usual, **record["outliers"]),
+        **{name: record[name] for name in ("n_clusters", "modularity", "reach")},
+        **{name: of_samples[name] for name in ("embedding", "labels", "confidence", "outlier")},
+    )
+    if usual is None:  # saved before there were outliers and a hierarchy
+        model.assignment_.compare(model.latent_, *model.neighbourhood_.graph())
+        model.outlier_ = model.assignment_.outlier
     if record["feature_names"]:
         model.feature_names_in_ = np.array(record["feature_names"], dtype=object)
-    model.modularity_, model.reach_, model.n_iter_ = (record[name] for name in ("modularity", "reach", "n_iter"))
-    model.n_clusters_, model.batch_size_ = record["n_clusters"], record["batch_size"]
     model.reading_ = record.get("reading", {})  # of the file, which an N2D that is given arrays has not seen
     names = record.get("cluster_names")  # the same
     model.cluster_names_ = names and tuple(names)
-    model.history_ = []
-    if usual is None:  # saved before there were outliers and a hierarchy
-        model._compare_neighbors()
-    else:
-        model.outliers_ = outliers.Reference(usual, **record["outliers"])
     return model
 
 

@@ -6,6 +6,7 @@ import threading
 import time
 import weakref
 from contextlib import contextmanager, nullcontext
+from functools import partial
 
 from tqdm.auto import tqdm
 
@@ -65,6 +66,33 @@ def stage(name, description, seconds, verbose=True):
     seconds[name] = seconds.get(name, 0.0) + took
     if verbose:
         print(f"{f'{chr(13)}{line}' if sys.stdout.isatty() else ''} {took:8.1f} s", flush=True)
+
+
+class Progress:
+    """What a fit shows of itself on screen, and how long each of its stages took.
+
+    Parameters
+    ----------
+    verbose : bool
+
+    Attributes
+    ----------
+    seconds : dict of str to float
+        Wall-clock time by stage.
+    resumed_seconds : float
+        Of these, the time of a training before it was stopped and called again.
+    """
+
+    def __init__(self, verbose=False):
+        self.verbose, self.seconds, self.resumed_seconds = verbose, {}, 0.0
+
+    def bar(self, description, **settings):
+        """A callable that wraps an iterable in a `bar`."""
+        return partial(bar, description=description, verbose=self.verbose, **settings)
+
+    def stage(self, name, description):
+        """A `stage`, as a context manager."""
+        return stage(name, description, self.seconds, self.verbose)
 
 
 @contextmanager

@@ -12,8 +12,9 @@ import numpy as np
 from matplotlib.colors import to_hex
 
 from ..readers.samples import FORMULA
-from ..visualize import palette, plane
+from ..visualize import plane
 from . import thumbnails
+from .colors import palette
 
 PAGE = Path(__file__).resolve().parent  # its HTML, its looks and what it does
 SCRIPTS = (  # what each needs is before it

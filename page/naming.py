@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import metrics
-from ..visualize import palette
+from .colors import palette
 
 
 @dataclass(frozen=True)

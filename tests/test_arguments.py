@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-import n2d
 from n2d import parameters
 from n2d.command import arguments, limits
 from n2d.method.autoencoder import refine, scaling

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import kneighbors_graph
 
-from n2d.method.clusters import clustering
+from n2d.method.clusters import clustering, judge
 
 
 @pytest.mark.parametrize("name", clustering.CLUSTERERS)
@@ -32,10 +32,10 @@ def test_modularity_of_two_triangles_joined_by_an_edge():
     rows, columns = np.array(edges).T
     half = sparse.coo_array((np.ones(7), (rows, columns)), shape=(6, 6))
     graph = half + half.T
-    assert clustering.support(graph, np.array([0, 0, 0, 1, 1, 1])) == pytest.approx((6 / 7 - 1 / 2, 1 / 7))
-    assert clustering.support(3 * graph, np.array([5, 5, 5, 0, 0, 0])) == pytest.approx((6 / 7 - 1 / 2, 1 / 7))
-    assert clustering.support(graph, np.zeros(6, int)) == pytest.approx((0, 0))
-    assert clustering.support(graph, np.arange(6)) == pytest.approx((-(4 * 2**2 + 2 * 3**2) / 14**2, 1))
+    assert judge.support(graph, np.array([0, 0, 0, 1, 1, 1])) == pytest.approx((6 / 7 - 1 / 2, 1 / 7))
+    assert judge.support(3 * graph, np.array([5, 5, 5, 0, 0, 0])) == pytest.approx((6 / 7 - 1 / 2, 1 / 7))
+    assert judge.support(graph, np.zeros(6, int)) == pytest.approx((0, 0))
+    assert judge.support(graph, np.arange(6)) == pytest.approx((-(4 * 2**2 + 2 * 3**2) / 14**2, 1))
 
 
 @pytest.fixture(scope="module")
@@ -109,37 +109,37 @@ def test_nothing_collapses_in_data_without_equal_points_or_with_a_constant_featu
 
 
 def test_the_next_best_fits_are_the_rivals_of_the_best():
-    fits = [clustering.Fit(None, np.array([i]), None, m, 0.1) for i, m in enumerate([0.1, 0.4, 0.2, 0.4, 0.3])]
-    kept = clustering.best(iter(fits))
+    fits = [judge.Fit(None, np.array([i]), None, m, 0.1) for i, m in enumerate([0.1, 0.4, 0.2, 0.4, 0.3])]
+    kept = judge.best(iter(fits))
     assert kept.labels == [1] and np.concatenate(kept.rivals).tolist() == [3, 4]
-    assert clustering.best(fits[:1]).rivals == ()
+    assert judge.best(fits[:1]).rivals == ()
 
 
 def test_assortativity_is_the_modularity_as_a_share_of_the_greatest_that_there_could_be():
     graph = np.kron(np.eye(2), np.ones((3, 3)) - np.eye(3))
     graph[2, 3] = graph[3, 2] = 1
-    fit = clustering.Fit(None, None, None, *clustering.support(graph, np.repeat([0, 1], 3)))
+    fit = judge.Fit(None, None, None, *judge.support(graph, np.repeat([0, 1], 3)))
     assert fit.assortativity == pytest.approx((6 / 7 - 1 / 2) / (1 - 1 / 2))
-    assert clustering.Fit(None, None, None, 0.0, 0.0).assortativity == 0  # one cluster alone
-    assert clustering.Fit(None, None).assortativity is None
+    assert judge.Fit(None, None, None, 0.0, 0.0).assortativity == 0  # one cluster alone
+    assert judge.Fit(None, None).assortativity is None
 
 
 def test_clusters_that_lie_apart_are_kept_though_unequal_ones_have_less_modularity():
     """Newman's modularity prefers a cut through the large cluster; 1 less the assortativity is a 750th of its."""
-    cut = clustering.Fit(None, np.array([0]), None, 0.70, 0.10)
-    apart = clustering.Fit(None, np.array([1]), None, 0.60, 0.0001)
-    close = clustering.Fit(None, np.array([2]), None, 0.60, 0.002)
-    kept = clustering.best([cut, close, apart])
+    cut = judge.Fit(None, np.array([0]), None, 0.70, 0.10)
+    apart = judge.Fit(None, np.array([1]), None, 0.60, 0.0001)
+    close = judge.Fit(None, np.array([2]), None, 0.60, 0.002)
+    kept = judge.best([cut, close, apart])
     assert kept is not apart and kept.labels == [1] and np.concatenate(kept.rivals).tolist() == [0, 2]
-    assert clustering.best([close, cut]).labels == [0]  # clearer, but not a hundred times
+    assert judge.best([close, cut]).labels == [0]  # clearer, but not a hundred times
 
 
 def test_of_several_kinds_the_greatest_modularity_counts_unless_another_is_clearer():
     """1 less the assortativity is .125; .12, which is not less than three quarters of it; and .06."""
-    kept, alike, clearer = (clustering.Fit(None, None, None, *of) for of in ((0.7, 0.1), (0.66, 0.09), (0.47, 0.03)))
-    assert clustering.choose([alike, kept]) == 1
-    assert clustering.choose([alike, kept, clearer]) == 2
-    assert clustering.choose([clustering.Fit(None, None, -1.0)]) == 0  # no graph to judge by
+    kept, alike, clearer = (judge.Fit(None, None, None, *of) for of in ((0.7, 0.1), (0.66, 0.09), (0.47, 0.03)))
+    assert judge.choose([alike, kept]) == 1
+    assert judge.choose([alike, kept, clearer]) == 2
+    assert judge.choose([judge.Fit(None, None, -1.0)]) == 0  # no graph to judge by
 
 
 def test_k_means_of_the_inputs_is_judged_by_the_graph(monkeypatch):

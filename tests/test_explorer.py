@@ -6,7 +6,7 @@ import pytest
 
 from n2d import visualize
 from n2d.command.report import clusters_table
-from n2d.page import explorer, naming, profiles
+from n2d.page import colors, explorer, naming, profiles
 from n2d.readers.samples import Dataset, shortened
 
 EVIL = "</script><img src=x onerror=alert(1)>"
@@ -175,7 +175,7 @@ def test_the_legend_follows_the_colouring(one):
         page.get_by_role("button", name="Show all").click()
     if one.data.y is not None:
         page.get_by_label("Colour by").select_option("label")
-        expected = [visualize.matplotlib.colors.to_hex(color) for color in visualize.palette(2)[one.data.y]]
+        expected = [visualize.matplotlib.colors.to_hex(color) for color in colors.palette(2)[one.data.y]]
         shown = page.evaluate("[...explorer.map.groups].map(g => explorer.about.classes[g].color)")
         assert shown == expected
 

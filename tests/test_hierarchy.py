@@ -4,8 +4,7 @@ from scipy import sparse
 from scipy.cluster.hierarchy import fcluster, is_monotonic, is_valid_linkage
 
 from n2d.method.clusters import hierarchy
-from n2d.method.manifold.learners import neighbor_graph
-from n2d.method.manifold.neighbors import nearest_neighbors
+from n2d.method.manifold.neighbors import nearest_neighbors, neighbor_graph
 
 
 def graph_of(x, n_neighbors=10):

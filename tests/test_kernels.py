@@ -14,7 +14,7 @@ import pooch
 import pytest
 
 from n2d.method import kernels
-from n2d.method.manifold import learners, neighbors
+from n2d.method.manifold import neighbors
 
 ROOT = Path(__file__).parents[1]
 

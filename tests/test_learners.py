@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.datasets import make_swiss_roll
 from sklearn.manifold import Isomap, trustworthiness
 
-from n2d.method.manifold import learners, neighbors
+from n2d.method.manifold import learners, lle, neighbors
 
 ROOT = Path(__file__).parents[1]
 
@@ -84,8 +84,8 @@ def test_the_factors_of_lle_keep_their_order_and_its_vectors_are_exact(monkeypat
     monkeypatch.setattr(scipy.sparse.linalg, "splu", lambda *a, **k: factors.append(splu(*a, **k)) or factors[0])
     x = np.random.default_rng(0).normal(size=(1500, 10)).astype(np.float32)
     indices, _ = neighbors.nearest_neighbors(x, 10)
-    residual = sparse.eye_array(len(x)) - learners._reconstruction_weights(x, indices[:, 1:], 1e-3)
-    found = learners.smallest_singular_vectors(residual, 5, random_state=0)
+    residual = sparse.eye_array(len(x)) - lle._reconstruction_weights(x, indices[:, 1:], 1e-3)
+    found = lle.smallest_singular_vectors(residual, 5, random_state=0)
     assert np.array_equal(factors[0].perm_r, factors[0].perm_c)
     expected = np.linalg.svd(residual.toarray())[2][::-1][:5]
     np.testing.assert_allclose(abs((expected * found.T).sum(axis=1)), 1, rtol=1e-6)

@@ -1,14 +1,13 @@
 import numpy as np
 
-from n2d import visualize
-from n2d.page import naming
+from n2d.page import colors, naming
 
 
 def test_clusters_take_name_and_colour_of_the_class_they_are_matched_with():
     labels, y = np.array([2, 2, 2, 0, 0, 1]), np.array([0, 0, 0, 1, 1, 0])
     clusters = naming.named(labels, 3, y, ("ant", "bee"))
     assert clusters.names == ("bee", "ant #2", "ant") and clusters.captions == ["0: bee", "1: ant #2", "2: ant"]
-    np.testing.assert_array_equal(clusters.colors, visualize.palette(3)[[1, 2, 0]])
+    np.testing.assert_array_equal(clusters.colors, colors.palette(3)[[1, 2, 0]])
     assert clusters.order.tolist() == [2, 0, 1]  # as the classes, and then what is left over
 
 
@@ -16,7 +15,7 @@ def test_a_cluster_that_is_mostly_of_another_class_than_the_matched_one_is_named
     labels, y = np.repeat([0, 1, 2], 10), np.array([0] * 10 + [1] * 3 + [0] * 7 + [2] * 5 + [1] * 5)
     clusters = naming.named(labels, 3, y, ("boot", "sandal", "shirt"))
     assert clusters.names == ("boot", "boot #2", "shirt")
-    np.testing.assert_array_equal(clusters.colors, visualize.palette(4)[[0, 3, 2]])
+    np.testing.assert_array_equal(clusters.colors, colors.palette(4)[[0, 3, 2]])
     assert clusters.order.tolist() == [0, 1, 2]  # the diagonal of the confusion matrix is the matching
 
 

@@ -4,7 +4,7 @@ from sklearn.datasets import make_swiss_roll
 
 from n2d import datasets
 from n2d.method.autoencoder.scaling import Scaling
-from n2d.method.manifold import neighbors
+from n2d.method.manifold import neighbors, neighbourhood
 
 BOTH_WAYS = np.array([[0, 1], [1, 0]])
 
@@ -63,9 +63,11 @@ def test_how_many_rows_are_searched_for_at_once_does_not_matter(roll, monkeypatc
 @pytest.mark.parametrize("n_candidates", [None, 12])
 def test_how_many_new_points_are_placed_at_once_does_not_matter(monkeypatch, n_candidates):
     x = datasets.load("digits").x
-    found = neighbors.Neighbourhood(x[:900], n_candidates and x[:900], n_candidates=n_candidates, image_shape=(8, 8))
+    found = neighbourhood.Neighbourhood(
+        x[:900], n_candidates and x[:900], n_candidates=n_candidates, image_shape=(8, 8)
+    )
     at_once = found.of_points(x, x, np.arange(900, 1200))
-    monkeypatch.setattr(neighbors, "ROWS", 70)
+    monkeypatch.setattr(neighbourhood, "ROWS", 70)
     steps = []
     parts = found.of_points(x, x, np.arange(900, 1200), track=lambda parts: steps.append(len(parts)) or parts)
     assert steps == [5] and all(np.array_equal(*pair) for pair in zip(parts, at_once))
@@ -132,7 +134,7 @@ def test_many_standardised_features_are_compared_by_the_direction_of_their_compo
     purity = {}
     for reduces in (False, True):
         scaling = Scaling.fit(x, "standard")
-        found = neighbors.Neighbourhood(latent, x, n_candidates=399, scaling=scaling, reduces=reduces)
+        found = neighbourhood.Neighbourhood(latent, x, n_candidates=399, scaling=scaling, reduces=reduces)
         ranked, _ = found.rank((candidates, None), 10)
         purity[reduces] = (y[ranked] == y[:, None]).mean()
     assert purity[True] > purity[False] + 0.05
@@ -146,5 +148,5 @@ def test_many_standardised_features_are_compared_by_the_direction_of_their_compo
 @pytest.mark.parametrize(("features", "kind"), [(50, "standard"), (60, "minmax"), (60, "none")])
 def test_few_features_and_those_that_were_not_standardised_are_compared_as_they_are(features, kind):
     x = np.random.default_rng(0).normal(size=(80, features))
-    found = neighbors.Neighbourhood(x[:, :1], x, scaling=Scaling.fit(x, kind), reduces=True)
+    found = neighbourhood.Neighbourhood(x[:, :1], x, scaling=Scaling.fit(x, kind), reduces=True)
     assert found.components is None and found.inputs.shape == x.shape

@@ -77,10 +77,11 @@ def test_a_saved_model_whose_clusters_are_those_of_k_means_predicts_the_same(fit
     model = clone(fitted).set_params(n_clusters=4, scale="standard")
     model.fit_autoencoder(x).fit_latent(x).fit_neighbors(x).fit_clusters(x)
     of_inputs = clustering.of_inputs(model.neighbourhood_.inputs, 4, model.graph_, 0)
-    model.clusterer_, model.labels_ = of_inputs.clusterer, of_inputs.labels
+    model.assignment_.clusterer, model.assignment_.labels = of_inputs.clusterer, of_inputs.labels
+    model.labels_ = of_inputs.labels
     model.save(tmp_path)
     loaded = pipeline.N2D.load(tmp_path)
-    assert loaded.is_of_inputs and not fitted.is_of_inputs
+    assert loaded.kept_kmeans and not fitted.kept_kmeans
     assert np.array_equal(loaded.predict(x), model.labels_)
     assert np.array_equal(loaded.predict_proba(x[:9]).argmax(axis=1), model.labels_[:9])
 

@@ -17,12 +17,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from n2d import datasets, pipeline
-from n2d.method import evaluation
+from n2d.method import evaluation, progress
 from n2d.method.autoencoder import training, weights
 from n2d.method.autoencoder.checkpoint import Checkpoint
-from n2d.method.clusters import clustering, n_clusters
+from n2d.method.clusters import assignment, judge, n_clusters
 from n2d.method.manifold import neighbors
-from n2d.method.manifold.neighbors import Neighbourhood
+from n2d.method.manifold.neighbourhood import Neighbourhood
 
 
 def test_separate_blobs_are_found(blobs, fitted):
@@ -105,15 +105,15 @@ def test_the_fit_of_the_greatest_modularity_is_kept_unless_another_is_clearer(
 
     def fit(name, embedding, **_):
         modularity = next(values)
-        return clustering.Fit(embedding[0, 0], np.arange(len(embedding)) % 4, None, modularity, 1 - modularity)
+        return judge.Fit(embedding[0, 0], np.arange(len(embedding)) % 4, None, modularity, 1 - modularity)
 
     def k_means(x, n_clusters, *_):
         assert x is model.neighbourhood_.inputs and n_clusters == 4
-        return clustering.Fit("k-means", np.arange(len(x)) // 100, None, of_inputs, 1 - of_inputs)
+        return judge.Fit("k-means", np.arange(len(x)) // 100, None, of_inputs, 1 - of_inputs)
 
     monkeypatch.setattr(pipeline.clustering, "of_inputs", k_means)
     monkeypatch.setattr(pipeline.clustering, "fit", fit)
-    monkeypatch.setattr(pipeline.confidence, "of_samples", lambda *_: None)
+    monkeypatch.setattr(assignment.confidence, "of_samples", lambda *_: None)
     model.fit_latent(blobs[0]).fit_neighbors(blobs[0]).fit_clusters(blobs[0])
     assert model.manifold_.n_neighbors == 15
     assert model.clusterer_ == ("k-means" if wins else model.embedding_[0, 0])
@@ -123,7 +123,7 @@ def test_the_fit_of_the_greatest_modularity_is_kept_unless_another_is_clearer(
 
 
 def test_modularity_is_that_of_the_labels_in_umaps_graph(fitted):
-    expected, _ = clustering.support(fitted.manifold_.graph_, fitted.labels_)
+    expected, _ = judge.support(fitted.manifold_.graph_, fitted.labels_)
     assert fitted.modularity_ == pytest.approx(expected, abs=1e-9)  # graph_ is scaled to a total weight of 1
     assert 0.5 < fitted.modularity_ < 0.75  # four equal blobs without an edge between them: 1 - 1/4
 
@@ -160,9 +160,9 @@ def test_no_random_state_still_works(blobs, quick):
 def test_what_takes_long_has_a_bar_or_none_in_silence(blobs, quick, monkeypatch, verbose):
     shown = {}
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    bar = pipeline.progress.tqdm
+    bar = progress.tqdm
     monkeypatch.setattr(
-        pipeline.progress, "tqdm", lambda *a, desc, **b: shown.update({desc: not b["disable"]}) or bar(*a, disable=True)
+        progress, "tqdm", lambda *a, desc, **b: shown.update({desc: not b["disable"]}) or bar(*a, disable=True)
     )
     model = pipeline.N2D(**quick, verbose=verbose, fit_samples=300).fit(blobs[0])
     stages = {"encoded", "searched", "compared", "layout", "mixtures", "placed"}
@@ -304,8 +304,8 @@ def test_images_are_distorted_in_training_alone_and_only_if_they_have_that_shape
 def test_the_input_decides_which_of_the_latent_neighbours_are_neighbours(blobs, fitted):
     def neighbours(**parameters):
         model = clone(fitted).set_params(**parameters)
-        model.autoencoder_, model.scaling_ = fitted.autoencoder_, fitted.scaling_
-        model.n_features_in_, model.seconds_, model.seed_, model.metric_ = 12, {}, 0, "euclidean"
+        model.encoder_, model.progress_ = fitted.encoder_, progress.Progress()
+        model.n_features_in_, model.seed_, model.metric_ = 12, 0, "euclidean"
         return model.fit_latent(blobs[0]).fit_neighbors(blobs[0]).knn_[0]
 
     latent = neighbors.nearest_neighbors(fitted.latent_, 10)[0]

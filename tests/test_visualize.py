@@ -44,7 +44,7 @@ def test_colour_is_the_groups(embedding, tmp_path, figures):
     colors = points.get_facecolors()[:, :3]
     right = np.asarray(points.get_offsets())[:, 0] > 0
     assert len(np.unique(colors[right], axis=0)) == len(np.unique(colors[~right], axis=0)) == 1
-    np.testing.assert_allclose(colors[right][0], visualize.palette(2)[1, :3])
+    np.testing.assert_allclose(colors[right][0], colors.palette(2)[1, :3])
 
 
 def test_max_points(embedding, tmp_path, figures):
@@ -78,31 +78,6 @@ def test_principal_components_stand_for_more_than_two_dimensions():
     assert abs(np.corrcoef(points[:, 1], wide[:, 4])[0, 1]) > 0.99
     assert names == ["first principal component of 5 dimensions", "second principal component of 5 dimensions"]
     assert visualize.plane(wide[:, :1])[0].shape == (500, 2)
-
-
-def test_the_first_colours_of_many_are_those_of_few_and_all_can_be_told_apart():
-    colors = visualize.palette(40)
-    np.testing.assert_array_equal(colors[:7], visualize.palette(7))
-    lab = visualize._oklab(np.vstack([colors[:, :3], [[1, 1, 1]]]))
-    distance = np.linalg.norm(lab[:, None] - lab[None], axis=-1) + np.eye(41)
-    assert distance.min() > 0.08  # 0.02 is about what people see
-
-
-@pytest.mark.parametrize("n", [2, 6, 10, 20])
-def test_colours_differ_also_without_red_and_green(n):
-    """Machado, Oliveira, Fernandes 2009: full deuteranopia and protanopia, in linear RGB."""
-    colors = visualize.palette(n)
-    assert colors.shape == (n, 4)
-    assert len(np.unique(colors, axis=0)) == n
-    if n > 10:  # beyond ten, names on the map have to help
-        return
-    linear = np.where(colors[:, :3] <= 0.04045, colors[:, :3] / 12.92, ((colors[:, :3] + 0.055) / 1.055) ** 2.4)
-    deuteranopia = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
-    protanopia = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
-    for simulate in (deuteranopia, protanopia):
-        seen = np.clip(linear @ np.array(simulate).T, 0, 1) ** (1 / 2.2)
-        distance = np.linalg.norm(seen[:, None] - seen[None], axis=-1) + np.eye(n)
-        assert distance.min() > 0.08
 
 
 def test_reconstructions_stand_below_their_originals(tmp_path, figures):

@@ -5,10 +5,14 @@ import time
 import warnings
 from pathlib import Path
 
+import joblib
 import torch
 import torch.distributed as dist
 
 from .torchrun import processes
+
+FORMAT = 3
+FILE = "n2d-checkpoint-{}.pt"
 
 
 class Checkpoint:
@@ -114,3 +118,41 @@ class Checkpoint:
         except OSError:  # a full disk
             partial.unlink(missing_ok=True)
             raise
+
+
+class Checkpoints:
+    """The checkpoints of the trainings of one fit.
+
+    Parameters
+    ----------
+    folder : path-like or None
+        None: no checkpoints, and none of a fit without a seed, which begins with other weights each time.
+    depends_on : tuple
+        What every training of the fit depends on.
+    progress : progress.Progress
+        Learns how long a training had taken before it was stopped.
+    """
+
+    def __init__(self, folder, depends_on, progress):
+        self.folder, self.depends_on, self.progress = folder, depends_on, progress
+
+    def of(self, stage, name, *depends_on):
+        """Where the training of a stage stands; the file has this name, and is of a training that depends on the rest.
+
+        Returns
+        -------
+        Checkpoint or None
+        """
+        if self.folder is None:
+            return None
+        fingerprint = joblib.hash((FORMAT, *depends_on, *self.depends_on))
+        checkpoint = Checkpoint(Path(self.folder) / FILE.format(name), fingerprint)
+        self.progress.seconds[stage] = self.progress.seconds.get(stage, 0.0) + checkpoint.seconds
+        self.progress.resumed_seconds += checkpoint.seconds
+        return checkpoint
+
+
+def forget(folder):
+    """Remove all checkpoints in a folder."""
+    for file in Path(folder).glob(FILE.format("*")):
+        file.unlink()

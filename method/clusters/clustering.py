@@ -1,9 +1,7 @@
-"""Shallow clusterers behind one function, and how well a neighbour graph supports what they find."""
+"""Shallow clusterers behind one function, and the best of what they find on several maps."""
 
-import heapq
 import warnings
 from hashlib import blake2b
-from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -11,7 +9,8 @@ from sklearn.utils import gen_batches
 from threadpoolctl import threadpool_limits
 
 from ..kernels import n_threads
-from ..manifold import neighbors
+from ..manifold.neighbourhood import N_COMPONENTS
+from .judge import Fit, best, choose, merit, support
 
 CLUSTERERS = ("GMM", "KM", "SC")
 STATE = {  # the arrays that each fitted estimator needs to cluster new points
@@ -20,9 +19,6 @@ STATE = {  # the arrays that each fitted estimator needs to cluster new points
     "SpectralClustering": (),
 }
 SPECTRAL_NEIGHBORS = 10  # the point itself included, as in scikit-learn
-N_RIVALS = 2  # 1, 4 or 9 make little difference to how well a confidence finds errors
-MUCH_CLEARER = 100  # times, of fits to one embedding
-CLEARER = 4 / 3  # of the best fits to several
 INPUT_STARTS = 20  # of k-means of the inputs
 BATCH = 20  # mixtures between two looks at whether there have been enough
 OFTEN = 10  # times that the best mixture is found, and then there have been enough
@@ -31,80 +27,6 @@ SHARED = 2_000  # points from which on several threads fit mixtures faster than 
 REG_COVAR = 1e-6  # scikit-learn's
 MIXTURE_SAMPLE = 20_000  # points: enough for the few hundred numbers of a mixture in ten dimensions
 MIXTURE_NUMBERS = 16_000_000  # points times dimensions: an iteration on all of MNIST's pixels takes 34 s
-
-
-class Fit(NamedTuple):
-    """One clustering of an embedding, and what speaks for it.
-
-    Attributes
-    ----------
-    clusterer : fitted scikit-learn estimator
-    labels : ndarray of int, shape (n_samples,)
-    log_likelihood : float or None
-        Mean over the samples, of more than 20,000 over 20,000 that are the same for all fits; in nats.
-    modularity, cut : float or None
-        See `support`; None without a neighbour graph.
-    rivals : sequence of ndarray of int, shape (n_samples,)
-        Labels of other fits that are all but as good, for `confidence.of_samples`.
-    """
-
-    clusterer: object
-    labels: np.ndarray
-    log_likelihood: float | None = None
-    modularity: float | None = None
-    cut: float | None = None
-    rivals: tuple = ()
-
-    @property
-    def assortativity(self):
-        """The modularity, as a share of what it would be if no edge were cut; None without a neighbour graph.
-
-        Newman, "Mixing patterns in networks", Physical Review E 2003, equation 2: r = Q / (1 - sum_c a_c^2), at most 1.
-        It does not favour clusters of equal sizes, as the modularity does.
-        """
-        return None if self.modularity is None else self.modularity / max(self.modularity + self.cut, 1e-12)
-
-
-def merit(fit):
-    """What tells the best of many fits to one embedding: the modularity, or without a graph the likelihood."""
-    return fit.log_likelihood if fit.modularity is None else fit.modularity
-
-
-def best(fits):
-    """The best fit to one embedding, of an iterable of `Fit`; those of the next greatest `merit` are its rivals.
-
-    That of the greatest merit, the first of equal ones, unless one is a hundred times clearer: 1 less its assortativity
-    is less than a hundredth. So clusters that lie apart are found, whatever their sizes; where they touch,
-    the modularity is the steadier judge.
-
-    They are looked at one at a time: the labels of a hundred fits to a million points are a gigabyte.
-    """
-    first, clearest = [], None
-    for fit in fits:
-        first = heapq.nlargest(1 + N_RIVALS, [*first, fit], key=merit)
-        if clearest is None or fit.modularity is not None and fit.assortativity > clearest.assortativity:
-            clearest = fit
-    kept, *others = first
-    if _is_clearer(clearest, kept, MUCH_CLEARER):
-        kept, others = clearest, first[:N_RIVALS]
-    return kept._replace(rivals=tuple(fit.labels for fit in others))
-
-
-def choose(fits):
-    """The index of the best of several `Fit`, each the best of its kind: of an embedding, or of the inputs.
-
-    That of the greatest merit, unless one is clearer: 1 less its assortativity is less than three quarters. What UMAP
-    tears apart or puts side by side in one of its maps is seldom so in another.
-    """
-    kept = max(fits, key=merit)
-    clearest = kept if kept.modularity is None else max(fits, key=lambda fit: fit.assortativity)
-    if _is_clearer(clearest, kept, CLEARER):
-        kept = clearest
-    return next(index for index, fit in enumerate(fits) if fit is kept)
-
-
-def _is_clearer(clearest, kept, times):
-    return kept.modularity is not None and times * (1 - clearest.assortativity) < 1 - kept.assortativity
 
 
 def fit(
@@ -130,18 +52,18 @@ def fit(
         Computed with in float64: a mixture's covariances can come out singular in UMAP's float32.
     n_clusters : int
     restarts : int
-        GMM: at most so many fits by `mixtures`, of which `best` keeps one. KM: this many fits, of which the one with
-        the smallest inertia is kept.
+        GMM: at most so many fits by `mixtures`, of which `judge.best` keeps one. KM: this many fits, of which the one
+        with the smallest inertia is kept.
     random_state : int or None
     graph : sparse array, shape (n_samples, n_samples), or None
-        Weighted neighbour graph, see `support`.
+        Weighted neighbour graph, see `judge.support`.
     knn : tuple of ndarray, or None
         SC: indices and distances of each point's nearest neighbours, the point itself first, at least ten columns.
         None: they are searched for.
     refit : bool
         GMM: fit a mixture again if one of its components has collapsed, see `fit_mixture`.
     n_jobs : int or None
-        GMM: threads that share the fits, see `compiled.n_threads`.
+        GMM: threads that share the fits, see `kernels.n_threads`.
     track : callable
         GMM: wraps the iterable of batches of fits, to show progress.
 
@@ -162,6 +84,48 @@ def fit(
     else:
         raise ValueError(f"clusterer must be GMM, KM or SC, got {name!r}")
     return Fit(clusterer, labels, None, *((None, None) if graph is None else support(graph, labels)))
+
+
+def of_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100, random_state=None, n_jobs=None):
+    """The clusters of several maps of the same samples, of which the best are kept.
+
+    Of the best fits to each map, and k-means of the inputs if these are given, `judge.choose` takes one.
+
+    Parameters
+    ----------
+    name : {'GMM', 'KM', 'SC'}
+        See `fit`.
+    maps : maps.Maps
+    n_clusters : int
+    progress : progress.Progress
+    inputs : ndarray of float32 or uint8, shape (n_samples, n_features), or None
+        Only of use with the graph of the maps.
+    restarts, random_state, n_jobs
+        See `fit`.
+
+    Returns
+    -------
+    Fit
+        The others' labels are among its rivals.
+    index : int
+        Of the best map. If k-means of the inputs is kept, this is the map that comes next.
+    """
+    settings = {"restarts": restarts, "random_state": random_state, "graph": maps.graph, "n_jobs": n_jobs}
+    fits = []
+    for embedding, size in zip(maps.embeddings, maps.sizes):
+        with progress.stage("cluster", f"{name}, {n_clusters} clusters, {size} neighbours"):
+            track = progress.bar("mixtures", unit="batch")
+            fits.append(fit(name, embedding, n_clusters=n_clusters, track=track, **settings))
+    index = choose(fits)
+    kept = fits.pop(index)
+    others = [labels for other in fits for labels in (other.labels, *other.rivals)]
+    kept = kept._replace(rivals=[*kept.rivals, *others])
+    if inputs is not None and maps.graph is not None and name == "GMM":
+        with progress.stage("cluster", f"k-means of the inputs, {n_clusters} clusters"):
+            of_them = of_inputs(inputs, n_clusters, maps.graph, random_state)
+        if choose([kept, of_them]) == 1:
+            kept = of_them._replace(rivals=[kept.labels, *kept.rivals])
+    return kept, index
 
 
 def mixtures(embedding, n_clusters, restarts, random_state=None, graph=None, refit=True, n_jobs=None, track=iter):
@@ -303,9 +267,9 @@ def of_inputs(x, n_clusters, graph, random_state=None, sample=None):
         if len(x) > MIXTURE_SAMPLE:
             sample = np.random.default_rng(random_state).choice(len(x), MIXTURE_SAMPLE, replace=False)
     inputs = x[sample].astype(np.float32, copy=False)
-    is_wide = min(inputs.shape) > neighbors.N_COMPONENTS
+    is_wide = min(inputs.shape) > N_COMPONENTS
     with threadpool_limits(1):  # sums of several threads differ in their last bits
-        pca = PCA(neighbors.N_COMPONENTS, random_state=random_state) if is_wide else None
+        pca = PCA(N_COMPONENTS, random_state=random_state) if is_wide else None
         narrow = pca.fit_transform(inputs) if is_wide else inputs
         clusterer = KMeans(n_clusters, n_init=INPUT_STARTS, random_state=random_state).fit(narrow)
         if is_wide:  # not from the means of the clusters: where samples are equal, some may be empty
@@ -376,35 +340,3 @@ def _spectral(embedding, n_clusters, random_state, knn):
             return clusterer, clusterer.fit_predict(0.5 * (near + near.T))
     finally:
         np.random.set_state(state)
-
-
-def support(graph, labels):
-    """How well a neighbour graph supports clusters: their modularity, and the share of its weight that they cut.
-
-    Newman, "Modularity and community structure in networks", PNAS 2006, equation 2: Q = sum_c (e_cc - a_c^2), where
-    e_cd is the share of the weight between clusters c and d, and a_c = sum_d e_cd. Among classes of similar sizes,
-    splitting one cuts the edges inside it, and merging two raises what chance explains: either lowers Q, without a look
-    at a label. Where one class dominates it is not so (the resolution limit: Fortunato and Barthélemy, PNAS 2007): with
-    the number of clusters fixed, halving a class of share a gains a^2 / 2 less what is cut.
-
-    Parameters
-    ----------
-    graph : sparse array, shape (n_samples, n_samples)
-        Symmetric, weights of at least 0.
-    labels : ndarray of int, shape (n_samples,)
-
-    Returns
-    -------
-    modularity : float
-        At most 1; 0 if all samples are one cluster.
-    cut : float
-        Between clusters, 0 to 1.
-    """
-    from scipy import sparse
-
-    n = len(labels)
-    member = sparse.csr_array((np.ones(n), (np.arange(n), labels)))
-    weight = (member.T @ (sparse.csr_array(graph) @ member)).toarray()
-    share = weight / weight.sum()
-    inside = np.trace(share)
-    return float(inside - (share.sum(axis=1) ** 2).sum()), float(1 - inside)

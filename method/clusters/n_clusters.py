@@ -1,17 +1,69 @@
 """How many clusters there are, without labels."""
 
+import math
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
-from . import clustering
+from ..manifold.maps import MAP_DIMS, embed
+from . import clustering, judge
 
 NUMBERS = (*range(2, 21), 22, 24, 27, 30, 34, 38, 43, 48, 54, 60)  # of clusters that 'auto' tries
 SAMPLES = 5000  # that it looks at
 MEMBERS = 8  # samples of a cluster, at least
 STEADY = 0.02  # below the greatest stability
 MAPS = 6  # at least, that have to agree
+
+
+def find(neighbourhood, sizes, learner, progress, *, random_state, inputs=None, **settings):
+    """Choose the number of clusters by at least six maps of the samples, some of each size of the neighbourhoods.
+
+    They have two dimensions: in five, pieces of clusters lie apart, and are stable.
+
+    Parameters
+    ----------
+    neighbourhood : neighbourhood.Neighbourhood
+        With its `knn`.
+    sizes : callable
+        From numbers of samples and clusters to the sizes of the neighbourhoods.
+    learner : str
+        See `learners.manifold_learner`.
+    progress : progress.Progress
+    random_state : int
+    inputs : ndarray, shape (n_samples, n_features), or None
+        See `scan`.
+    **settings
+        Of `learners.manifold_learner`.
+
+    Returns
+    -------
+    rows : list of dict
+    best : int
+        See `scan`.
+    """
+    n_samples = len(neighbourhood.latent)
+    numbers = [n for n in NUMBERS if n <= max(2, n_samples // MEMBERS)]
+    suited = partial(sizes, n_samples)
+    every = sorted({size for number in numbers for size in suited(number)})
+    with progress.stage("scan", f"{numbers[0]} to {numbers[-1]} clusters"):
+        maps = []
+        for seed in range(random_state, random_state + math.ceil(MAPS / len(every))):
+            for size in every:
+                fitted, embedding = embed(
+                    learner,
+                    neighbourhood.latent,
+                    size,
+                    progress,
+                    n_components=MAP_DIMS,
+                    random_state=seed % 2**32,
+                    knn=neighbourhood.knn,
+                    **settings,
+                )
+                graph = fitted.graph_ if hasattr(fitted, "graph_") else neighbourhood.graph()[1]
+                maps.append((size, embedding, graph / graph.sum()))
+        return scan(maps, progress.bar("numbers")(numbers), suited, inputs=inputs, random_state=random_state)
 
 
 def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4):
@@ -34,7 +86,7 @@ def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4):
         As `clustering.of_inputs` takes them.
     random_state : int or None
     restarts : int
-        Mixtures of each half, of which `clustering.best` takes one.
+        Mixtures of each half, of which `judge.best` takes one.
 
     Returns
     -------
@@ -55,8 +107,8 @@ def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4):
             seeds = rng.integers(2**32, size=restarts).tolist()
             mixtures = [clustering.fit_mixture(half, n_clusters, "k-means++", seed, refit=False)[-1] for seed in seeds]
             labels = [mixture.predict(embedding) for mixture in mixtures]
-            judged = (clustering.Fit(None, of_one, None, *clustering.support(graph, of_one)) for of_one in labels)
-            fits.append(clustering.best(judged))
+            judged = (judge.Fit(None, of_one, None, *judge.support(graph, of_one)) for of_one in labels)
+            fits.append(judge.best(judged))
         if inputs is not None:
             halves = [rng.permutation(len(inputs))[: len(inputs) // 2] for _ in range(2)]
             seed = int(rng.integers(2**31))

@@ -1,0 +1,182 @@
+"""The neighbourhood of samples: who their neighbours are, among themselves and of new points."""
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import normalize
+from sklearn.utils import gen_batches
+
+from . import deformation
+from .neighbors import N_ALIKE, ROWS, closest, closest_among, nearest_among, nearest_neighbors, symmetric_graph
+
+N_COMPONENTS = 50  # that wide features are compared by
+COMPONENTS_SAMPLE = 20_000  # samples that these are learnt from
+RANKED = ("euclidean", "cosine", "correlation")  # by which the inputs of tables are compared
+GRAPH_NEIGHBORS = 20  # of the graph of samples without UMAP, the sample itself included
+CHUNK = 20_000  # samples that are reduced together
+
+
+class Neighbourhood:
+    """The nearest neighbours of samples: the latent space proposes candidates, the distance of the inputs ranks them.
+
+    Parameters
+    ----------
+    latent : ndarray of float32, shape (n_samples, n_latent)
+        Of the samples among which neighbours are looked for.
+    inputs : ndarray of float32 or uint8, shape (n_samples, n_features), or None
+        The same samples as they came: not copied if nothing is done to them, so leave them as they are. None: the
+        distance in the latent space ranks.
+    metric : str
+        Distance in the latent space, and of inputs that are no images. Only those of `RANKED` can rank: with others the
+        distance in the latent space does.
+    n_candidates : int
+        Neighbours in the latent space that are ranked.
+    image_shape : tuple of int or None
+        (height, width) or (channels, height, width): inputs are compared by `deformation.bent`.
+    scaling : scaling.Scaling or None
+        Of the inputs, before they are compared. Images, and features that are all scaled alike, are compared as they
+        are: that does not change who is nearest.
+    reduces : bool
+        More than 50 standardised features are compared by the cosine distance of their 50 principal components: the
+        noise of many features that vary alike hides what few of them say together.
+    n_jobs : int or None
+        Threads, see `kernels.n_threads`.
+
+    Attributes
+    ----------
+    latent : ndarray of float32
+    inputs : ndarray of float32 or uint8, or None
+        As they are compared: scaled, and of unit length where the metric looks at directions alone.
+    components : PCA or None
+        Of the scaled inputs, if they are reduced.
+    knn : tuple of ndarray, or None
+        What `find` found: indices and distances of each sample's neighbours, itself first.
+    """
+
+    def __init__(
+        self,
+        latent,
+        inputs=None,
+        *,
+        metric="euclidean",
+        n_candidates=100,
+        image_shape=None,
+        scaling=None,
+        reduces=False,
+        n_jobs=None,
+    ):
+        self.latent, self.metric, self.n_candidates, self.image_shape = latent, metric, n_candidates, image_shape
+        self.n_jobs, self.knn = n_jobs, None
+        self._scaling = None if scaling is None or scaling.is_uniform or image_shape is not None else scaling
+        ranks = inputs is not None and (image_shape is not None or metric in RANKED)
+        self.components = None
+        if ranks and reduces and self._scaling is not None and self._scaling.kind == "standard":
+            if inputs.shape[1] > N_COMPONENTS:
+                self.components = fit_components(inputs, self._scaling)
+        self.inputs = self._comparable(inputs) if ranks else None
+
+    def n_proposed(self, n_neighbors):
+        """How many neighbours in the latent space are looked at for so many neighbours."""
+        most = n_neighbors if self.inputs is None else max(self.n_candidates, n_neighbors)
+        return min(most, len(self.latent) - 1)
+
+    def propose(self, n_neighbors, track=iter):
+        """Each sample's nearest in the latent space, `n_proposed` of them, as `nearest_neighbors`."""
+        return nearest_neighbors(self.latent, self.n_proposed(n_neighbors), self.metric, self.n_jobs, track)
+
+    def rank(self, candidates, n_neighbors, track=iter):
+        """The nearest of these candidates, and of their candidates, by the distance of the inputs, as `closest`."""
+        return closest(self.inputs, candidates[0], n_neighbors, self.image_shape, self.n_jobs, track)
+
+    def find(self, n_neighbors, progress):
+        """Find each sample's neighbours, so many with itself, and keep them as `knn`."""
+        with progress.stage("neighbours", f"{self.n_proposed(n_neighbors)} nearest of each sample in the latent space"):
+            self.knn = self.propose(n_neighbors, progress.bar("searched", unit="part"))
+        if self.inputs is not None:
+            with progress.stage("neighbours", f"re-ranked by the {self.distance}"):
+                self.knn = self.rank(self.knn, n_neighbors, progress.bar("compared", unit="part"))
+
+    @property
+    def distance(self):
+        """The distance of the inputs, in words."""
+        if self.image_shape is not None:
+            return "deformation-invariant distance"
+        if self.components is not None:
+            return f"cosine distance of {self.components.n_components} PCA components"
+        return f"{self.metric} distance of the inputs"
+
+    def graph(self, track=iter):
+        """The 20 nearest neighbours of each sample, and the symmetric graph of them, for where there is no UMAP.
+
+        Returns
+        -------
+        knn : tuple of ndarray
+        graph : sparse array, shape (n_samples, n_samples)
+        """
+        knn = self.propose(GRAPH_NEIGHBORS, track)
+        if self.inputs is not None:
+            knn = self.rank(knn, GRAPH_NEIGHBORS)
+        return knn, symmetric_graph(knn[0])
+
+    def of_points(self, latent, inputs=None, rows=None, n_neighbors=N_ALIKE, track=iter):
+        """The samples that are nearest to new points, found as the samples' own neighbours.
+
+        Parameters
+        ----------
+        latent : ndarray of float32, shape (n_points, n_latent)
+        inputs : ndarray of float32 or uint8, shape (n_points, n_features), or None
+            As they came. Not needed if the samples' were not given.
+        rows : ndarray of int, shape (n_rows,), or None
+            Some of these points alone; None is all.
+        n_neighbors : int
+        track : callable
+            Wraps the iterable of parts of the points, to show progress.
+
+        Returns
+        -------
+        indices, distances : ndarray, shape (n_points or n_rows, n_neighbors)
+        """
+        rows = np.arange(len(latent)) if rows is None else rows
+        samples, n_proposed = self.inputs, n_neighbors
+        if samples is not None:
+            n_proposed = max(self.n_candidates, n_neighbors)
+            if self.image_shape is not None and len(rows) > ROWS:
+                samples = deformation.prepare(samples, self.image_shape)  # once for all parts
+        found = []
+        for part in track(list(gen_batches(len(rows), ROWS))):  # inputs may be a memory map larger than the memory
+            some = rows[part]
+            knn = nearest_among(latent[some], self.latent, n_proposed, self.metric, self.n_jobs)
+            if samples is not None:
+                points = self._comparable(inputs[some])
+                knn = closest_among(points, samples, knn[0], n_neighbors, self.image_shape, self.n_jobs)
+            found.append(knn)
+        return tuple(np.concatenate(arrays) for arrays in zip(*found))
+
+    def _comparable(self, inputs):
+        """Inputs whose Euclidean, or deformation-invariant, distances are those of the metric, or in their order."""
+        if self._scaling is not None:
+            inputs = self._scaling.apply(inputs)
+        elif inputs.dtype != np.uint8:
+            inputs = inputs.astype(np.float32, copy=False)
+        if self.components is not None:
+            parts = [self.components.transform(inputs[rows]) for rows in gen_batches(len(inputs), CHUNK)]
+            return normalize(np.concatenate(parts))
+        if self.image_shape is not None or self.metric == "euclidean":
+            return inputs
+        if self.metric == "correlation":
+            inputs = inputs - inputs.mean(axis=1, keepdims=True)
+        return normalize(inputs.astype(np.float32, copy=False))
+
+
+def fit_components(x, scaling):
+    """The 50 principal components of features, ndarray of shape (n_samples, n_features), once they are scaled."""
+    if len(x) > COMPONENTS_SAMPLE:
+        x = x[np.random.default_rng(0).choice(len(x), COMPONENTS_SAMPLE, replace=False)]
+    return PCA(min(N_COMPONENTS, len(x)), random_state=0).fit(scaling.apply(x))
+
+
+def restore_components(components, mean):
+    """The PCA of a saved model, ready to transform."""
+    pca = PCA(len(components))
+    pca.components_, pca.mean_ = components, mean
+    pca.explained_variance_ = np.ones(len(components))  # without whitening it counts for nothing, but 1.6 looks at it
+    return pca
