@@ -350,8 +350,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
                 whole = np.empty((len(every), *values.shape[1:]), known[name].dtype)
                 whole[self.sample_], whole[others] = known[name], values
                 known[name] = whole
-        vars(self).update(known)
-        self.labels_ = fitted.number_by_size(self.labels_)
+        self.embedding_, self.map_, self.confidence_ = (known[name] for name in ("embedding_", "map_", "confidence_"))
+        self.outlier_, self.labels_ = known["outlier_"], fitted.number_by_size(known["labels_"])
 
     def _training_settings(self):
         precision = training.choose_precision(self.precision, self.device)

@@ -29,11 +29,12 @@ class BuildPackage(build_py):
 
 
 if "editable_wheel" in sys.argv:
-    layout = {"py_modules": ["n2d"]}
+    layout = {"py_modules": ["n2d", "n2d_command"]}
 else:
     folders = [file.parent for wing in WINGS for file in sorted(Path(wing).rglob("__init__.py"))]
     packages = ["n2d", *(".".join(("n2d", *folder.parts)) for folder in folders)]
-    layout = {"packages": packages, "package_dir": {"n2d": "."}, "cmdclass": {"build_py": BuildPackage}}
+    layout = {"packages": packages, "package_dir": {"n2d": "."}, "py_modules": ["n2d_command"]}
+    layout["cmdclass"] = {"build_py": BuildPackage}
 requirements = Path("requirements.txt").read_text().split()
 setup(
     version=re.search(r'^__version__ = "(.+)"$', Path("command/version.py").read_text(), re.MULTILINE)[1],

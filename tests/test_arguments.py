@@ -55,6 +55,7 @@ def test_names_on_the_command_line_are_those_of_the_stages():
     assert arguments.SCALES == scaling.SCALES
     assert (limits.MIN_AUTO, limits.MIN_SAMPLES) == (parameters.MIN_AUTO, parameters.MIN_SAMPLES)
     assert arguments.LOSSES == tuple(refine.LOSSES)
+    assert limits.WITH_GRAPH == learners.WITH_GRAPH
 
 
 def test_the_documentation_has_every_flag():

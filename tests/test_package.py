@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from sklearn.utils.fixes import parse_version
 
 import n2d
 
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 WINGS = ("command", "experiments", "method", "page", "readers")
 FILES = {*ROOT.glob("*.py"), *(path for wing in WINGS for path in (ROOT / wing).rglob("*.py"))}
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in FILES if path.stem != "__init__"}
-MODULES -= {"n2d", "setup", "__main__"}
+MODULES -= {"n2d", "setup", "__main__", "n2d_command"}
 THEIRS = ("datasets", "metrics", "models", "training")
 SCRIPT = f"""
 import importlib, os, site, sys
@@ -88,9 +89,10 @@ def test_an_editable_installation_is_the_checkout(project, tmp_path_factory, tmp
 
 
 def test_an_installation_has_all_modules_weights_and_architectures_and_no_more(installed):
-    assert {path.name for path in installed.iterdir() if path.suffix != ".dist-info"} == {"n2d"}
+    assert {path.name for path in installed.iterdir() if path.suffix != ".dist-info"} == {"n2d", "n2d_command.py"}
     package = installed / "n2d"
-    needed = {path.relative_to(ROOT) for path in FILES} - {Path("setup.py"), Path("n2d.py")} | {Path("__init__.py")}
+    elsewhere = {Path("setup.py"), Path("n2d.py"), Path("n2d_command.py")}
+    needed = {path.relative_to(ROOT) for path in FILES} - elsewhere | {Path("__init__.py")}
     for folder in ("architectures", "page", "weights"):
         needed |= {path.relative_to(ROOT) for path in (ROOT / folder).iterdir() if path.is_file()}
     assert {path.relative_to(package) for path in package.rglob("*") if path.is_file()} == needed
@@ -103,6 +105,27 @@ def test_python_m_n2d_is_the_command(installed, tmp_path):
     assert done.stdout.startswith("usage: n2d"), done.stderr
 
 
+@pytest.mark.parametrize("start", [("-c", "import n2d_command; n2d_command.main()"), ("-m", "n2d")], ids=" ".join)
+def test_another_package_of_the_name_is_told(installed, tmp_path, start):
+    """As that of the package index, installed over this one."""
+    package = shutil.copytree(installed, tmp_path / "site-packages") / "n2d"
+    (package / "__init__.py").write_text("from .N2D import n2d\n")
+    (package / "N2D.py").write_text("n2d = object()\n")
+    environment = {**os.environ, "PYTHONPATH": os.fspath(package.parent)}
+    done = subprocess.run([sys.executable, *start], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("n2d: error: `import n2d` finds another package (")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_versions_of_the_published_numbers_satisfy_the_requirements():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    exact = dict(line.split("==") for line in lines if not line.startswith("#"))
+    bounds = dict(line.lower().split(">=") for line in (ROOT / "requirements.txt").read_text().split())
+    needed = {name for name in bounds if not name.startswith(("pytest", "ruff"))}
+    assert needed <= set(exact)
+    assert [name for name in needed if parse_version(exact[name]) < parse_version(bounds[name])] == []
+
+
 def test_what_modules_import_is_in_the_requirements():
     """By name, and not only because another requirement happens to bring it along."""
     distributions = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn"}
@@ -112,8 +135,13 @@ def test_what_modules_import_is_in_the_requirements():
         nodes = list(ast.walk(ast.parse(path.read_text())))
         imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
         imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
-        foreign = {module.split(".")[0] for module in imported} - {"n2d", *sys.stdlib_module_names, *optional}
-        assert {distributions.get(module, module) for module in foreign} <= listed, path
+        foreign = {module.split(".")[0] for module in imported} - {
+            "n2d",
+            "n2d_command",
+            *sys.stdlib_module_names,
+            *optional,
+        }
+        assert {distributions.get(module, module) for module in foreign - optional} <= listed, path
 
 
 def test_the_citation_names_the_version_of_the_package():
@@ -123,7 +151,7 @@ def test_the_citation_names_the_version_of_the_package():
 def test_the_version_is_that_of_the_command_and_of_what_is_installed(installed):
     command = [sys.executable, ROOT / "n2d.py", "--version"]
     assert subprocess.run(command, capture_output=True, text=True).stdout == f"n2d {n2d.__version__}\n"
-    (metadata,) = installed.glob("n2d-*.dist-info/METADATA")
+    (metadata,) = installed.glob("n2d_torch-*.dist-info/METADATA")
     assert f"\nVersion: {n2d.__version__}\n" in metadata.read_text()
 
 

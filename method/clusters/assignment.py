@@ -1,13 +1,16 @@
 """What the third step learns: which cluster each sample is in, how surely, and how far clusters are alike."""
 
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 
 from ..manifold import neighbors
 from . import clustering, confidence, hierarchy, judge, outliers
+from .outliers import Reference
 
 
+@dataclass(eq=False)
 class Assignment:
     """The clusters of samples, and of points that are like them.
 
@@ -32,8 +35,16 @@ class Assignment:
         See `hierarchy.merges`.
     """
 
-    def __init__(self, **attributes):
-        vars(self).update(attributes)
+    n_clusters: int
+    clusterer: object
+    embedding: np.ndarray
+    labels: np.ndarray
+    modularity: float | None
+    confidence: np.ndarray
+    reach: float
+    outliers: Reference | None = None
+    outlier: np.ndarray | None = None
+    hierarchy: np.ndarray | None = None
 
     @classmethod
     def of(cls, fit, n_clusters, embedding, x, neighbourhood, graph, progress):

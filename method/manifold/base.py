@@ -8,6 +8,8 @@ from .neighbors import nearest_neighbors
 class FromNeighbors(TransformerMixin, BaseEstimator):
     """A manifold learner that may be given the nearest neighbours of its samples, as `knn`."""
 
+    knn, metric = None, "euclidean"
+
     def fit(self, x, y=None):
         """Embed x, array-like of shape (n_samples, n_features); y is ignored."""
         self.fit_transform(x)
