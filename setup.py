@@ -23,6 +23,10 @@ class BuildPackage(build_py):
         shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
 
+    def find_package_modules(self, package, package_dir):
+        """All but the command, which lies beside the package."""
+        return [module for module in super().find_package_modules(package, package_dir) if module[1] != "n2d_command"]
+
     def get_module_outfile(self, build_dir, package, module):
         """Where a module is copied to."""
         return super().get_module_outfile(build_dir, package, "__init__" if module == "n2d" else module)
