@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from n2d import visualize
+from n2d.page import colors
 
 
 @pytest.fixture
@@ -41,10 +42,10 @@ def test_colour_is_the_groups(embedding, tmp_path, figures):
     groups = (embedding[:, 0] > 0).astype(int)
     visualize.scatter(embedding, groups, ["left", "right"], tmp_path / "map.png", title="")
     points = figures[0].axes[0].collections[0]
-    colors = points.get_facecolors()[:, :3]
+    drawn = points.get_facecolors()[:, :3]
     right = np.asarray(points.get_offsets())[:, 0] > 0
-    assert len(np.unique(colors[right], axis=0)) == len(np.unique(colors[~right], axis=0)) == 1
-    np.testing.assert_allclose(colors[right][0], colors.palette(2)[1, :3])
+    assert len(np.unique(drawn[right], axis=0)) == len(np.unique(drawn[~right], axis=0)) == 1
+    np.testing.assert_allclose(drawn[right][0], colors.palette(2)[1, :3])
 
 
 def test_max_points(embedding, tmp_path, figures):
