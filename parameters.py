@@ -6,9 +6,11 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from .method import kernels
 from .method.autoencoder import refine
 from .method.autoencoder.scaling import SCALES
 from .method.clusters import clustering
@@ -54,7 +56,7 @@ class Parameters(BaseEstimator):
         "fit_samples": [Interval(Integral, MIN_SAMPLES, None, closed="left"), None],
         "cluster": [StrOptions(set(clustering.CLUSTERERS))],
         "gmm_restarts": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, 1, None, closed="left"), Interval(Integral, None, -1, closed="right"), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
         "callback": [callable, None],
@@ -201,6 +203,16 @@ class Parameters(BaseEstimator):
     def validate(self, x):
         """Refuse parameters that are wrong, or wrong for x, before anything is trained."""
         self._validate_params()  # scikit-learn's, by _parameter_constraints
+        kernels.refuse_forks()
+        try:
+            torch.empty(0, device=self.device)
+        except (RuntimeError, AssertionError, TypeError) as error:
+            reason = str(error).split(":")[0].splitlines()[0]
+            raise ValueError(
+                f"device must be 'cpu', or 'cuda:0', ... or 'mps' where there is one, got {self.device!r} ({reason})"
+            ) from error
+        if self.checkpoint_dir is not None and self.random_state is None:
+            warnings.warn("checkpoint_dir is of no use without a random_state: no checkpoint is written", stacklevel=4)
         n_samples, n_features = x.shape
         sizes = np.ravel(NEIGHBORHOODS[:1] if self.n_neighbors is None else self.n_neighbors)
         if not len(sizes) or sizes.dtype.kind not in "iu" or sizes.min() < 2:
@@ -216,6 +228,9 @@ class Parameters(BaseEstimator):
         if self.n_latent > n_samples:
             raise ValueError(f"n_clusters must be at most {n_samples}, the number of samples, got {self.n_clusters}")
         n_fitted = min(self.fit_samples or n_samples, n_samples)
+        if self.n_neighbors is not None and sizes.max() >= n_fitted:
+            what = f"n_neighbors must be less than the {n_fitted} samples, got {self.n_neighbors}"
+            warnings.warn(f"{what}: {n_fitted - 1} are taken", stacklevel=4)
         if self.manifold_learner != "none" and (self.n_components or 0) >= n_fitted:
             raise ValueError(f"n_components must be less than the {n_fitted} samples, got {self.n_components}")
         if self.fit_samples is not None and self.fit_samples <= self.n_latent:
@@ -243,9 +258,10 @@ class Parameters(BaseEstimator):
         deviations = x.std(axis=0, dtype=np.float64)
         low, high = deviations[deviations > 0].min(initial=np.inf), deviations.max()
         if high > UNEQUAL * low:
+            pixels = "; of images give image_shape, and scale='255' or 'range'" if x.min() >= 0 else ""
             warnings.warn(
                 f"features have standard deviations from {low:.3g} to {high:.3g}, and the largest decide: "
-                "scale='standard' makes them equal",
+                f"scale='standard' makes them equal{pixels}",
                 stacklevel=4,  # where `fit` is called
             )
 

@@ -27,7 +27,14 @@ def unlabelled(model):
         'agreement': adjusted Rand index with the clusters that another seed's manifold and clusterer find in the same
         latent space; 'modularity'; 'silhouette' in the embedding, on at most 5,000 points (None if there is one cluster
         alone); 'log_likelihood' of the points under the mixture, mean, None without one; 'sizes' of the clusters.
+
+    Raises
+    ------
+    ValueError
+        If the model was loaded.
     """
+    if not hasattr(model, "maps_"):
+        raise ValueError("the model must be one that was fitted, not loaded: its maps are not saved with it")
     other = copy.copy(model)
     other.progress_ = Progress(model.verbose)
     _, fit, _ = other.embed_and_cluster(model.neighbourhood_, (model.seed_ + 1) % 2**32)

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import warnings
-from functools import partial
+from functools import cache, partial
 
 import joblib
 import numba
@@ -23,6 +23,7 @@ import torch
 from numba.core import config
 
 PART = 10_000  # pairs that a thread takes at a time
+_forked = False  # from a process in which there were threads
 _importing = threading.Lock()  # numba.njit is another one meanwhile, for the whole process
 
 
@@ -46,8 +47,39 @@ def import_compiled(name):
 
 
 def n_threads(n_jobs=None):
-    """Threads that n_jobs asks for: None is as many as PyTorch has, which OMP_NUM_THREADS sets; -1 is all."""
+    """Threads that n_jobs asks for: None is as many as PyTorch has, which OMP_NUM_THREADS sets; -1 is all.
+
+    One in a process that was forked from one with threads, see `prepare_for_forks`.
+    """
+    if _forked:
+        return 1
     return torch.get_num_threads() if n_jobs is None else joblib.effective_n_jobs(n_jobs)
+
+
+@cache
+def prepare_for_forks():
+    """Give processes that are forked from this one a single thread: OpenMP would wait for the parent's for ever."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_keep_to_one_thread)
+
+
+def refuse_forks():
+    """Refuse to compile and run UMAP in a forked process: numba's own threads end such a process without a word.
+
+    Raises
+    ------
+    RuntimeError
+    """
+    if _forked:
+        raise RuntimeError(
+            "a forked process can predict, but not fit: start it with multiprocessing.get_context('spawn')"
+        )
+
+
+def _keep_to_one_thread():
+    global _forked
+    _forked = True
+    torch.set_num_threads(1)
 
 
 def by_threads(kernel, x, y, first, second, *settings, n_jobs=None):

@@ -89,3 +89,35 @@ def test_threads_are_those_that_are_asked_for(monkeypatch):
     monkeypatch.setattr(kernels.torch, "get_num_threads", lambda: 7)
     assert kernels.n_threads() == 7 and kernels.n_threads(3) == 3
     assert kernels.n_threads(-1) == joblib.cpu_count()
+
+
+FORKED = """
+import multiprocessing, sys
+import numpy as np
+from n2d import N2D
+
+x = np.random.default_rng(0).normal(size=(300, 8)).astype("float32")
+model = N2D(3, pretrain_epochs=1, gmm_restarts=2, n_neighbors=10, random_state=0, n_jobs=2).fit(x)
+context = multiprocessing.get_context("fork")
+answers = context.Queue()
+
+
+def work():
+    answers.put(model.predict(x).tolist())
+    try:
+        model.fit(x)
+    except RuntimeError as error:
+        answers.put(str(error))
+
+
+context.Process(target=work, daemon=True).start()
+assert answers.get(timeout=60) == model.predict(x).tolist()
+assert answers.get(timeout=60).endswith("start it with multiprocessing.get_context('spawn')")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_forked_process_predicts_and_says_that_it_cannot_fit(all_cores):
+    environment = {**os.environ, "PYTHONPATH": os.fspath(ROOT)}
+    done = subprocess.run([sys.executable, "-c", FORKED], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr

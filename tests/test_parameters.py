@@ -29,6 +29,11 @@ WRONG = {
         {"manifold_learner": "LLE", "n_neighbors": (5, 9)},
         "n_neighbors must be one number with LLE, got (5, 9)",
     ),
+    "no thread": ({"n_jobs": 0}, "The 'n_jobs' parameter of N2D must be an int in the range [1, inf)"),
+    "a word for a device": (
+        {"device": "gpu"},
+        "device must be 'cpu', or 'cuda:0', ... or 'mps' where",
+    ),
     "restarts": ({"gmm_restarts": 0}, "The 'gmm_restarts' parameter of N2D must be an int in the range [1, inf)"),
     "no dimension": ({"n_components": 0}, "The 'n_components' parameter of N2D must be an int in the range [1, inf)"),
     "dimensions": ({"n_components": 500}, "n_components must be less than the 400 samples, got 500"),
@@ -104,3 +109,22 @@ def test_four_samples_are_enough_and_three_are_refused():
     assert len(N2D(**settings).fit(x).labels_) == 4
     with pytest.raises(ValueError, match="minimum of 4 is required"):
         N2D(**settings).fit(x[:3])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"n_neighbors": 500}, "n_neighbors must be less than the 400 samples, got 500: 399 are taken"),
+        ({"checkpoint_dir": "."}, "checkpoint_dir is of no use without a random_state: no checkpoint is written"),
+    ],
+)
+def test_what_is_given_in_vain_is_said(parameters, said):
+    with pytest.warns(UserWarning) as notices:
+        N2D(4, **parameters).validate(X)
+    assert [str(notice.message) for notice in notices] == [said]
+
+
+def test_pixels_are_not_told_to_be_standardised_alone():
+    x = np.abs(X) * 10.0 ** np.arange(12)
+    with pytest.warns(UserWarning, match="makes them equal; of images give image_shape, and scale='255' or 'range'"):
+        N2D().warn_of_units(x)

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from ... import models
+from .. import kernels
 from . import refine, training, weights
 from .scaling import Scaling
 
@@ -150,6 +151,7 @@ class Encoder:
 
     def encode(self, x, progress):
         """The latent space of x, ndarray (n_points, n_features): float32 (n_points, n_latent)."""
+        kernels.prepare_for_forks()
         x, prepare = self.scaling.in_batches(x, self.device)
         return training.encode(self.ensemble, x, prepare=prepare, track=progress.bar("encoded", unit="batch"))
 
