@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.datasets import make_swiss_roll
+from sklearn.neighbors import NearestNeighbors
 
 from n2d import datasets
 from n2d.method.autoencoder.scaling import Scaling
@@ -150,3 +151,13 @@ def test_few_features_and_those_that_were_not_standardised_are_compared_as_they_
     x = np.random.default_rng(0).normal(size=(80, features))
     found = neighbourhood.Neighbourhood(x[:, :1], x, scaling=Scaling.fit(x, kind), reduces=True)
     assert found.components is None and found.inputs.shape == x.shape
+
+
+@pytest.mark.parametrize("metric", neighbors.DIRECTIONS)
+def test_neighbours_by_direction_are_those_of_the_slow_search(metric):
+    x = np.random.default_rng(0).normal(size=(600, 20)).astype(np.float32) + 1
+    slow = NearestNeighbors(n_neighbors=15, algorithm="brute", metric=metric).fit(x.astype(np.float64))
+    expected, indices = slow.kneighbors(x)
+    for found in (neighbors.nearest_neighbors(x, 15, metric), neighbors.nearest_among(x, x, 15, metric)):
+        assert np.array_equal(found[0], indices)
+        np.testing.assert_allclose(found[1], expected, atol=1e-6)

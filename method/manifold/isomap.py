@@ -4,10 +4,9 @@ import warnings
 
 import numpy as np
 from scipy import sparse
-from sklearn.neighbors import NearestNeighbors
 
 from .base import FromNeighbors
-from .neighbors import neighbor_graph
+from .neighbors import nearest_among, neighbor_graph
 
 
 class LandmarkIsomap(FromNeighbors):
@@ -61,13 +60,13 @@ class LandmarkIsomap(FromNeighbors):
         vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), range(self.n_components)])
         # directions in which geodesics do not differ have no place to be told from noise
         self._pseudoinverse = vectors / np.sqrt(np.maximum(values, np.finfo(float).eps * values[0]))
-        self._search = NearestNeighbors(n_neighbors=self.n_neighbors - 1, metric=self.metric).fit(x)
+        self._samples = x
         self.embedding_ = self._place(self.geodesics_)
         return self.embedding_
 
     def transform(self, x):
         """Embed new points, by way of their neighbours among the samples; float64 (n_points, n_components)."""
-        distances, indices = self._search.kneighbors(x)
+        indices, distances = nearest_among(x, self._samples, self.n_neighbors - 1, self.metric)
         geodesics = [(self.geodesics_[:, near] + steps).min(axis=1) for near, steps in zip(indices, distances)]
         return self._place(np.transpose(geodesics))
 
@@ -98,9 +97,8 @@ def join_components(x, graph, metric="euclidean"):
     members.sort(key=len, reverse=True)
     edges = []
     for i, larger in enumerate(members[:-1]):
-        search = NearestNeighbors(n_neighbors=1, metric=metric).fit(x[larger])
         for smaller in members[i + 1 :]:
-            distances, nearest = search.kneighbors(x[smaller])
+            nearest, distances = nearest_among(x[smaller], x[larger], 1, metric)
             best = distances.argmin()
             edges.append((distances[best, 0], smaller[best], larger[nearest[best, 0]]))
     lengths, rows, columns = zip(*edges)

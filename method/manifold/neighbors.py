@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
 from threadpoolctl import threadpool_limits
 
@@ -14,6 +15,7 @@ from . import deformation
 EXACT_NEIGHBORS = 200_000  # samples up to which an exact search is faster than an approximate one
 N_FRIENDS = 15  # nearest candidates, itself included, whose own become a point's
 METRICS = ("euclidean", "manhattan", "chebyshev", "canberra", "braycurtis", "cosine", "correlation")
+DIRECTIONS = ("cosine", "correlation")  # of METRICS, those that look at directions alone
 N_ALIKE = 10  # samples whose place and clusters become a new point's
 ROWS = 2_048  # points whose pairs are compared at once, or times threads, searched for: in about a second
 
@@ -45,6 +47,7 @@ def nearest_neighbors(x, n_neighbors, metric="euclidean", n_jobs=None, track=ite
         search = pynndescent.NNDescent(x, metric, n_neighbors=n_neighbors, random_state=0, n_jobs=n_threads(n_jobs))
         return search.neighbor_graph
     n_jobs = n_threads(n_jobs)
+    x, metric, distance = _searchable(x, metric)
     search = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute", metric=metric, n_jobs=n_jobs).fit(x)
     shape = (len(x), n_neighbors)
     indices, distances = np.empty(shape, np.int32), np.zeros(shape, np.float32)
@@ -55,7 +58,7 @@ def nearest_neighbors(x, n_neighbors, metric="euclidean", n_jobs=None, track=ite
             others = found != rows
             others[others.all(axis=1), 0] = False  # one of several equal points
             indices[part] = np.hstack([rows, found[others].reshape(len(rows), -1)])
-            distances[part, 1:] = its_distances[others].reshape(len(rows), -1)
+            distances[part, 1:] = distance(its_distances[others].reshape(len(rows), -1))
     return indices, distances
 
 
@@ -77,10 +80,34 @@ def nearest_among(points, x, n_neighbors, metric="euclidean", n_jobs=None):
     distances : ndarray of float, shape (n_points, n_neighbors)
     """
     n_jobs = n_threads(n_jobs)
-    search = NearestNeighbors(n_neighbors=min(n_neighbors, len(x)), algorithm="brute", metric=metric, n_jobs=n_jobs)
+    x, search_metric, distance = _searchable(x, metric)
+    n_neighbors = min(n_neighbors, len(x))
+    search = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute", metric=search_metric, n_jobs=n_jobs).fit(x)
     with threadpool_limits(n_jobs):
-        distances, indices = search.fit(x).kneighbors(points)
-    return indices, distances
+        distances, indices = search.kneighbors(_searchable(points, metric)[0])
+    return indices, distance(distances)
+
+
+def _searchable(x, metric):
+    """Vectors that can be searched fast: scikit-learn's search is so for Euclidean distances alone.
+
+    Returns
+    -------
+    x : ndarray
+        By cosine and correlation the `directions`.
+    metric : str
+    distance : callable
+        From distances of this metric to those that were asked for.
+    """
+    if metric in DIRECTIONS:
+        return directions(x, metric), "euclidean", lambda distances: distances**2 / 2
+    return x, metric, lambda distances: distances
+
+
+def directions(x, metric):
+    """Rows in float32, of length 1, for correlation centred first: half of their squared distances are the metric's."""
+    x = np.asarray(x, np.float32)
+    return normalize(x - x.mean(axis=1, keepdims=True) if metric == "correlation" else x)
 
 
 def place(knn, values):

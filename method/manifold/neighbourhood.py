@@ -6,7 +6,16 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
 
 from . import deformation
-from .neighbors import N_ALIKE, ROWS, closest, closest_among, nearest_among, nearest_neighbors, symmetric_graph
+from .neighbors import (
+    N_ALIKE,
+    ROWS,
+    closest,
+    closest_among,
+    directions,
+    nearest_among,
+    nearest_neighbors,
+    symmetric_graph,
+)
 
 N_COMPONENTS = 50  # that wide features are compared by
 COMPONENTS_SAMPLE = 20_000  # samples that these are learnt from
@@ -162,9 +171,7 @@ class Neighbourhood:
             return normalize(np.concatenate(parts))
         if self.image_shape is not None or self.metric == "euclidean":
             return inputs
-        if self.metric == "correlation":
-            inputs = inputs - inputs.mean(axis=1, keepdims=True)
-        return normalize(inputs.astype(np.float32, copy=False))
+        return directions(inputs, self.metric)
 
 
 def fit_components(x, scaling):
