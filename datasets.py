@@ -105,7 +105,7 @@ def load(name, data_dir="data", **options):
         return REGISTRY[name](Path(data_dir))
     path = Path(name)
     if not path.exists():
-        near = _near(path)
+        near = _suggestion(path)
         hint = f"did you mean {near}?" if near else f"the datasets are {', '.join(REGISTRY)}"
         raise DatasetError(f"{name} is neither a dataset nor a file: {hint}")
     return files.read(path, **options)
@@ -130,7 +130,7 @@ def _fashion(data_dir):
 def _usps(data_dir):
     """9,298 images of 16 x 16, published in [-1, 1]; the paper's code uses a copy in [0, 2]."""
     parts = [
-        _read_table(gzip.decompress(_published(data_dir, f"usps/zip.{part}.gz", USPS_URL + f"zip.{part}.gz")), " ")
+        _read_table(gzip.decompress(_read_published(data_dir, f"usps/zip.{part}.gz", USPS_URL + f"zip.{part}.gz")), " ")
         for part in ("train", "test")
     ]
     rows = np.concatenate(parts)
@@ -142,7 +142,7 @@ def _pendigits(data_dir):
     """10,992 digits written on a tablet, as 8 points of the pen's path; published in [0, 100]."""
     names = ("pendigits.tra", "pendigits.tes")
     rows = np.concatenate(
-        [_read_table(_published(data_dir, f"pendigits/{name}", PENDIGITS_URL + name), ",") for name in names]
+        [_read_table(_read_published(data_dir, f"pendigits/{name}", PENDIGITS_URL + name), ",") for name in names]
     )
     return Dataset(rows[:, :-1] / 100, rows[:, -1].astype(np.int64), DIGIT_NAMES)
 
@@ -151,7 +151,7 @@ def _pendigits(data_dir):
 def _har(data_dir):
     """10,299 windows of smartphone sensor signals, 561 features, published in [-1, 1]."""
     name = "UCI HAR Dataset.zip"
-    archive = zipfile.ZipFile(io.BytesIO(_published(data_dir, f"har/{name}", HAR_URL, member=name)))
+    archive = zipfile.ZipFile(io.BytesIO(_read_published(data_dir, f"har/{name}", HAR_URL, member=name)))
 
     def read(kind):
         members = [f"UCI HAR Dataset/{part}/{kind}_{part}.txt" for part in ("train", "test")]
@@ -165,7 +165,7 @@ def _coil20(data_dir):
     """1,440 images of 128 x 128: 20 objects on a turntable, one image every 5 degrees."""
     from PIL import Image
 
-    archive = zipfile.ZipFile(io.BytesIO(_published(data_dir, "coil20/coil-20-proc.zip", COIL20_URL)))
+    archive = zipfile.ZipFile(io.BytesIO(_read_published(data_dir, "coil20/coil-20-proc.zip", COIL20_URL)))
     members = [f"coil-20-proc/obj{i}__{pose}.png" for i in range(1, 21) for pose in range(72)]
     x = np.stack([np.asarray(Image.open(archive.open(member)), np.float32).ravel() for member in members]) / 255
     return Dataset(x, np.repeat(np.arange(20), 72), tuple(f"object {i}" for i in range(1, 21)), (128, 128))
@@ -180,7 +180,7 @@ def _digits(data_dir):
     return Dataset((digits.data / 16).astype(np.float32), digits.target.astype(np.int64), DIGIT_NAMES, (8, 8))
 
 
-def _near(path):
+def _suggestion(path):
     """The dataset, or the file in the same folder, whose name is nearest to a mistyped one; None if none is near."""
     if near := difflib.get_close_matches(str(path).lower(), REGISTRY, n=1):
         return near[0]
@@ -207,7 +207,7 @@ def _idx_images(data_dir, name, parts, label_names, url):
                 data = _verified(_unpacked(path), file, path)
                 break
         else:
-            data = _published(data_dir, file, f"{url}{stem}.gz", torchvision_name=name)
+            data = _read_published(data_dir, file, f"{url}{stem}.gz", torchvision_name=name)
         return np.frombuffer(data, np.uint8, offset=header)
 
     x = np.concatenate([read(f"{part}-images-idx3-ubyte", 16) for part in parts])
@@ -224,7 +224,7 @@ def _unpacked(path):
         return b""
 
 
-def _published(data_dir, file, url, **source):
+def _read_published(data_dir, file, url, **source):
     """The content of one published file, below the data folder, which it is downloaded to if need be."""
     path = data_dir / file
     if not path.exists():

@@ -55,14 +55,14 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
     embedding_ : ndarray of float32, shape (n_samples, n_components)
         What is clustered.
     map_ : ndarray of float32, shape (n_samples, 2)
-        What is looked at: UMAP's layout of the same graph in two dimensions, see `learners.flat`; or `embedding_`, if
-        it has no more of them, or comes from another learner.
+        The map to look at: UMAP's layout of the same graph in two dimensions, see `learners.to_plane`; or `embedding_`,
+        if it has no more dimensions or comes from another learner.
     assignment_ : method.clusters.assignment.Assignment
         The third step, of the samples of `sample_`: `clusterer_`, `modularity_`, `reach_`, `hierarchy_`.
     labels_ : ndarray of int, shape (n_samples,)
         0 is the largest cluster, the next one is 1, and so on.
     confidence_ : ndarray of float64, shape (n_samples,)
-        The share of each sample's neighbourhood that is in its cluster, 0 to 1, see `confidence.of_samples`; of a
+        The share of each sample's neighbourhood that is in its cluster, 0 to 1, see `confidence.score_samples`; of a
         sample that was placed among those of the fit, see `predict`.
     outlier_ : ndarray of float64, shape (n_samples,)
         Outlier score of each sample, 0 to 1: how much farther it is from its neighbours than is common where these are,
@@ -180,8 +180,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         self.maps_, fit, index = self.embed_and_cluster(self.neighbourhood_, self.seed_)
         self.manifold_, embedding = self.maps_.learners[index], self.maps_.embeddings[index]
         found = x[self.sample_], self.neighbourhood_, self.graph_, self.progress_
-        self.assignment_ = Assignment.of(fit, self.n_clusters_, embedding, *found)
-        self._place_all(x, self.maps_.flat(index, self.progress_))
+        self.assignment_ = Assignment.from_fit(fit, self.n_clusters_, embedding, *found)
+        self._place_left_out(x, self.maps_.to_plane(index, self.progress_))
         return self
 
     def forget_checkpoints(self):
@@ -205,12 +205,12 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         ndarray of float32, shape (n_points, n_components)
         """
         check_is_fitted(self)
-        return self._place_among(x, self.embedding_)
+        return self._interpolate(x, self.embedding_)
 
     def on_map(self, x):
         """Where points, array-like (n_points, n_features), lie on `map_`, as in `transform`: float32, its columns."""
         check_is_fitted(self)
-        return self._place_among(x, self.map_)
+        return self._interpolate(x, self.map_)
 
     def predict(self, x, return_confidence=False, return_outlier=False):
         """The clusters of points, how sure they are, and how far the points are from all samples.
@@ -233,13 +233,13 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         outlier : ndarray of float, shape (n_points,)
             Only with `return_outlier`. 0 to 1, as `outlier_`: close to 1 for a point that is like none of the samples.
         """
-        knn = self._neighbors_of(x)
-        labels = self.assignment_.memberships_of(knn).argmax(axis=1)
+        knn = self._query_neighbors(x)
+        labels = self.assignment_.predict_memberships(knn).argmax(axis=1)
         found = [labels]
         if return_confidence:
-            found.append(self.assignment_.confidence_of(knn, labels))
+            found.append(self.assignment_.predict_confidence(knn, labels))
         if return_outlier:
-            found.append(self.assignment_.outlier_of(knn))
+            found.append(self.assignment_.predict_outlier(knn))
         return found[0] if len(found) == 1 else tuple(found)
 
     @available_if(lambda model: model.cluster == "GMM")
@@ -251,8 +251,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         ndarray of float32, shape (n_points, n_clusters)
             Rows sum to 1.
         """
-        knn = self._neighbors_of(x)
-        return self.assignment_.memberships_of(knn)
+        knn = self._query_neighbors(x)
+        return self.assignment_.predict_memberships(knn)
 
     def encode(self, x):
         """The latent space of x, array-like of shape (n_points, n_features): float32 (n_points, n_latent)."""
@@ -298,12 +298,12 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
     def find_neighbors(self, latent, x, n_clusters):
         """The neighbourhood of samples, by latent space and input; with UMAP it knows their neighbours."""
         has_graph = self.manifold_learner in learners.WITH_GRAPH
-        neighbourhood = self.neighbourhood_of(latent, x if self.n_candidates and has_graph else None)
+        neighbourhood = self.make_neighbourhood(latent, x if self.n_candidates and has_graph else None)
         if has_graph:
             neighbourhood.find(self.sizes(len(latent), n_clusters)[-1], self.progress_)
         return neighbourhood
 
-    def neighbourhood_of(self, latent, inputs):
+    def make_neighbourhood(self, latent, inputs):
         """The neighbourhood of samples, none of whose neighbours are known."""
         settings = {"metric": self.metric_, "n_candidates": self.n_candidates, "image_shape": self.image_shape}
         settings |= {"scaling": self.scaling_, "reduces": self.metric == "auto", "n_jobs": self.n_jobs}
@@ -318,7 +318,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         maps = Maps(self.manifold_learner, neighbourhood.latent, sizes, self.progress_, **settings)
         settings = {"restarts": self.gmm_restarts, "random_state": seed, "inputs": neighbourhood.inputs}
         settings["n_jobs"] = self.n_jobs
-        clustered = clustering.of_maps(self.cluster, maps, self.n_clusters_, self.progress_, **settings)
+        clustered = clustering.cluster_maps(self.cluster, maps, self.n_clusters_, self.progress_, **settings)
         return maps, *clustered
 
     def _scan(self, x):
@@ -331,27 +331,27 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         settings |= self._manifold_settings()
         return n_clusters.find(neighbourhood, self.sizes, self.manifold_learner, self.progress_, **settings)
 
-    def _place_all(self, x, flat):
+    def _place_left_out(self, x, flat):
         """Give the samples that the fit left out what their neighbours in it have; number clusters by size."""
-        fitted = self.assignment_
-        known = {f"{name}_": getattr(fitted, name) for name in ("embedding", "labels", "confidence", "outlier")}
+        fit = self.assignment_
+        known = {f"{name}_": getattr(fit, name) for name in ("embedding", "labels", "confidence", "outlier")}
         known["map_"] = flat
         every = np.arange(len(self.latent_))
         if len(others := np.setdiff1d(every, every[self.sample_])):
             with self.progress_.stage("place", f"{len(others):,} samples among the {self.fit_samples:,}"):
                 track = self.progress_.bar("placed", unit="part")
-                knn = self.neighbourhood_.of_points(self.latent_, x, others, track=track)
-                labels = fitted.memberships_of(knn).argmax(axis=1)
+                knn = self.neighbourhood_.query(self.latent_, x, others, track=track)
+                labels = fit.predict_memberships(knn).argmax(axis=1)
                 placed = {"embedding_": self.latent_[others], "map_": self.latent_[others], "labels_": labels}
                 if self.manifold_learner != "none":
                     placed |= {name: neighbors.place(knn, known[name]) for name in ("embedding_", "map_")}
-                placed |= {"confidence_": fitted.confidence_of(knn, labels), "outlier_": fitted.outlier_of(knn)}
+                placed |= {"confidence_": fit.predict_confidence(knn, labels), "outlier_": fit.predict_outlier(knn)}
             for name, values in placed.items():
                 whole = np.empty((len(every), *values.shape[1:]), known[name].dtype)
                 whole[self.sample_], whole[others] = known[name], values
                 known[name] = whole
         self.embedding_, self.map_, self.confidence_ = (known[name] for name in ("embedding_", "map_", "confidence_"))
-        self.outlier_, self.labels_ = known["outlier_"], fitted.number_by_size(known["labels_"])
+        self.outlier_, self.labels_ = known["outlier_"], fit.number_by_size(known["labels_"])
 
     def _training_settings(self):
         precision = training.choose_precision(self.precision, self.device)
@@ -375,19 +375,19 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
                 raise ValueError(f"{str(error).rstrip()}\n{which}") from error
             raise
 
-    def _neighbors_of(self, x, latent=None):
+    def _query_neighbors(self, x, latent=None):
         """The ten samples that points, array-like (n_points, n_features), are most like: indices, distances."""
         check_is_fitted(self)
         latent = self.encode(x) if latent is None else latent
         track = Progress(self.verbose).bar("placed", unit="part")
-        return self.neighbourhood_.of_points(latent, self._checked(x), track=track)
+        return self.neighbourhood_.query(latent, self._checked(x), track=track)
 
-    def _place_among(self, x, places):
+    def _interpolate(self, x, places):
         """Points, array-like (n_points, n_features), between their neighbours' places, (n_samples, n_dimensions)."""
         latent = self.encode(x)
         if self.manifold_learner == "none":
             return latent
-        return neighbors.place(self._neighbors_of(x, latent), places[self.sample_])
+        return neighbors.place(self._query_neighbors(x, latent), places[self.sample_])
 
     @property
     def _n_features_out(self):

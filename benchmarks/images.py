@@ -48,7 +48,7 @@ def main():
         second = neighbors.nearest_neighbors(data.x[:IMAGES], NEAREST + 1)[0][:, 1:].ravel()
         for n_jobs in (1, 2):
             pairs = images, images, first, second, data.image_shape
-            took = seconds(partial(deformation.bent, *pairs, n_jobs=n_jobs), args.repeats)
+            took = seconds(partial(deformation.pair_distances, *pairs, n_jobs=n_jobs), args.repeats)
             speeds = "{:,.0f} ({:,.0f} to {:,.0f})".format(*(len(first) / took[i] for i in (0, 2, 1)))
             print(f"{name}, {n_jobs} thread(s): {speeds} pairs a second")
     candidates, _ = neighbors.nearest_neighbors(data.x, 100)

@@ -232,7 +232,7 @@ def run_components(dataset, seed, runs_dir, threads):
         embedding = learner.fit_transform(space)
         one = clustering.fit("GMM", embedding, n_clusters=k, restarts=1, random_state=seed)
         _, fit, _ = model.embed_and_cluster(model.neighbourhood_, model.seed_)
-        by_rule = clustering.unite_equal(x, fit.labels)
+        by_rule = clustering.unite_duplicates(x, fit.labels)
         for mixture, labels in (("one", one.labels), ("rule", by_rule)):
             scores = {name: round(score, 4) for name, score in metrics.scores(y, labels).items()}
             row = {"dataset": dataset, "seed": seed, "proposer": proposer, "candidates": candidates, "mixture": mixture}

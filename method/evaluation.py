@@ -18,7 +18,7 @@ from .manifold import learners, neighbors
 from .progress import Progress
 
 
-def unlabelled(model):
+def internal_scores(model):
     """What can be said of a fitted model's clusters without labels.
 
     Returns

@@ -38,7 +38,7 @@ def import_compiled(name):
     with _importing:
         if name not in sys.modules:
             choose_folder()
-            njit, numba.njit = numba.njit, partial(_keep, numba.njit, threading.get_ident())
+            njit, numba.njit = numba.njit, partial(_caching_njit, numba.njit, threading.get_ident())
             try:
                 importlib.import_module(name)
             finally:
@@ -60,7 +60,7 @@ def n_threads(n_jobs=None):
 def prepare_for_forks():
     """Give processes that are forked from this one a single thread: OpenMP would wait for the parent's for ever."""
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_keep_to_one_thread)
+        os.register_at_fork(after_in_child=_use_one_thread)
 
 
 def refuse_forks():
@@ -76,7 +76,7 @@ def refuse_forks():
         )
 
 
-def _keep_to_one_thread():
+def _use_one_thread():
     global _forked
     _forked = True
     torch.set_num_threads(1)
@@ -106,7 +106,7 @@ def choose_folder():
     warnings.filterwarnings("ignore", message="Cannot cache compiled function")  # those few are compiled each time
 
 
-def _keep(njit, thread, *args, **options):
+def _caching_njit(njit, thread, *args, **options):
     """numba.njit that keeps what one thread compiles, what runs in parallel in a folder of its own.
 
     numba knows a kept kernel by its source alone: of a function that is compiled in both ways, as UMAP's layout is, it

@@ -34,7 +34,7 @@ def members(data, groups, path, *, names, confidence, title, n_members=10):
     """
     present = [group for group in range(len(names)) if np.any(groups == group)]
     if data.image_shape is None:
-        return _means(data, groups, present, path, names=names, title=title)
+        return _draw_means(data, groups, present, path, names=names, title=title)
     height, width = data.image_shape[-2:]
     low, high = data.x.min(), data.x.max()
     typical = members_of(data, groups, len(names), n_members)
@@ -65,7 +65,7 @@ def _strip(pictures, n):
     return np.concatenate(parts[:-1], axis=1)
 
 
-def _means(data, groups, present, path, *, names, title, n_features=30):
+def _draw_means(data, groups, present, path, *, names, title, n_features=30):
     means = np.stack([data.x[groups == group].mean(axis=0) for group in present])
     deviation = data.x.std(axis=0)
     profile = (means - data.x.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
@@ -138,7 +138,7 @@ def _bars(features, terms):
     """What is drawn of a cluster: what it is, how long its bar is, and in numbers."""
     bars = []
     for row in features.sort_values("told", ascending=False, kind="stable").head(N_BARS).itertuples():
-        inside, outside = (f"{x:.0%}" if row.is_binary else _number(x) for x in (row.inside, row.outside))
+        inside, outside = (f"{x:.0%}" if row.is_binary else _format_number(x) for x in (row.inside, row.outside))
         bars.append((shortened(" ".join(row.feature.split()), 34), row.effect, f"{inside}, rest {outside}"))
     if not bars:
         for row in terms.head(N_BARS).itertuples():
@@ -146,7 +146,7 @@ def _bars(features, terms):
     return bars
 
 
-def _number(x):
+def _format_number(x):
     return f"{x:,.0f}" if abs(x) >= 1e4 else f"{x:.4g}"
 
 

@@ -109,7 +109,7 @@ def features_of(data, labels, n_clusters):
     """
     rows = []
     if data.image_shape is None and n_clusters > 1:
-        columns = _differing(data.x, labels, n_clusters)
+        columns = _most_different(data.x, labels, n_clusters)
         some = np.sort(np.random.default_rng(0).permutation(len(labels))[:SAMPLE])
         x, labels = data.x[some][:, columns], labels[some]
         ranks = rankdata(x, axis=0)
@@ -120,13 +120,13 @@ def features_of(data, labels, n_clusters):
             n, m = sizes[cluster], len(labels) - sizes[cluster]
             effects = 2 * (ranks[inside].sum(axis=0) - n * (n + 1) / 2) / (n * m) - 1
             best = np.argsort(-np.abs(effects), kind="stable")[:N_SHOWN]
-            told = _unlike(ranks, best[np.abs(effects[best]) >= CLEAR])
+            told = _drop_correlated(ranks, best[np.abs(effects[best]) >= CLEAR])
             for i in best[effects[best] != 0]:
                 middle = np.mean if is_binary[i] else np.median
                 rows.append(
                     {
                         "cluster": cluster,
-                        "feature": _name_of(data, columns[i]),
+                        "feature": _feature_name(data, columns[i]),
                         "effect": effects[i],
                         "inside": float(middle(x[inside, i])),
                         "outside": float(middle(x[~inside, i])),
@@ -138,11 +138,11 @@ def features_of(data, labels, n_clusters):
     return frame.astype({"is_binary": bool, "told": bool})
 
 
-def _name_of(data, i):
+def _feature_name(data, i):
     return data.feature_names[i] if data.feature_names is not None else f"feature {i}"
 
 
-def _differing(x, labels, n_clusters):
+def _most_different(x, labels, n_clusters):
     """The columns whose means differ most between clusters, in standard deviations; those of one value left out."""
     scaling, largest = Scaling.fit(x, "standard"), np.zeros(x.shape[1])
     for cluster in range(n_clusters):
@@ -153,7 +153,7 @@ def _differing(x, labels, n_clusters):
     return np.sort(varying[np.argsort(-largest[varying], kind="stable")[:MOST]])
 
 
-def _unlike(ranks, columns):
+def _drop_correlated(ranks, columns):
     """Of columns, the clearest first, those that do not vary as one before them does."""
     kept = []
     centred = ranks[:, columns] - ranks[:, columns].mean(axis=0)
@@ -179,7 +179,7 @@ def terms_of(data, labels, n_clusters):
         the shares of samples in the cluster, and elsewhere, that have it.
     """
     rows = []
-    counts, words = _counts(data.sample_names)
+    counts, words = _word_counts(data.sample_names)
     if counts is not None:
         n = len(labels)
         member = sparse.csr_array((np.ones(n), (labels, np.arange(n))), (n_clusters, n))
@@ -198,7 +198,7 @@ def terms_of(data, labels, n_clusters):
     return pd.DataFrame(rows, columns=["cluster", "term", "weight", "inside", "outside"])
 
 
-def _counts(names):
+def _word_counts(names):
     """How often each word is in each name, sparse (n_samples, n_words), and the words; None where there are none."""
     from sklearn.feature_extraction.text import CountVectorizer
 
@@ -257,11 +257,11 @@ def lines(table, width=80, most=30):
     for title, cells in columns.items():
         wide = max(len(title), *map(len, cells))
         justified.append([cell.ljust(wide) if title in WORDS else cell.rjust(wide) for cell in (title, *cells)])
-    rows = [_cut("  ".join(row).rstrip(), width) for row in zip(*justified)]
+    rows = [_cut_to_width("  ".join(row).rstrip(), width) for row in zip(*justified)]
     return rows + [f"and {len(table) - most:,} more, in profile.csv"] * (len(table) > most)
 
 
-def _cut(text, width):
+def _cut_to_width(text, width):
     """A text of at most so many characters, of whole parts where commas are between them."""
     if len(text) <= width:
         return text

@@ -48,7 +48,7 @@ def sheets(data, rows):
         tiles = _tiles(data, some, size, limits)
         share = len(rows) / len(some)
         ways = [("PNG", "", {}), *FORMATS[n_channels == 3 :]]
-        costs = [share * len(_encoded(tiles, *way)) for way in ways]
+        costs = [share * len(_encode_sheet(tiles, *way)) for way in ways]
         best = 0 if costs[0] <= EXACT else 1 + int(np.argmin(costs[1:]))
         if costs[best] <= BYTES or side == SIDES[-1]:
             break
@@ -65,7 +65,7 @@ def sheets(data, rows):
         "type": f"image/{kind.lower()}",
         "note": f"thumbnails: {', '.join(cuts)}" if cuts else "",
     }
-    return about, [_encoded(_tiles(data, part, size, limits), *ways[best]) for part in parts]
+    return about, [_encode_sheet(_tiles(data, part, size, limits), *ways[best]) for part in parts]
 
 
 def _tiles(data, rows, size, limits):
@@ -85,7 +85,7 @@ def _tiles(data, rows, size, limits):
     return np.stack(tiles)
 
 
-def _encoded(tiles, kind, loss, options):
+def _encode_sheet(tiles, kind, loss, options):
     """A sheet of thumbnails, as a file."""
     from PIL import Image
 

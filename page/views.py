@@ -54,7 +54,7 @@ def profile(model, x, names=None):
     """
     from . import profiles
 
-    data = _data_of(model, x, names)
+    data = _dataset_of_fit(model, x, names)
     return profiles.profile(data, model.labels_, model.n_clusters_, confidence=model.confidence_)
 
 
@@ -80,7 +80,7 @@ def explore(model, x, names=None):
     """
     from . import explorer, naming  # they import matplotlib
 
-    data = _data_of(model, x, names)
+    data = _dataset_of_fit(model, x, names)
     return explorer.page(
         data,
         model.map_,
@@ -143,7 +143,7 @@ def plot(model, y=None, names=None, ax=None):
     return ax
 
 
-def _data_of(model, x, names):
+def _dataset_of_fit(model, x, names):
     """The samples of the fit as a Dataset."""
     check_is_fitted(model)
     features = getattr(model, "feature_names_in_", None)

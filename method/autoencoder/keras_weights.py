@@ -54,7 +54,7 @@ def layers(path):
 
     found = {}
     with h5py.File(path) as file:
-        arrays = list(_below(file))
+        arrays = list(_arrays_in(file))
         last = sum(array.ndim == 2 for array in arrays) - 1
         for array in arrays:
             if array.size > MAX_SIZE:
@@ -67,7 +67,7 @@ def layers(path):
     return found
 
 
-def _below(group, depth=8):
+def _arrays_in(group, depth=8):
     """The arrays in a group: libhdf5's own walk does not end in some damaged files."""
     import h5py
 
@@ -76,7 +76,7 @@ def _below(group, depth=8):
     for name in group if len(group) else ():
         if isinstance(group.get(name, getlink=True), h5py.HardLink):  # not in another file
             item = group[name]
-            yield from [item] if isinstance(item, h5py.Dataset) else _below(item, depth - 1)
+            yield from [item] if isinstance(item, h5py.Dataset) else _arrays_in(item, depth - 1)
 
 
 def limit_memory():

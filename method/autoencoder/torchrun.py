@@ -24,10 +24,10 @@ def join(device):
     dist.init_process_group("nccl" if torch.device(device).type == "cuda" else "gloo")
     for number, handler in handlers.items():
         signal.signal(number, handler)
-    atexit.register(_leave)
+    atexit.register(_exit_at_once)
 
 
-def _leave():
+def _exit_at_once():
     """End at once if this process ends before its `part`: an error is the reason, and torchrun then ends the others.
 
     What ends in order may wait for these others, which wait for it.

@@ -200,7 +200,7 @@ class Loop:
         try:
             if kind is None and self.checkpoint is not None:
                 self.epoch_start = self.shuffle.get_state()
-                self.checkpoint.write(self._position(0))
+                self.checkpoint.write(self._training_state(0))
         finally:
             if self.checkpoint is not None:
                 self.checkpoint.__exit__()
@@ -247,8 +247,8 @@ class Loop:
             self.optimizer.step()
             self.total = self.total + reported.detach() * len(index)
             if self.checkpoint is not None and self.checkpoint.is_due():
-                self.checkpoint.write(self._position(i + 1, self._whole_total()))
-        means = [total / n for total in self._whole_total().tolist()]
+                self.checkpoint.write(self._training_state(i + 1, self._total_of_processes()))
+        means = [total / n for total in self._total_of_processes().tolist()]
         self.first_step, self.total = 0, 0.0
         return means
 
@@ -258,13 +258,13 @@ class Loop:
         self.progress.set_postfix(**shown)
         self.progress.update()
 
-    def _position(self, step, total=None):
+    def _training_state(self, step, total=None):
         """Everything that the next step depends on; the epoch's shuffle is made anew from where it began."""
         training = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
         place = {"shuffle": self.epoch_start, "history": self.history, "step": step}
         return training | place | {"total": total} | self.more()
 
-    def _whole_total(self):
+    def _total_of_processes(self):
         """The sum of losses, the same in all processes: all of them raise DivergenceError, or none."""
         total = mean_of_processes(self.total)
         if not total.isfinite().all():

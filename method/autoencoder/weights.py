@@ -132,7 +132,7 @@ def _quantize(tensors):
     for key, tensor in tensors.items():
         if tensor.ndim > 1:
             scale = tensor.abs().flatten(1).amax(dim=1) / 127
-            tensor = (tensor / _column(scale.clamp(min=1e-30), tensor)).round().to(torch.int8)
+            tensor = (tensor / _as_column(scale.clamp(min=1e-30), tensor)).round().to(torch.int8)
             small[f"{key}.scale"] = scale
         small[key] = tensor
     return small
@@ -143,10 +143,10 @@ def _dequantize(small):
     tensors = {key: tensor for key, tensor in small.items() if not key.endswith(".scale")}
     for key in small.keys() - tensors.keys():
         matrix = key.removesuffix(".scale")
-        tensors[matrix] = tensors[matrix].float() * _column(small[key], tensors[matrix])
+        tensors[matrix] = tensors[matrix].float() * _as_column(small[key], tensors[matrix])
     return tensors
 
 
-def _column(scale, tensor):
+def _as_column(scale, tensor):
     """One number a row, ready to multiply a tensor of any number of dimensions."""
     return scale.view(-1, *[1] * (tensor.ndim - 1))

@@ -25,7 +25,7 @@ class Assignment:
     modularity : float or None
         How well the graph supports the clusters, see `judge.support`; None without a graph.
     confidence : ndarray of float64, shape (n_samples,)
-        See `confidence.of_samples`.
+        See `confidence.score_samples`.
     reach : float
         All but a hundredth of the samples have the tenth of their nearest, themselves the first, within this distance.
     outliers : outliers.Reference
@@ -47,7 +47,7 @@ class Assignment:
     hierarchy: np.ndarray | None = None
 
     @classmethod
-    def of(cls, fit, n_clusters, embedding, x, neighbourhood, graph, progress):
+    def from_fit(cls, fit, n_clusters, embedding, x, neighbourhood, graph, progress):
         """What follows from the best clusters.
 
         Parameters
@@ -66,7 +66,7 @@ class Assignment:
         -------
         Assignment
         """
-        labels = clustering.unite_equal(x, fit.labels)
+        labels = clustering.unite_duplicates(x, fit.labels)
         modularity = None if graph is None else judge.support(graph, labels)[0]
         knn = neighbourhood.knn
         if graph is None:
@@ -77,7 +77,7 @@ class Assignment:
             embedding=embedding,
             labels=labels,
             modularity=modularity,
-            confidence=confidence.of_samples(graph, labels, fit.rivals),
+            confidence=confidence.score_samples(graph, labels, fit.rivals),
             reach=float(np.quantile(knn[1][:, : neighbors.N_ALIKE][:, -1], 0.99)),  # a few samples may be outliers
         )
         assignment.compare(neighbourhood.latent, knn, graph)
@@ -99,17 +99,17 @@ class Assignment:
         memberships[moved] = of_labels[moved]
         return memberships
 
-    def memberships_of(self, knn):
+    def predict_memberships(self, knn):
         """The mean memberships of the nearest samples of points: float32 (n_points, n_clusters); rows sum to 1."""
         return neighbors.place(knn, self.memberships)
 
-    def confidence_of(self, knn, labels):
-        """The confidence of points in these clusters, see `confidence.of_points`."""
-        return confidence.of_points(knn, labels, self.labels, self.confidence, self.reach)
+    def predict_confidence(self, knn, labels):
+        """The confidence of points in these clusters, see `confidence.predict`."""
+        return confidence.predict(knn, labels, self.labels, self.confidence, self.reach)
 
-    def outlier_of(self, knn):
-        """The outlier scores of points, see `outliers.of_points`."""
-        return outliers.of_points(knn, self.outliers, self.outlier)
+    def predict_outlier(self, knn):
+        """The outlier scores of points, see `outliers.predict`."""
+        return outliers.predict(knn, self.outliers, self.outlier)
 
     def number_by_size(self, labels):
         """Call the largest cluster 0, the next one 1, and so on; of two of a size the one with the first sample.

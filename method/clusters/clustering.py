@@ -86,7 +86,7 @@ def fit(
     return Fit(clusterer, labels, None, *((None, None) if graph is None else support(graph, labels)))
 
 
-def of_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100, random_state=None, n_jobs=None):
+def cluster_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100, random_state=None, n_jobs=None):
     """The clusters of several maps of the same samples, of which the best are kept.
 
     Of the best fits to each map, and k-means of the inputs if these are given, `judge.choose` takes one.
@@ -122,7 +122,7 @@ def of_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100, rand
     kept = kept._replace(rivals=[*kept.rivals, *others])
     if inputs is not None and maps.graph is not None and name == "GMM":
         with progress.stage("cluster", f"k-means of the inputs, {n_clusters} clusters"):
-            of_them = of_inputs(inputs, n_clusters, maps.graph, random_state)
+            of_them = kmeans_of_inputs(inputs, n_clusters, maps.graph, random_state)
         if choose([kept, of_them]) == 1:
             kept = of_them._replace(rivals=[kept.labels, *kept.rivals])
     return kept, index
@@ -242,7 +242,7 @@ def _is_flat(mixture):
     return bool((variances.min(axis=1) < mixture.reg_covar * (1 + 1e-6) + rounding).any())
 
 
-def of_inputs(x, n_clusters, graph, random_state=None, sample=None):
+def kmeans_of_inputs(x, n_clusters, graph, random_state=None, sample=None):
     """k-means of the inputs themselves, which may know better than any map: UMAP tears apart what varies in density.
 
     The best of 20 starts; of wide inputs these see 50 principal components, and the best goes on with the inputs.
@@ -280,7 +280,7 @@ def of_inputs(x, n_clusters, graph, random_state=None, sample=None):
     return Fit(clusterer, labels, None, *support(graph, labels))
 
 
-def unite_equal(x, labels):
+def unite_duplicates(x, labels):
     """Give equal samples one cluster: the most frequent among them, the first of equally frequent ones.
 
     A manifold learner puts copies side by side, not in one place, so that a cluster may end between them.

@@ -7,7 +7,7 @@ from ... import metrics
 from ..manifold import neighbors
 
 
-def of_samples(graph, labels, rivals=()):
+def score_samples(graph, labels, rivals=()):
     """How far each sample's neighbours are in its cluster: the share of its weight in a neighbour graph.
 
     It is the mean over all of these clusterings. Samples between two clusters have neighbours in both; and a group of
@@ -38,7 +38,7 @@ def of_samples(graph, labels, rivals=()):
     return np.clip(inside / np.where(weight > 0, weight, 1), 0, 1)
 
 
-def of_points(knn, labels, known_labels, known_confidence, reach):
+def predict(knn, labels, known_labels, known_confidence, reach):
     """The confidence of new points, from that of their neighbours among the samples.
 
     Parameters
@@ -47,7 +47,7 @@ def of_points(knn, labels, known_labels, known_confidence, reach):
         Indices and distances of each point's nearest samples, (n_points, n_neighbors), see `neighbors.place`.
     labels : ndarray of int, shape (n_points,)
     known_labels, known_confidence : ndarray, shape (n_samples,)
-        Clusters of the samples, and their confidence, see `of_samples`.
+        Clusters of the samples, and their confidence, see `score_samples`.
     reach : float
         How far from its neighbours a sample can be.
 

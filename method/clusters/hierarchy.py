@@ -33,24 +33,24 @@ def merges(graph, labels, points, n_clusters):
         and the number of clusters in the two. The height is log10(1 + distance): 0.3 where there is as much weight
         between two as chance would put there, 2 where there is a hundredth of it.
     """
-    likeness, weight = _likeness(graph, labels, points, n_clusters)
+    similarity, weight = _similarity(graph, labels, points, n_clusters)
     numbers, counts, linkage = np.arange(n_clusters), np.ones(n_clusters), []
-    np.fill_diagonal(likeness, -1.0)
+    np.fill_diagonal(similarity, -1.0)
     for i in range(n_clusters - 1):
-        first, second = sorted(np.unravel_index(likeness.argmax(), likeness.shape))
-        height = np.log10(1 + 1 / likeness[first, second])
+        first, second = sorted(np.unravel_index(similarity.argmax(), similarity.shape))
+        height = np.log10(1 + 1 / similarity[first, second])
         counts[first] += counts[second]
         linkage.append((*sorted((numbers[first], numbers[second])), height, counts[first]))
         both = weight[first] + weight[second]
         share = weight[first] / both if both else 0.5
-        likeness[first] = share * likeness[first] + (1 - share) * likeness[second]
-        likeness[:, first] = likeness[first]
-        likeness[first, first] = likeness[second] = likeness[:, second] = -1.0
+        similarity[first] = share * similarity[first] + (1 - share) * similarity[second]
+        similarity[:, first] = similarity[first]
+        similarity[first, first] = similarity[second] = similarity[:, second] = -1.0
         weight[first], numbers[first] = both, n_clusters + i
     return np.array(linkage, dtype=np.float64).reshape(-1, 4)
 
 
-def _likeness(graph, labels, points, n_clusters):
+def _similarity(graph, labels, points, n_clusters):
     """How many times as much weight lies between clusters as by chance, (n_clusters, n_clusters), and their weights."""
     member = sparse.csr_array((np.ones(len(labels)), (np.arange(len(labels)), labels)), (len(labels), n_clusters))
     between = (member.T @ (sparse.csr_array(graph) @ member)).toarray()
@@ -61,9 +61,9 @@ def _likeness(graph, labels, points, n_clusters):
     distance = np.linalg.norm(means[:, None] - means[None], axis=2)
     nearest = distance[distance > 0].min(initial=np.inf)
     near = np.minimum(1, nearest / np.maximum(distance, 1e-300)) if np.isfinite(nearest) else np.ones_like(distance)
-    likeness = between / np.where(by_chance > 0, by_chance, 1) + SMOOTHING * near
-    likeness[sizes == 0] = likeness[:, sizes == 0] = 1e12
-    return likeness, weight
+    similarity = between / np.where(by_chance > 0, by_chance, 1) + SMOOTHING * near
+    similarity[sizes == 0] = similarity[:, sizes == 0] = 1e12
+    return similarity, weight
 
 
 def renumbered(linkage, numbers):

@@ -22,7 +22,7 @@ class Fit(NamedTuple):
     modularity, cut : float or None
         See `support`; None without a neighbour graph.
     rivals : sequence of ndarray of int, shape (n_samples,)
-        Labels of other fits that are all but as good, for `confidence.of_samples`.
+        Labels of other fits that are all but as good, for `confidence.score_samples`.
     """
 
     clusterer: object

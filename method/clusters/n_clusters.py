@@ -83,7 +83,7 @@ def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4):
     sizes : callable
         From a number of clusters to the sizes of the neighbourhoods that suit it.
     inputs : ndarray, shape (n_samples, n_features), or None
-        As `clustering.of_inputs` takes them.
+        As `clustering.kmeans_of_inputs` takes them.
     random_state : int or None
     restarts : int
         Mixtures of each half, of which `judge.best` takes one.
@@ -112,7 +112,7 @@ def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4):
         if inputs is not None:
             halves = [rng.permutation(len(inputs))[: len(inputs) // 2] for _ in range(2)]
             seed = int(rng.integers(2**31))
-            of_inputs = [clustering.of_inputs(inputs, n_clusters, graph, seed, half) for half in halves]
+            of_inputs = [clustering.kmeans_of_inputs(inputs, n_clusters, graph, seed, half) for half in halves]
             if max(fit.assortativity for fit in of_inputs) > max(fit.assortativity for fit in fits):
                 fits = of_inputs
         agreement = [adjusted_rand_score(one.labels, other.labels) for one, other in combinations(fits, 2)]

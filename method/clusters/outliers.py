@@ -61,7 +61,7 @@ def fit(knn, labels):
     return reference, _probability(excess, reference)
 
 
-def of_points(knn, reference, known):
+def predict(knn, reference, known):
     """The outlier probability of new points, by their nearest samples.
 
     Parameters

@@ -27,7 +27,7 @@ class Images(NamedTuple):
     frames: np.ndarray  # int (n, 4): the rows and columns outside of which there is no gradient, as two ranges
 
 
-def bent(x, y, first, second, image_shape, n_jobs=None):
+def pair_distances(x, y, first, second, image_shape, n_jobs=None):
     """Deformation-invariant distances of images: the image distortion model on Sobel gradients in 3 x 3 surroundings.
 
     Each pixel is compared with that pixel, at most two away (in images of less than 16 pixels: one), whose surroundings
@@ -57,15 +57,15 @@ def bent(x, y, first, second, image_shape, n_jobs=None):
     ones, others = prepare(x, image_shape), prepare(y, image_shape)
     warp = min(MAX_WARP, max(1, min(ones.pixels.shape[2:]) // 8))
     frames = ones.frames, others.frames
-    return by_threads(_bent, ones.pixels, others.pixels, first, second, *frames, warp, n_jobs=n_jobs)
+    return by_threads(_pair_distances, ones.pixels, others.pixels, first, second, *frames, warp, n_jobs=n_jobs)
 
 
 def prepare(x, image_shape):
-    """Images as `bent` compares them, if they are not yet so: worth it before many calls."""
+    """Images as `pair_distances` compares them, if they are not yet so: worth it before many calls."""
     if isinstance(x, Images):
         return x
     pixels = averaged(x, image_shape)
-    return Images(pixels, _frames(pixels))
+    return Images(pixels, _find_frames(pixels))
 
 
 def averaged(x, image_shape):
@@ -80,7 +80,7 @@ def averaged(x, image_shape):
 
 
 @njit(nogil=True)
-def _frames(images):
+def _find_frames(images):
     """Of each image the rows and columns with pixels that are not zero, and one more on each side: four ends."""
     n, channels, height, width = images.shape
     frames = np.empty((n, 4), np.int64)
@@ -100,10 +100,10 @@ def _frames(images):
 
 
 @njit(fastmath=True, nogil=True)
-def _bent(x, y, first, second, out, x_frames, y_frames, warp):
+def _pair_distances(x, y, first, second, out, x_frames, y_frames, warp):
     """Pixels outside of both frames are equal, and are left out."""
-    a, b = _aligned(2 * x.shape[1]), _aligned(2 * x.shape[1])
-    pixels, sums, least = _aligned(1)[0], _aligned(2 * MAX_WARP + 1).ravel(), _aligned(2).view(np.int32)
+    a, b = _zeros(2 * x.shape[1]), _zeros(2 * x.shape[1])
+    pixels, sums, least = _zeros(1)[0], _zeros(2 * MAX_WARP + 1).ravel(), _zeros(2).view(np.int32)
     before = -1, 0, 0, 0, 0
     for p in range(len(out)):
         one, other = x_frames[first[p]], y_frames[second[p]]
@@ -121,7 +121,7 @@ def _bent(x, y, first, second, out, x_frames, y_frames, warp):
 
 
 @njit()
-def _aligned(n):
+def _zeros(n):
     """Zeros, float32 (n, SIZE), from the start of a cache line on: what lies in one line is stored at once."""
     whole = np.zeros(n * SIZE + LANES, np.float32)
     first = -whole.ctypes.data // 4 % LANES
@@ -181,16 +181,16 @@ def _distortion(a, b, rows, stride, warp, sums, least):
     first = (BORDER - 1) * stride  # surroundings reach one pixel beyond the image
     for down in range(-warp, warp + 1):
         start = first - max(down, 0) * stride  # empty pixels of a above and below the frame are like empty ones of b
-        n = _whole((rows + 2 + abs(down)) * stride + 2)
+        n = _round_up((rows + 2 + abs(down)) * stride + 2)
         low = start - stride
         of_b = low + down * stride - MAX_WARP
         for c in range(0, len(a), 2):
             across_a, down_a, across_b, down_b = a[c, low:], a[c + 1, low:], b[c, of_b:], b[c + 1, of_b:]
-            _sums_of_rows(across_a, down_a, across_b, down_b, sums, _whole(n + 2 * stride), c > 0)
+            _sum_along_rows(across_a, down_a, across_b, down_b, sums, _round_up(n + 2 * stride), c > 0)
         if warp < MAX_WARP:
             sums[: n + 2 * stride] = FAR
             sums[2 * MAX_WARP * SIZE : 2 * MAX_WARP * SIZE + n + 2 * stride] = FAR
-        _least(sums, stride, least[0, start:], least[1, start + down * stride :], n)
+        _update_minima(sums, stride, least[0, start:], least[1, start + down * stride :], n)
     from_a, from_b = ZERO, ZERO
     n = (rows + 2) * stride - 2
     of_a, of_b = least[0, first + 2 :].view(np.float32), least[1, first + 4 :].view(np.float32)
@@ -206,12 +206,12 @@ def _squared(across, down):
 
 
 @inlined
-def _whole(n):
+def _round_up(n):
     return -(-n // LANES) * LANES
 
 
 @inlined
-def _sums_of_rows(across_a, down_a, across_b, down_b, sums, n, more):
+def _sum_along_rows(across_a, down_a, across_b, down_b, sums, n, more):
     """Squared differences, summed over three pixels of a row, of which each is the last one; for five shifts of b.
 
     What has been is in variables: to load it again would take longer than all the rest.
@@ -233,7 +233,7 @@ def _sums_of_rows(across_a, down_a, across_b, down_b, sums, n, more):
 
 
 @inlined
-def _least(sums, stride, of_a, of_b, n):
+def _update_minima(sums, stride, of_a, of_b, n):
     """Sum up three rows, and keep the least sum of each pixel of a, and of the pixel of b that it is compared with.
 
     They are kept by their bits: positive floats are in the order of these, and a minimum of integers is an instruction

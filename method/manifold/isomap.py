@@ -62,16 +62,16 @@ class LandmarkIsomap(FromNeighbors):
         # directions in which geodesics do not differ have no place to be told from noise
         self._pseudoinverse = vectors / np.sqrt(np.maximum(values, np.finfo(float).eps * values[0]))
         self._search = NearestNeighbors(n_neighbors=self.n_neighbors - 1, metric=self.metric).fit(x)
-        self.embedding_ = self._place(self.geodesics_)
+        self.embedding_ = self._triangulate(self.geodesics_)
         return self.embedding_
 
     def transform(self, x):
         """Embed new points, by way of their neighbours among the samples; float64 (n_points, n_components)."""
         distances, indices = self._search.kneighbors(x)
         geodesics = [(self.geodesics_[:, near] + steps).min(axis=1) for near, steps in zip(indices, distances)]
-        return self._place(np.transpose(geodesics))
+        return self._triangulate(np.transpose(geodesics))
 
-    def _place(self, geodesics):
+    def _triangulate(self, geodesics):
         """Triangulate points from their geodesic distances to the landmarks, (n_landmarks, n_points)."""
         return 0.5 * (self._means[:, None] - geodesics**2).T @ self._pseudoinverse
 

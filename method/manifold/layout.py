@@ -56,7 +56,7 @@ def optimize(graph, start, a, b, *, seed, n_jobs=None, track=iter):
     numba.set_num_threads(min(n_threads(n_jobs), most, numba.config.NUMBA_NUM_THREADS))
     try:
         for epoch in track(range(1, n_epochs)):
-            _epoch(places, places.copy(), heads, tails, weights, tasks, rounds, epoch, n_epochs, seed, *gradients)
+            _run_epoch(places, places.copy(), heads, tails, weights, tasks, rounds, epoch, n_epochs, seed, *gradients)
     finally:
         numba.set_num_threads(threads)
     embedding = np.empty_like(places)
@@ -113,17 +113,17 @@ def gradient_tables(a, b):
 
 
 @njit(parallel=True, fastmath=True)
-def _epoch(places, before, heads, tails, weights, tasks, rounds, epoch, n_epochs, seed, pull, push):
+def _run_epoch(places, before, heads, tails, weights, tasks, rounds, epoch, n_epochs, seed, pull, push):
     """One epoch; places are those of before, and change."""
     for r in range(len(rounds) - 1):
         for task in numba.prange(rounds[r], rounds[r + 1]):
-            _draw(
+            _draw_edges(
                 places, before, heads, tails, weights, tasks[task], tasks[task + 1], epoch, n_epochs, seed, pull, push
             )
 
 
 @njit(fastmath=True)
-def _draw(places, before, heads, tails, weights, first, last, epoch, n_epochs, seed, pull, push):
+def _draw_edges(places, before, heads, tails, weights, first, last, epoch, n_epochs, seed, pull, push):
     """Draw the edges of one task whose turn it is."""
     rate = np.float32(1 - epoch / n_epochs)
     most = np.float32(STRONGEST) * rate
@@ -132,24 +132,24 @@ def _draw(places, before, heads, tails, weights, first, last, epoch, n_epochs, s
         if int(epoch * weights[edge]) == int((epoch - 1) * weights[edge]):
             continue
         point, other = places[heads[edge]], places[tails[edge]]
-        strength = rate * pull[_step(point, other)]
+        strength = rate * pull[_table_index(point, other)]
         for d in range(len(point)):
             move = min(max(strength * (other[d] - point[d]), -most), most)
             point[d] += move
             other[d] -= move
-        counter = _mixed(np.uint64(seed) + STRIDE * np.uint64(epoch * len(weights) + edge))
+        counter = _splitmix64(np.uint64(seed) + STRIDE * np.uint64(epoch * len(weights) + edge))
         for _ in range(NEGATIVE_SAMPLES):
             counter += STRIDE
-            chosen = int((_mixed(counter) >> np.uint64(32)) * n >> np.uint64(32))
+            chosen = int((_splitmix64(counter) >> np.uint64(32)) * n >> np.uint64(32))
             if chosen != heads[edge]:
                 other = before[chosen]
-                strength = rate * push[_step(point, other)]
+                strength = rate * push[_table_index(point, other)]
                 for d in range(len(point)):
                     point[d] += min(max(strength * (point[d] - other[d]), -most), most)
 
 
 @njit(fastmath=True)
-def _step(point, other):
+def _table_index(point, other):
     """The entry of the tables of gradients for the distance of two points."""
     squared = np.float32(0)
     for d in range(len(point)):
@@ -158,7 +158,7 @@ def _step(point, other):
 
 
 @njit()
-def _mixed(counter):
+def _splitmix64(counter):
     """The random number of a counter: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014)."""
     counter = (counter ^ (counter >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     counter = (counter ^ (counter >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -155,7 +155,7 @@ class UMAP(FromNeighbors):
         return self.embedding_
 
 
-def flat(learner, embedding, *, min_dist=0.0, random_state=None, n_jobs=None, track=iter):
+def to_plane(learner, embedding, *, min_dist=0.0, random_state=None, n_jobs=None, track=iter):
     """The graph of a fitted UMAP in two dimensions, to look at, from where its embedding lies.
 
     It starts from the two principal components of the embedding, so that what lies apart there does so on the map

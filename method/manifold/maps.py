@@ -65,10 +65,10 @@ class Maps:
         if name in learners.WITH_GRAPH:
             self.graph = sum(learner.graph_ / learner.graph_.sum() for learner in self.learners)
 
-    def flat(self, index, progress):
+    def to_plane(self, index, progress):
         """One of the embeddings in two dimensions, to look at: float32 (n_samples, 2), or itself if it has no more.
 
-        See `learners.flat`. Embeddings of other learners than UMAP stay as they are.
+        See `learners.to_plane`. Embeddings of other learners than UMAP stay as they are.
         """
         embedding = self.embeddings[index]
         if self.graph is None or embedding.shape[1] <= MAP_DIMS:
@@ -76,4 +76,4 @@ class Maps:
         settings = {name: self.settings[name] for name in ("min_dist", "random_state", "n_jobs")}
         with progress.stage("map", f"UMAP, {embedding.shape[1]} -> {MAP_DIMS} dimensions, to look at"):
             track = progress.bar("layout", unit="epoch")
-            return learners.flat(self.learners[index], embedding, track=track, **settings)
+            return learners.to_plane(self.learners[index], embedding, track=track, **settings)

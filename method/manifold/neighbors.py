@@ -126,7 +126,7 @@ def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None, track=ite
         With the point itself; at most n_candidates.
     image_shape : tuple of int or None
         (height, width) or (channels, height, width), if the features are pixels: distances are those of
-        `deformation.bent`. None: Euclidean distances.
+        `deformation.pair_distances`. None: Euclidean distances.
     n_jobs : int or None
         Threads, see `kernels.n_threads`.
     track : callable
@@ -150,11 +150,11 @@ def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None, track=ite
         for start in track(range(0, n, ROWS)):
             upper = sparse.triu(pairs(slice(start, start + ROWS)), start + 1)  # the distances are the same both ways
             first, second = upper.row + start, upper.col
-            _insert(first, second, _measure(image_shape)(x, x, first, second, n_jobs=n_jobs), indices, distances)
+            _insert(first, second, _metric(image_shape)(x, x, first, second, n_jobs=n_jobs), indices, distances)
 
-    proposed, proposed_by = _both_ways(candidates)
+    proposed, proposed_by = _adjacency(candidates)
     compare(lambda rows: proposed[rows] + proposed_by[rows])
-    near, near_by = _both_ways(indices[:, :n_friends])
+    near, near_by = _adjacency(indices[:, :n_friends])
     compare(lambda rows: near[rows] @ near + near_by[rows] @ near_by > proposed[rows] + proposed_by[rows])
     return indices[:, :n_neighbors], distances[:, :n_neighbors]
 
@@ -183,16 +183,16 @@ def closest_among(points, x, candidates, n_neighbors, image_shape=None, n_jobs=N
         looked_at, columns = np.unique(candidates, return_inverse=True)
         x = x[looked_at]
     rows = np.repeat(np.arange(len(points)), candidates.shape[1])
-    distances = _measure(image_shape)(points, x, rows, columns.ravel(), n_jobs=n_jobs).reshape(candidates.shape)
+    distances = _metric(image_shape)(points, x, rows, columns.ravel(), n_jobs=n_jobs).reshape(candidates.shape)
     nearest = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]
     return np.take_along_axis(candidates, nearest, axis=1), np.take_along_axis(distances, nearest, axis=1)
 
 
-def _measure(image_shape):
-    return euclidean if image_shape is None else partial(deformation.bent, image_shape=image_shape)
+def _metric(image_shape):
+    return euclidean if image_shape is None else partial(deformation.pair_distances, image_shape=image_shape)
 
 
-def _both_ways(indices):
+def _adjacency(indices):
     """A sparse array (n, n) that is True in each row at these columns, ndarray of int (n, n_columns); its transpose."""
     n, k = indices.shape
     pattern = sparse.csr_array((np.ones(n * k, bool), indices.ravel(), np.arange(0, n * k + 1, k)), (n, n))

@@ -31,7 +31,7 @@ class Neighbourhood:
     n_candidates : int
         Neighbours in the latent space that are ranked.
     image_shape : tuple of int or None
-        (height, width) or (channels, height, width): inputs are compared by `deformation.bent`.
+        (height, width) or (channels, height, width): inputs are compared by `deformation.pair_distances`.
     scaling : scaling.Scaling or None
         Of the inputs, before they are compared. Images, and features that are all scaled alike, are compared as they
         are: that does not change who is nearest.
@@ -117,7 +117,7 @@ class Neighbourhood:
             knn = self.rank(knn, GRAPH_NEIGHBORS)
         return knn, symmetric_graph(knn[0])
 
-    def of_points(self, latent, inputs=None, rows=None, n_neighbors=N_ALIKE, track=iter):
+    def query(self, latent, inputs=None, rows=None, n_neighbors=N_ALIKE, track=iter):
         """The samples that are nearest to new points, found as the samples' own neighbours.
 
         Parameters
