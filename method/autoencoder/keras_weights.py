@@ -1,4 +1,4 @@
-"""Read Keras' weights in a process of its own: on a damaged file libhdf5 may crash, or not end.
+"""Read Keras' weights in a separate process: on a damaged file libhdf5 may crash, or not end.
 
 Run as a program, with the path of an .h5 file, it writes the layers as .npz to its standard output.
 """
@@ -46,9 +46,9 @@ def read(path):
 
 
 def layers(path):
-    """The same as `read`, in this process and without its limits.
+    """Read the layers as `read` does, in this process and without its limits.
 
-    Keras 2 has the layer's name in the path, /encoder_0/encoder_0/kernel:0; Keras 3 beside it, or only a number.
+    Keras 2 has the layer's name in the path, /encoder_0/encoder_0/kernel:0; Keras 3 in an attribute, or only a number.
     """
     import h5py
 
@@ -68,7 +68,7 @@ def layers(path):
 
 
 def _arrays_in(group, depth=8):
-    """The arrays in a group: libhdf5's own walk does not end in some damaged files."""
+    """Yield the arrays in a group: libhdf5's own traversal does not end in some damaged files."""
     import h5py
 
     if depth == 0:
@@ -80,7 +80,7 @@ def _arrays_in(group, depth=8):
 
 
 def limit_memory():
-    """Let this process have 4 GiB of address space at most, where the system can do that."""
+    """Limit this process to 4 GiB of address space, where the system can do that."""
     try:
         import resource
 
