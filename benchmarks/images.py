@@ -1,9 +1,9 @@
-"""How fast images are compared: pairs a second, and the whole of a dataset's neighbours.
+"""Speed of the image comparison: pairs a second, and all neighbours of a dataset.
 
     python benchmarks/images.py
 
-compares 5,000 images of MNIST (28 x 28) and of USPS (16 x 16) with the 40 nearest among them by their pixels; and of
-each of USPS's images it ranks the 100 nearest by the deformation-invariant distance. On one and on two threads.
+compares 5,000 images of MNIST (28 x 28) and of USPS (16 x 16) with the 40 nearest among them by their pixels; and
+re-ranks the 100 nearest of each of USPS's images by the deformation-invariant distance. On one and on two threads.
 """
 
 import argparse
