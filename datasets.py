@@ -1,4 +1,4 @@
-"""Datasets by name, found in the data folder or downloaded there once, and the user's own files.
+"""Datasets by name, from the data folder or downloaded there once, and the user's own files.
 
 Every published file is checked against its SHA-256 before it is read, wherever it came from.
 """
@@ -58,14 +58,14 @@ SHA256 = {
     "har/UCI HAR Dataset.zip": "49d461e527313ac599f5c244e1276be4f8b3fb13d121c95744d034032503a16d",
     "coil20/coil-20-proc.zip": "17cd700e7fc05b8f37a04677c79734ca29c0cddf772a8134628f8b0c889d033f",
 }
-MANY_FILES = 10_000  # of a folder, that a mistyped name is compared with
+MANY_FILES = 10_000  # of a folder, at most, that a mistyped name is compared with
 MAX_IDX = 2**26  # bytes; the largest published file has 47 million
 
 REGISTRY = {}
 
 
 def register(name, n_classes):
-    """Make a loader, a function from the data folder to a `Dataset`, known under a name."""
+    """Register a loader, a function from the data folder to a `Dataset`, under a name."""
 
     def decorate(loader):
         loader.n_classes = n_classes
@@ -81,7 +81,7 @@ def load(name, data_dir="data", **options):
     Parameters
     ----------
     name : str
-        A key of `REGISTRY`, or a path: of what kinds, see `files.read`.
+        A key of `REGISTRY`, or a path of a kind that `files.read` knows.
     data_dir : path-like
         Where the files of the registry are looked for, in the layout of their official download, and where they are
         downloaded to.
@@ -105,7 +105,7 @@ def load(name, data_dir="data", **options):
         return REGISTRY[name](Path(data_dir))
     path = Path(name)
     if not path.exists():
-        near = _near(path)
+        near = _suggestion(path)
         hint = f"did you mean {near}?" if near else f"the datasets are {', '.join(REGISTRY)}"
         raise DatasetError(f"{name} is neither a dataset nor a file: {hint}")
     return files.read(path, **options)
@@ -130,7 +130,7 @@ def _fashion(data_dir):
 def _usps(data_dir):
     """9,298 images of 16 x 16, published in [-1, 1]; the paper's code uses a copy in [0, 2]."""
     parts = [
-        _read_table(gzip.decompress(_published(data_dir, f"usps/zip.{part}.gz", USPS_URL + f"zip.{part}.gz")), " ")
+        _read_table(gzip.decompress(_read_published(data_dir, f"usps/zip.{part}.gz", USPS_URL + f"zip.{part}.gz")), " ")
         for part in ("train", "test")
     ]
     rows = np.concatenate(parts)
@@ -142,7 +142,7 @@ def _pendigits(data_dir):
     """10,992 digits written on a tablet, as 8 points of the pen's path; published in [0, 100]."""
     names = ("pendigits.tra", "pendigits.tes")
     rows = np.concatenate(
-        [_read_table(_published(data_dir, f"pendigits/{name}", PENDIGITS_URL + name), ",") for name in names]
+        [_read_table(_read_published(data_dir, f"pendigits/{name}", PENDIGITS_URL + name), ",") for name in names]
     )
     return Dataset(rows[:, :-1] / 100, rows[:, -1].astype(np.int64), DIGIT_NAMES)
 
@@ -151,7 +151,7 @@ def _pendigits(data_dir):
 def _har(data_dir):
     """10,299 windows of smartphone sensor signals, 561 features, published in [-1, 1]."""
     name = "UCI HAR Dataset.zip"
-    archive = zipfile.ZipFile(io.BytesIO(_published(data_dir, f"har/{name}", HAR_URL, member=name)))
+    archive = zipfile.ZipFile(io.BytesIO(_read_published(data_dir, f"har/{name}", HAR_URL, member=name)))
 
     def read(kind):
         members = [f"UCI HAR Dataset/{part}/{kind}_{part}.txt" for part in ("train", "test")]
@@ -165,7 +165,7 @@ def _coil20(data_dir):
     """1,440 images of 128 x 128: 20 objects on a turntable, one image every 5 degrees."""
     from PIL import Image
 
-    archive = zipfile.ZipFile(io.BytesIO(_published(data_dir, "coil20/coil-20-proc.zip", COIL20_URL)))
+    archive = zipfile.ZipFile(io.BytesIO(_read_published(data_dir, "coil20/coil-20-proc.zip", COIL20_URL)))
     members = [f"coil-20-proc/obj{i}__{pose}.png" for i in range(1, 21) for pose in range(72)]
     x = np.stack([np.asarray(Image.open(archive.open(member)), np.float32).ravel() for member in members]) / 255
     return Dataset(x, np.repeat(np.arange(20), 72), tuple(f"object {i}" for i in range(1, 21)), (128, 128))
@@ -180,8 +180,8 @@ def _digits(data_dir):
     return Dataset((digits.data / 16).astype(np.float32), digits.target.astype(np.int64), DIGIT_NAMES, (8, 8))
 
 
-def _near(path):
-    """The dataset, or the file in the same folder, whose name is nearest to a mistyped one; None if none is near."""
+def _suggestion(path):
+    """Return the dataset or file in the same folder with the name most similar to a mistyped one, or None."""
     if near := difflib.get_close_matches(str(path).lower(), REGISTRY, n=1):
         return near[0]
     beside = [file.name for file in islice(path.parent.iterdir(), MANY_FILES)] if path.parent.is_dir() else []
@@ -198,7 +198,7 @@ def _read_table(data, separator):
 
 
 def _idx_images(data_dir, name, parts, label_names, url):
-    """MNIST or Fashion-MNIST, in IDX files (yann.lecun.com/exdb/mnist): a header, then one byte a value."""
+    """Read MNIST or Fashion-MNIST from IDX files (yann.lecun.com/exdb/mnist): a header, then one byte a value."""
 
     def read(stem, header):
         file = f"{name}/raw/{stem}"
@@ -207,7 +207,7 @@ def _idx_images(data_dir, name, parts, label_names, url):
                 data = _verified(_unpacked(path), file, path)
                 break
         else:
-            data = _published(data_dir, file, f"{url}{stem}.gz", torchvision_name=name)
+            data = _read_published(data_dir, file, f"{url}{stem}.gz", torchvision_name=name)
         return np.frombuffer(data, np.uint8, offset=header)
 
     x = np.concatenate([read(f"{part}-images-idx3-ubyte", 16) for part in parts])
@@ -216,7 +216,7 @@ def _idx_images(data_dir, name, parts, label_names, url):
 
 
 def _unpacked(path):
-    """What is in a .gz file; nothing if it is damaged."""
+    """Unpack a .gz file; a damaged one is empty."""
     try:
         with gzip.open(path) as packed:
             return packed.read(MAX_IDX)
@@ -224,8 +224,8 @@ def _unpacked(path):
         return b""
 
 
-def _published(data_dir, file, url, **source):
-    """The content of one published file, below the data folder, which it is downloaded to if need be."""
+def _read_published(data_dir, file, url, **source):
+    """Read one published file from the data folder, after a download if it is not there."""
     path = data_dir / file
     if not path.exists():
         try:
@@ -245,7 +245,7 @@ def _verified(data, file, source, advice="remove it, and it is downloaded anew")
 
 
 def _download(data_dir, file, url, torchvision_name=None, member=None):
-    """Download one file into the data folder, by way of a temporary folder in it, so that it arrives whole or not.
+    """Download one file into the data folder, via a temporary folder in it: completely or not at all.
 
     `torchvision_name`: torchvision has a downloader for it, which fetches the other files of the dataset as well.
     `member`: the download is a zip, and the file is this member of it.

@@ -1,4 +1,4 @@
-"""How well a clustering agrees with known classes, and an embedding with its data; for scores and pictures alone."""
+"""Agreement of clusters with known classes, and of embeddings with their data; for scores and pictures alone."""
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -30,7 +30,7 @@ def match_labels(y_true, y_pred):
 
 
 def accuracy(y_true, y_pred):
-    """Unsupervised clustering accuracy (ACC), 0 to 1: the share of points that agree under the best pairing.
+    """Return the clustering accuracy (ACC), 0 to 1: the share of points that agree under the best pairing.
 
     Points in clusters without a class count as wrong. Reference: Xie, Girshick, Farhadi, "Unsupervised Deep Embedding
     for Clustering Analysis", ICML 2016, equation 10.
@@ -39,7 +39,7 @@ def accuracy(y_true, y_pred):
 
 
 def scores(y_true, y_pred):
-    """ACC, NMI (normalised by the arithmetic mean, as in the paper's code) and ARI, as a dict of floats."""
+    """Return ACC, NMI (normalised by the arithmetic mean, as in the paper's code) and ARI, as a dict of floats."""
     return {
         "acc": accuracy(y_true, y_pred),
         "nmi": float(normalized_mutual_info_score(y_true, y_pred)),
@@ -48,12 +48,12 @@ def scores(y_true, y_pred):
 
 
 def of_known(y, labels):
-    """Classes and clusters of the samples whose class is known: where y, ndarray of int, is not -1."""
+    """Return classes and clusters of the samples whose class is known: where y, ndarray of int, is not -1."""
     return y[y >= 0], labels[y >= 0]
 
 
 def silhouette(embedding, labels, seed=0, n_samples=5000):
-    """Mean silhouette coefficient, -1 to 1, of a random sample; None if all of it is in one cluster."""
+    """Return the mean silhouette coefficient, -1 to 1, of a random sample; None if it has one cluster."""
     from sklearn.metrics import silhouette_score
 
     some = np.random.default_rng(seed).permutation(len(labels))[:n_samples]
@@ -63,7 +63,7 @@ def silhouette(embedding, labels, seed=0, n_samples=5000):
 
 
 def trustworthiness(x, embedding, seed=0, n_samples=5000, n_neighbors=5):
-    """Share of an embedding's neighbours that are neighbours in the data too, 0 to 1, on a random sample.
+    """Return the share of an embedding's neighbours that are neighbours in the data too, 0 to 1, on a random sample.
 
     Venna, Kaski, "Neighborhood preservation in nonlinear projection methods", ICANN 2001; scikit-learn's implementation
     needs memory for all pairs of the sample.

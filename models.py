@@ -47,7 +47,7 @@ class DenseAutoencoder(nn.Module):
         return self.encoder(x)
 
     def forward(self, x):
-        """The latent space and the reconstruction of x, float (n_samples, n_features)."""
+        """Return the latent space and the reconstruction of x, float (n_samples, n_features)."""
         latent = self.encoder(x)
         return latent, self.decoder(latent)
 
@@ -118,7 +118,7 @@ class Dense(_Part):
 
 
 class Reshape(_Part):
-    """The same numbers in another shape."""
+    """Reshape to another shape of the same size."""
 
     type: Literal["Reshape"]
     output_shape: Shape
@@ -139,7 +139,7 @@ class Architecture(_Part):
 
 
 def read_architecture(source):
-    """The description named by FILE, FILE:INDEX or FILE:NAME.
+    """Read the description named by FILE, FILE:INDEX or FILE:NAME.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def read_architecture(source):
 
 
 def _explain(problem):
-    """One sentence about what pydantic found, with the layer as people count them: from 1."""
+    """Return one sentence about an error of pydantic's; layers are counted from 1."""
     place, message = list(problem["loc"]), problem["msg"][0].lower() + problem["msg"][1:]
     if place[:1] == ["layers"] and len(place) > 1:
         kind = f" ({place[2]})" if len(place) > 2 else ""
@@ -246,7 +246,7 @@ class JSONAutoencoder(nn.Module):
         return self._encode(x)[0]
 
     def forward(self, x):
-        """The latent space and the reconstruction of x, float (n_samples, n_features)."""
+        """Return the latent space and the reconstruction of x, float (n_samples, n_features)."""
         latent, switches = self._encode(x)
         return latent, self._decode(latent, switches)
 
@@ -256,7 +256,7 @@ class JSONAutoencoder(nn.Module):
         Raises
         ------
         ArchitectureError
-            If a layer is of type MaxPool2D*: what undoes it must have seen where the maxima of an input were.
+            If a layer is of type MaxPool2D*: to undo it takes the positions of the maxima of an input.
         """
         if any(isinstance(stage, nn.MaxUnpool2d) for stage in self.decoder):
             raise ArchitectureError("latent points alone cannot be decoded where a layer is of type MaxPool2D*")
@@ -280,7 +280,7 @@ class JSONAutoencoder(nn.Module):
 
 
 def _stages(layer, shape, batch_norm, output):
-    """What a layer does to samples of a shape, what undoes it, and the shape in between.
+    """Return the stages of the encoder and the decoder for a layer, and the shape between them.
 
     The first two are pairs (name, module). `output` is the non-linearity of the decoder's last layer, None elsewhere.
     """
@@ -353,12 +353,12 @@ def _by(sizes):
 
 
 def autoencoder(network, seed=0):
-    """The autoencoder of layer widths or of an `Architecture`."""
+    """Build the autoencoder of layer widths or of an `Architecture`."""
     return (JSONAutoencoder if isinstance(network, Architecture) else DenseAutoencoder)(network, seed)
 
 
 class Ensemble(nn.ModuleList):
-    """Autoencoders that differ in their random start alone; side by side, their latent spaces are one latent space.
+    """Autoencoders that differ in their initial weights alone; their latent spaces are concatenated.
 
     Which points a single autoencoder puts next to each other depends on its initial weights. Squared distances in the
     joint space are sums over the members, in which the accidents of one average out.
@@ -376,7 +376,7 @@ class Ensemble(nn.ModuleList):
     n_latent : int
         Dimensions of the joint latent space.
     decodes : bool
-        False if the weights come from a compact file: the decoders are as they started.
+        False if the weights come from a compact file: the decoders are untrained.
     """
 
     def __init__(self, network, n_autoencoders=1, seed=0):
@@ -390,11 +390,11 @@ class Ensemble(nn.ModuleList):
         return torch.cat([member.encode(x) for member in self], dim=1)
 
     def forward(self, x):
-        """The joint latent space of x, and the members' reconstructions, (len(self), n_samples, n_features)."""
+        """Return the joint latent space of x, and the members' reconstructions, (len(self), n_samples, n_features)."""
         latents, reconstructions = zip(*(member(x) for member in self))
         return torch.cat(latents, dim=1), torch.stack(reconstructions)
 
     def decode(self, latent):
-        """The members' reconstructions, (len(self), n_samples, n_features), of points of the joint latent space."""
+        """Decode points of the joint latent space by each member: (len(self), n_samples, n_features)."""
         parts = latent.split([member.n_latent for member in self], dim=1)
         return torch.stack([member.decode(part) for member, part in zip(self, parts)])

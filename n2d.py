@@ -20,7 +20,7 @@ from .readers import samples
 
 
 def __getattr__(name):
-    """`from n2d import N2D`, imported when it is asked for: --help needs no PyTorch."""
+    """Import N2D when `from n2d import N2D` asks for it: --help needs no PyTorch."""
     if name == "N2D":
         from .pipeline import N2D
 
@@ -67,7 +67,7 @@ def annotate(cells, n_clusters=10, *, layer=None, obsm=None, **parameters):
 
 
 def main(argv=None):
-    """Arguments in, experiment run, report out."""
+    """Parse the arguments, run the experiment, and report its results."""
     argv = sys.argv[1:] if argv is None else argv
     gc.set_threshold(10_000)  # imports make a million objects, and a tenth of their time went into looking for garbage
     if argv[:1] == ["predict"]:
@@ -93,7 +93,7 @@ def main(argv=None):
 
 
 def run(parser, args, data):
-    """One experiment: the paper's three steps, and what is kept of each."""
+    """Run one experiment, the paper's three steps, and write the files of each."""
     from .command import delivery, report  # the heavy imports wait until the input is known to be good
     from .method.autoencoder import torchrun  # the heavy imports wait until the input is known to be good
 
@@ -124,7 +124,7 @@ def run(parser, args, data):
 
 
 def console():
-    """The command, as a shell starts it: signals, notices, and a line for a machine that is too small."""
+    """Run the command as a shell does, with its signals, notices, and a message if memory is too small."""
     launch.console(main)
 
 

@@ -1,4 +1,4 @@
-"""The parameters of N2D: what they mean, what they may be, and what of them is right for some samples."""
+"""The parameters of N2D: their meaning, their validation, and defaults that depend on the samples."""
 
 import math
 import os
@@ -20,15 +20,15 @@ from .readers.samples import CHANNELS, suitable_scale
 LATENT_DIMS = 10  # if the number of clusters is not known
 MIN_SAMPLES = 4
 UMAP_DIMS = 5  # of an embedding that is clustered: in 2, clusters lie side by side that do not belong together
-MAP_DIMS = 2  # of one that is looked at
-UNEQUAL = 10  # features whose standard deviations differ by such a factor want to be scaled
-MIN_AUTO = 10  # samples of which 'auto' can fit mixtures to halves
+MAP_DIMS = 2  # of a map to look at
+UNEQUAL = 10  # features whose standard deviations differ by this factor should be scaled
+MIN_AUTO = 10  # samples, so that 'auto' can fit mixtures to halves
 NEIGHBORHOODS = (10, 20, 50, 100)
 PER_CLUSTER = 5  # a neighbourhood is at most a fifth of the samples that a cluster has on average
 
 
 class Parameters(BaseEstimator):
-    """What an N2D is asked for."""
+    """Parameters of N2D."""
 
     _parameter_constraints = {
         "n_clusters": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -105,15 +105,15 @@ class Parameters(BaseEstimator):
             Number of clusters, and of latent dimensions of the paper's autoencoder. 'auto': 10 latent dimensions, and
             the number between 2 and 60 on which mixtures of halves of the samples agree, see `n_clusters.scan`.
         scale : {'none', 'minmax', 'standard', '255', 'range'}
-            What is done to the features first: nothing; each to [0, 1], or to mean 0 and variance 1; all divided by
-            255; all by their smallest and largest number to [0, 1].
+            Scaling of the features: none; each to [0, 1], or to mean 0 and variance 1; all divided by 255; all by
+            their smallest and largest number to [0, 1].
         architecture : str or None
             FILE, FILE:INDEX or FILE:NAME of an autoencoder described in JSON, see `models.read_architecture`; None is
             the paper's.
         n_autoencoders : int
-            Autoencoders, trained from different random starts, whose latent spaces are joined.
+            Autoencoders, trained from different random starts, whose latent spaces are concatenated.
         pretrain_epochs : int or None
-            Training of each autoencoder. None is `training.default_epochs`.
+            Epochs of each autoencoder's training. None is `training.default_epochs`.
         batch_size : int or None
             Of training; None is what the architecture says, and 256 for the paper's.
         image_shape : tuple of int or None
@@ -125,38 +125,38 @@ class Parameters(BaseEstimator):
         precision : {'auto', 'fp32', 'bf16'}
             Of the autoencoder's training; 'auto' takes bf16 where the processor has instructions for it.
         device : str
-            Where the autoencoder lives: 'cpu', 'cuda:0', ...
+            Device of the autoencoder: 'cpu', 'cuda:0', ...
         refine : {'KLD', 'KM'} or None
-            Clustering loss of the refinement, see `refine.refine`; None leaves it out.
+            Clustering loss of the refinement, see `refine.refine`; None: no refinement.
         refine_epochs : int
         cluster_weight, reconstruction_weight : float
-            Of the two losses of the refinement; None is the clustering loss's own.
+            Of the two losses of the refinement; None is the default of the clustering loss.
         refine_tol : float
             The refinement stops when not more than this share of the points changes its cluster in an epoch.
         manifold_learner : {'UMAP', 'umap-learn', 'LLE', 'tSNE', 'isomap', 'none'}
         n_components : int or None
             Dimensions of the embedding that is clustered. None is 5 with UMAP, and 2 with other learners.
         min_dist : float
-            Of the manifold learner, see `manifold.manifold_learner`.
+            Of the manifold learner, see `learners.manifold_learner`.
         metric : str
             Distance in the latent space, and of inputs that are no images. 'auto': cosine if all samples have length 1,
             otherwise Euclidean; and of more than 50 standardised features the cosine of their 50 principal components.
         n_neighbors : int, sequence of int, or None
-            Size of the neighbourhoods, at most n_samples - 1. Of several (UMAP alone), the one is kept whose clusters
-            `clustering.choose` takes. None: of 10, 20, 50 and 100 the three largest that are at most a fifth of
-            the samples that a cluster has on average, or 10; without UMAP 10.
+            Size of the neighbourhoods, at most n_samples - 1. Of several (UMAP alone), that of the best clusters is
+            kept, see `judge.choose`. None: of 10, 20, 50 and 100 the three largest that are at most a fifth of the
+            samples that a cluster has on average, or 10; without UMAP 10.
         n_candidates : int or None
-            UMAP alone: so many neighbours in the latent space are re-ranked by the distance of the inputs, of images by
-            the deformation-invariant one, see `neighbors.closest`. None or 0: the neighbours in the latent space, as in
-            the paper.
+            UMAP alone: number of neighbours in the latent space that are re-ranked by the distance of the inputs, of
+            images by the deformation-invariant one, see `neighbors.closest`. None or 0: the neighbours in the latent
+            space, as in the paper.
         cluster : {'GMM', 'KM', 'SC'}
         fit_samples : int or None
-            Learn the manifold and its clusters from so many random samples, and give the others the place and the
-            cluster of their neighbours among these, as new points. None takes all.
+            Learn the manifold and its clusters from so many random samples, and predict the others from their
+            neighbours among these, as new points. None takes all.
         gmm_restarts : int
-            Fits of the clusterer to each embedding, of which the best is kept, see `clustering.best`.
+            Random restarts of the clusterer on each embedding; the best fit is kept, see `judge.best`.
         n_jobs : int or None
-            Threads that look for neighbours, embed and fit mixtures; their number changes no result. None: as many as
+            Threads that search for neighbours, embed and fit mixtures; their number changes no result. None: as many as
             PyTorch has (OMP_NUM_THREADS); -1: as many as there are processors.
         random_state : int, RandomState or None
             An int makes every stage deterministic.
@@ -166,7 +166,7 @@ class Parameters(BaseEstimator):
             Called after every epoch of the training with the autoencoder's number from 1, the epoch, its loss and its
             learning rate.
         checkpoint_dir : path-like or None
-            Folder where the training writes every two minutes where it stands, to go on there if the same fit is called
+            Folder for a checkpoint of the training every two minutes, from which the same fit resumes when it is called
             again. The files are removed when the fit is done.
         """
         self.n_clusters = n_clusters
@@ -201,7 +201,7 @@ class Parameters(BaseEstimator):
         self.checkpoint_dir = checkpoint_dir
 
     def validate(self, x):
-        """Refuse parameters that are wrong, or wrong for x, before anything is trained."""
+        """Raise an error for parameters that are wrong, or wrong for x, before anything is trained."""
         self._validate_params()  # scikit-learn's, by _parameter_constraints
         kernels.refuse_forks()
         try:
@@ -252,7 +252,7 @@ class Parameters(BaseEstimator):
             raise ValueError(f"image_shape must be that of images of {n_features} pixels, got {self.image_shape}")
 
     def warn_of_units(self, x):
-        """Say so where features that are not scaled vary so differently that few of them decide."""
+        """Warn if features are not scaled and their standard deviations differ so much that few of them decide."""
         if self.scale != "none" or self.image_shape is not None or suitable_scale(x) == "none":
             return
         deviations = x.std(axis=0, dtype=np.float64)
@@ -267,17 +267,17 @@ class Parameters(BaseEstimator):
 
     @property
     def n_latent(self):
-        """Dimensions of one paper's autoencoder: as many as there are clusters."""
+        """Latent dimensions of one of the paper's autoencoders: the number of clusters."""
         return LATENT_DIMS if self.n_clusters == "auto" else self.n_clusters
 
     def dimensions(self, n_samples):
-        """Of the embedding of so many samples."""
+        """Return the dimensions of the embedding of so many samples."""
         if self.n_components is not None:
             return self.n_components
         return min(UMAP_DIMS, n_samples - 2) if self.manifold_learner in learners.WITH_GRAPH else MAP_DIMS
 
     def sizes(self, n_samples, n_clusters):
-        """The sizes of the neighbourhoods of so many samples in so many clusters, in ascending order."""
+        """Return the neighbourhood sizes for so many samples and clusters, in ascending order."""
         sizes = self.n_neighbors
         if sizes is None:
             small = [size for size in NEIGHBORHOODS if size * PER_CLUSTER * n_clusters <= n_samples]

@@ -30,12 +30,11 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
     """(Not Too) Deep clustering.
 
     Train an autoencoder on the data, refine it with a clustering loss if asked to, learn the manifold of its latent
-    space, cluster the manifold. New points are encoded, find their neighbours among the samples as these found theirs,
-    and are what the ten nearest are: on the manifold they lie between them, and they go to the cluster that most of
-    them belong to.
+    space, cluster the manifold. New points are encoded, and predicted from their ten nearest samples, which are found
+    in the same way as the neighbours of samples: their place in the embedding is a mean, their cluster that of most.
 
-    The parameters are those of `parameters.Parameters`. Each step of the paper leaves an object of its own, whose
-    attributes this estimator has too, with an underscore.
+    The parameters are those of `parameters.Parameters`. The result of each step of the paper is an object of its own;
+    this estimator has its attributes too, with an underscore.
 
     Attributes
     ----------
@@ -45,38 +44,38 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
     latent_ : ndarray of float32, shape (n_samples, n_latent)
         n_latent is n_autoencoders times the latent dimensions of one.
     sample_ : ndarray of int, or slice
-        The samples that manifold and clusters were learnt from.
+        The samples that manifold and clusters were fitted to.
     metric_ : str
-        Distance in the latent space: `metric`, or what 'auto' stands for.
+        Distance in the latent space: `metric`, or the choice of 'auto'.
     neighbourhood_ : method.manifold.neighbourhood.Neighbourhood
         Of the samples of `sample_`; their nearest neighbours, with UMAP, are `knn_`.
     maps_ : method.manifold.maps.Maps
-        The second step, not saved with a model: `graph_`, and of the map that is kept the fitted learner, `manifold_`.
+        The second step, not saved with a model: `graph_`, and the fitted learner of the best map, `manifold_`.
     embedding_ : ndarray of float32, shape (n_samples, n_components)
         What is clustered.
     map_ : ndarray of float32, shape (n_samples, 2)
-        What is looked at: UMAP's layout of the same graph in two dimensions, see `learners.flat`; or `embedding_`, if
-        it has no more of them, or comes from another learner.
+        The map to look at: UMAP's layout of the same graph in two dimensions, see `learners.to_plane`; or `embedding_`,
+        if it has no more dimensions or comes from another learner.
     assignment_ : method.clusters.assignment.Assignment
         The third step, of the samples of `sample_`: `clusterer_`, `modularity_`, `reach_`, `hierarchy_`.
     labels_ : ndarray of int, shape (n_samples,)
         0 is the largest cluster, the next one is 1, and so on.
     confidence_ : ndarray of float64, shape (n_samples,)
-        The share of each sample's neighbourhood that is in its cluster, 0 to 1, see `confidence.of_samples`; of a
-        sample that was placed among those of the fit, see `predict`.
+        The share of each sample's neighbourhood that is in its cluster, 0 to 1, see `confidence.score_samples`; for a
+        sample that the fit left out (`fit_samples`), see `predict`.
     outlier_ : ndarray of float64, shape (n_samples,)
-        Outlier score of each sample, 0 to 1: how much farther it is from its neighbours than is common where these are,
-        see `outliers.fit`.
+        Outlier score of each sample, 0 to 1: how much farther it is from its neighbours than these are from theirs, see
+        `outliers.fit`.
     n_clusters_ : int
     scan_ : list of dict, or None
-        With n_clusters='auto': the figures of each number that was tried, see `n_clusters.scan`.
+        With n_clusters='auto': the scores of each number that was tried, see `n_clusters.scan`.
     seed_ : int
         Of all stages, from `random_state`.
     seconds_ : dict
         Wall-clock time of the stages 'pretrain', 'refine', 'encode', 'neighbours', 'manifold', 'scan', 'cluster', 'map'
         and 'place'.
     resumed_seconds_ : float
-        Of these, what the training had taken before it was stopped and called again.
+        Of these, the time of the training before it was resumed from a checkpoint.
 
     References
     ----------
@@ -164,7 +163,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         return self
 
     def fit_neighbors(self, x):
-        """Fourth stage of `fit`: find the neighbours of the samples that manifold and clusters are learnt from."""
+        """Fourth stage of `fit`: find the neighbours of the samples that manifold and clusters are fitted to."""
         x, n_samples = self._checked(x), len(self.latent_)
         self.sample_, self.scan_, self.n_clusters_ = slice(None), None, self.n_clusters
         if self.fit_samples is not None and self.fit_samples < n_samples:
@@ -175,17 +174,17 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         return self
 
     def fit_clusters(self, x):
-        """Last stage of `fit`: embed the latent space, cluster the embedding, and place what was left out of it."""
+        """Last stage of `fit`: embed the latent space, cluster the embedding, and predict the samples left out."""
         x = self._checked(x)
         self.maps_, fit, index = self.embed_and_cluster(self.neighbourhood_, self.seed_)
         self.manifold_, embedding = self.maps_.learners[index], self.maps_.embeddings[index]
         found = x[self.sample_], self.neighbourhood_, self.graph_, self.progress_
-        self.assignment_ = Assignment.of(fit, self.n_clusters_, embedding, *found)
-        self._place_all(x, self.maps_.flat(index, self.progress_))
+        self.assignment_ = Assignment.from_fit(fit, self.n_clusters_, embedding, *found)
+        self._place_left_out(x, self.maps_.to_plane(index, self.progress_))
         return self
 
     def forget_checkpoints(self):
-        """Remove from `checkpoint_dir` what a training left there to go on from; `fit` does so at its end."""
+        """Remove the checkpoints in `checkpoint_dir`; `fit` does so at its end."""
         if self.checkpoint_dir is not None:
             checkpoint.forget(self.checkpoint_dir)
 
@@ -193,7 +192,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
     save, load = persistence.save, classmethod(persistence.load)
 
     def transform(self, x):
-        """Embed points, each between its nearest neighbours among the samples.
+        """Embed points: each at the weighted mean of its nearest samples, see `neighbors.place`.
 
         Parameters
         ----------
@@ -205,17 +204,17 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         ndarray of float32, shape (n_points, n_components)
         """
         check_is_fitted(self)
-        return self._place_among(x, self.embedding_)
+        return self._interpolate(x, self.embedding_)
 
     def on_map(self, x):
-        """Where points, array-like (n_points, n_features), lie on `map_`, as in `transform`: float32, its columns."""
+        """Place points, array-like (n_points, n_features), on `map_`, as `transform` does: float32, its columns."""
         check_is_fitted(self)
-        return self._place_among(x, self.map_)
+        return self._interpolate(x, self.map_)
 
     def predict(self, x, return_confidence=False, return_outlier=False):
-        """The clusters of points, how sure they are, and how far the points are from all samples.
+        """Predict the clusters of points, and if asked to their confidence and outlier scores.
 
-        The cluster to which most of a point's neighbours belong, each weighted as in `transform`. Where the neighbours
+        A point's cluster is that of most of its neighbours, each weighted as in `transform`. Where the neighbours
         lie in two clusters, the mixture at the point's own place, between the two, is a worse guess.
 
         Parameters
@@ -233,37 +232,37 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         outlier : ndarray of float, shape (n_points,)
             Only with `return_outlier`. 0 to 1, as `outlier_`: close to 1 for a point that is like none of the samples.
         """
-        knn = self._neighbors_of(x)
-        labels = self.assignment_.memberships_of(knn).argmax(axis=1)
+        knn = self._query_neighbors(x)
+        labels = self.assignment_.predict_memberships(knn).argmax(axis=1)
         found = [labels]
         if return_confidence:
-            found.append(self.assignment_.confidence_of(knn, labels))
+            found.append(self.assignment_.predict_confidence(knn, labels))
         if return_outlier:
-            found.append(self.assignment_.outlier_of(knn))
+            found.append(self.assignment_.predict_outlier(knn))
         return found[0] if len(found) == 1 else tuple(found)
 
     @available_if(lambda model: model.cluster == "GMM")
     def predict_proba(self, x):
-        """The mixture's posterior probabilities of a point's neighbours, on average; if `kept_kmeans`, their shares.
+        """Predict cluster probabilities of points: the mean of their neighbours', or shares of these if `kept_kmeans`.
 
         Returns
         -------
         ndarray of float32, shape (n_points, n_clusters)
             Rows sum to 1.
         """
-        knn = self._neighbors_of(x)
-        return self.assignment_.memberships_of(knn)
+        knn = self._query_neighbors(x)
+        return self.assignment_.predict_memberships(knn)
 
     def encode(self, x):
-        """The latent space of x, array-like of shape (n_points, n_features): float32 (n_points, n_latent)."""
+        """Map x, array-like of shape (n_points, n_features), to the latent space, float32 (n_points, n_latent)."""
         return self.encoder_.encode(self._checked(x), Progress(self.verbose))
 
     def scaled(self, x):
-        """x, array-like of shape (n_samples, n_features), checked and in float32, as the autoencoder sees it."""
+        """Scale x, array-like of shape (n_samples, n_features), to the autoencoder's input, float32."""
         return self.scaling_.apply(self._checked(x))
 
     def inverse_transform(self, embedding):
-        """What lies at places of the embedding: their neighbours' mean latent point, decoded.
+        """Decode places of the embedding, by way of the mean latent point of the nearest samples.
 
         Parameters
         ----------
@@ -279,7 +278,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         persistence.ModelError
             If the autoencoder comes from a small copy of its weights, which has no decoder.
         models.ArchitectureError
-            If a layer of the autoencoder is of type MaxPool2D*, which is only undone beside its input.
+            If a layer of the autoencoder is of type MaxPool2D*, which takes the input to undo.
         """
         check_is_fitted(self)
         if not self.autoencoder_.decodes:
@@ -296,21 +295,21 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         return self.cluster == "GMM" and not hasattr(self.clusterer_, "predict_proba")
 
     def find_neighbors(self, latent, x, n_clusters):
-        """The neighbourhood of samples, by latent space and input; with UMAP it knows their neighbours."""
+        """Make the neighbourhood of samples, by latent space and input; with UMAP, find their neighbours."""
         has_graph = self.manifold_learner in learners.WITH_GRAPH
-        neighbourhood = self.neighbourhood_of(latent, x if self.n_candidates and has_graph else None)
+        neighbourhood = self.make_neighbourhood(latent, x if self.n_candidates and has_graph else None)
         if has_graph:
             neighbourhood.find(self.sizes(len(latent), n_clusters)[-1], self.progress_)
         return neighbourhood
 
-    def neighbourhood_of(self, latent, inputs):
-        """The neighbourhood of samples, none of whose neighbours are known."""
+    def make_neighbourhood(self, latent, inputs):
+        """Make the neighbourhood of samples, without a search for their neighbours."""
         settings = {"metric": self.metric_, "n_candidates": self.n_candidates, "image_shape": self.image_shape}
         settings |= {"scaling": self.scaling_, "reduces": self.metric == "auto", "n_jobs": self.n_jobs}
         return Neighbourhood(latent, inputs, **settings)
 
     def embed_and_cluster(self, neighbourhood, seed):
-        """Maps by neighbourhoods of several sizes; the best clusters, a `judge.Fit`, and the index of their map."""
+        """Return maps for several neighbourhood sizes, the best clusters, a `judge.Fit`, and the index of their map."""
         n_samples = len(neighbourhood.latent)
         sizes = self.sizes(n_samples, self.n_clusters_)
         settings = {"n_components": self.dimensions(n_samples), "knn": neighbourhood.knn, "random_state": seed}
@@ -318,11 +317,11 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         maps = Maps(self.manifold_learner, neighbourhood.latent, sizes, self.progress_, **settings)
         settings = {"restarts": self.gmm_restarts, "random_state": seed, "inputs": neighbourhood.inputs}
         settings["n_jobs"] = self.n_jobs
-        clustered = clustering.of_maps(self.cluster, maps, self.n_clusters_, self.progress_, **settings)
+        clustered = clustering.cluster_maps(self.cluster, maps, self.n_clusters_, self.progress_, **settings)
         return maps, *clustered
 
     def _scan(self, x):
-        """Choose the number of clusters by at most 5,000 samples, see `n_clusters.find`."""
+        """Choose the number of clusters from at most 5,000 samples, see `n_clusters.find`."""
         some = np.arange(len(x))[self.sample_]
         n_some = min(n_clusters.SAMPLES, len(some))
         some = np.sort(np.random.default_rng(self.seed_).choice(some, n_some, replace=False))
@@ -331,31 +330,31 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         settings |= self._manifold_settings()
         return n_clusters.find(neighbourhood, self.sizes, self.manifold_learner, self.progress_, **settings)
 
-    def _place_all(self, x, flat):
-        """Give the samples that the fit left out what their neighbours in it have; number clusters by size."""
-        fitted = self.assignment_
-        known = {f"{name}_": getattr(fitted, name) for name in ("embedding", "labels", "confidence", "outlier")}
+    def _place_left_out(self, x, flat):
+        """Predict the samples that the fit left out from their neighbours in it, and number clusters by size."""
+        fit = self.assignment_
+        known = {f"{name}_": getattr(fit, name) for name in ("embedding", "labels", "confidence", "outlier")}
         known["map_"] = flat
         every = np.arange(len(self.latent_))
         if len(others := np.setdiff1d(every, every[self.sample_])):
             with self.progress_.stage("place", f"{len(others):,} samples among the {self.fit_samples:,}"):
                 track = self.progress_.bar("placed", unit="part")
-                knn = self.neighbourhood_.of_points(self.latent_, x, others, track=track)
-                labels = fitted.memberships_of(knn).argmax(axis=1)
+                knn = self.neighbourhood_.query(self.latent_, x, others, track=track)
+                labels = fit.predict_memberships(knn).argmax(axis=1)
                 placed = {"embedding_": self.latent_[others], "map_": self.latent_[others], "labels_": labels}
                 if self.manifold_learner != "none":
                     placed |= {name: neighbors.place(knn, known[name]) for name in ("embedding_", "map_")}
-                placed |= {"confidence_": fitted.confidence_of(knn, labels), "outlier_": fitted.outlier_of(knn)}
+                placed |= {"confidence_": fit.predict_confidence(knn, labels), "outlier_": fit.predict_outlier(knn)}
             for name, values in placed.items():
                 whole = np.empty((len(every), *values.shape[1:]), known[name].dtype)
                 whole[self.sample_], whole[others] = known[name], values
                 known[name] = whole
         self.embedding_, self.map_, self.confidence_ = (known[name] for name in ("embedding_", "map_", "confidence_"))
-        self.outlier_, self.labels_ = known["outlier_"], fitted.number_by_size(known["labels_"])
+        self.outlier_, self.labels_ = known["outlier_"], fit.number_by_size(known["labels_"])
 
     def _training_settings(self):
         precision = training.choose_precision(self.precision, self.device)
-        folder = None if self.random_state is None else self.checkpoint_dir  # else the next fit begins with others
+        folder = None if self.random_state is None else self.checkpoint_dir  # the next fit has other weights
         checkpoints = checkpoint.Checkpoints(folder, (self.batch_size_, precision), self.progress_)
         settings = {"precision": self.precision, "augment": self.image_shape if self.augment else None}
         return settings | {"checkpoints": checkpoints, "progress": self.progress_}
@@ -364,7 +363,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         return {"min_dist": self.min_dist, "metric": self.metric_, "n_jobs": self.n_jobs}
 
     def _checked(self, x, reset=False, **requirements):
-        """x as an array of float64, or of float32 or bytes if it is one of these, which are never copied whole."""
+        """Return x, checked, as an array of float64, or of float32 or bytes: these are never copied whole."""
         frames.refuse_words(x)
         try:
             return validate_data(
@@ -375,19 +374,19 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
                 raise ValueError(f"{str(error).rstrip()}\n{which}") from error
             raise
 
-    def _neighbors_of(self, x, latent=None):
-        """The ten samples that points, array-like (n_points, n_features), are most like: indices, distances."""
+    def _query_neighbors(self, x, latent=None):
+        """Return the ten nearest samples of points, array-like (n_points, n_features): indices, distances."""
         check_is_fitted(self)
         latent = self.encode(x) if latent is None else latent
         track = Progress(self.verbose).bar("placed", unit="part")
-        return self.neighbourhood_.of_points(latent, self._checked(x), track=track)
+        return self.neighbourhood_.query(latent, self._checked(x), track=track)
 
-    def _place_among(self, x, places):
-        """Points, array-like (n_points, n_features), between their neighbours' places, (n_samples, n_dimensions)."""
+    def _interpolate(self, x, places):
+        """Interpolate places of samples, (n_samples, n_dimensions), at points, array-like (n_points, n_features)."""
         latent = self.encode(x)
         if self.manifold_learner == "none":
             return latent
-        return neighbors.place(self._neighbors_of(x, latent), places[self.sample_])
+        return neighbors.place(self._query_neighbors(x, latent), places[self.sample_])
 
     @property
     def _n_features_out(self):

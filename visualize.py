@@ -1,4 +1,4 @@
-"""Pictures of embeddings, clusters and reconstructions, and of a latent space on its way."""
+"""Pictures of embeddings, clusters and reconstructions, and animations of a latent space in training."""
 
 import math
 import textwrap
@@ -16,7 +16,7 @@ from .readers.samples import shortened
 
 LEGEND_ROWS = 30
 LEGEND_NAME = 64  # characters of a name in a legend
-FREE = 28  # characters that a figure has room for
+FREE = 28  # characters of a legend that a figure has room for
 LINE = 32  # characters of a name in a line
 LINES = ("-", "--", "-.", ":")
 FEW = 12  # groups whose names fit on a map
@@ -92,9 +92,9 @@ def draw_map(axes, points, groups, names, *, colors=None, heading=None):
 
 
 def _marks(groups, names):
-    """What stands on a map for each group that is there, by group; and the names, with that mark where it is a number.
+    """Return the mark on the map of each group that has points, by group; and the names, with marks that are numbers.
 
-    Of few groups their names; of many the clusters' numbers, names of at most four characters, or a number.
+    Few groups have their names as marks; many the clusters' numbers, names of at most four characters, or a number.
     """
     present = [group for group in range(len(names)) if np.any(groups == group)]
     if len(present) <= FEW:
@@ -107,7 +107,7 @@ def _marks(groups, names):
 
 
 def _write_marks(axes, points, groups, marks, size):
-    """Each group's mark at its middle, with a halo; colour is not needed to tell groups apart."""
+    """Write each group's mark at its middle, with a halo; colour is not needed to tell groups apart."""
     texts, extent = [], np.ptp(points, axis=0)
     for group, mark in marks.items():
         text = axes.text(*middle(points[groups == group], extent), mark, size=size, weight="bold", ha="center")
@@ -118,7 +118,7 @@ def _write_marks(axes, points, groups, marks, size):
 
 
 def middle(points, extent):
-    """The middle of a group; if that is in the sea between its islands, of its largest island.
+    """Return the middle of a group of points; if it falls between several clumps, the middle of the largest.
 
     Parameters
     ----------
@@ -215,9 +215,9 @@ def reconstructions(x, reconstruction, image_shape, path):
 
 @plain_text
 def evolution(frames, groups, names, path, *, title, heading=None, fps=5):
-    """Animate points on their way through a training, one colour a group, and write it as a GIF.
+    """Animate the latent space of points during training, one colour a group, and write it as a GIF.
 
-    All frames are seen from the same side, the two principal components of all of them together, with the same axes.
+    All frames have the same axes: the two principal components of all of them together.
 
     Parameters
     ----------
@@ -260,7 +260,7 @@ def evolution(frames, groups, names, path, *, title, heading=None, fps=5):
     show(0)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # the same place for the map in all frames
-    pause = [0] * fps + list(range(n_frames)) + [n_frames - 1] * 2 * fps  # time to look at the first and the last
+    pause = [0] * fps + list(range(n_frames)) + [n_frames - 1] * 2 * fps  # the first and the last frame last longer
     FuncAnimation(figure, show, pause).save(path, PillowWriter(fps), dpi=90)
 
 
@@ -315,7 +315,7 @@ def confusion(classes, clusters, class_names, cluster_names, path, *, title, ord
     path : path-like
     title : str
     order : ndarray of int, shape (n_clusters,), or None
-        In which the clusters stand; None is that of their numbers.
+        Order of the clusters; None is that of their numbers.
     """
     table = np.zeros((len(class_names), len(cluster_names)), dtype=int)
     np.add.at(table, (classes, clusters), 1)
@@ -342,14 +342,14 @@ def confusion(classes, clusters, class_names, cluster_names, path, *, title, ord
 
 
 def as_picture(image, image_shape, low, high):
-    """A row of x as uint8 (height, width) or (height, width, channels), from `low`, black, to `high`, white."""
+    """Convert a row of x to uint8 (height, width) or (height, width, channels), from `low`, black, to `high`, white."""
     scaled = np.clip((image.reshape(image_shape) - low) / max(high - low, 1e-12), 0, 1)
     picture = (255 * scaled).round().astype(np.uint8)
     return picture if picture.ndim == 2 else picture.transpose(1, 2, 0)
 
 
 def plane(embedding):
-    """The two columns to draw, and their names: the embedding itself, or its first two principal components."""
+    """Return two columns to draw, and their names: the embedding itself, or its first two principal components."""
     if embedding.shape[1] == 1:
         embedding = np.hstack([embedding, np.zeros_like(embedding)])
     if embedding.shape[1] == 2:
@@ -361,35 +361,35 @@ def plane(embedding):
 
 
 def in_lines(name):
-    """A name in at most two lines of 32 characters, with a mark in the place of what is left out."""
+    """Wrap a name to at most two lines of 32 characters, with a mark where it is cut."""
     lines = textwrap.wrap(name, LINE) or [""]
     return "\n".join(lines if len(lines) <= 2 else (lines[0], shortened(" ".join(lines[1:]), LINE)))
 
 
 def longest(names):
-    """Characters of the longest line among names."""
+    """Return the length of the longest line among names."""
     return max(len(line) for name in names for line in name.split("\n"))
 
 
 def wrapped(text, width):
-    """The lines of a text, broken between words where they are longer than so many characters."""
+    """Wrap the lines of a text, between words, to so many characters."""
     return "\n".join(part for line in text.splitlines() for part in textwrap.wrap(line, width))
 
 
 def head(figure, title, **settings):
-    """The title of a finished figure, in lines that fit into it."""
+    """Write the title of a finished figure, in lines that fit into it."""
     figure.suptitle(wrapped(title, int(7 * figure.get_figwidth())), size=13, **settings)
 
 
 def extra_width(names):
-    """Inches that a figure needs for a legend of long names, or of more than one column."""
+    """Return the inches that a figure needs for a legend of long names, or of more than one column."""
     widest = min(longest(names), LEGEND_NAME)
     more = (math.ceil(len(names) / LEGEND_ROWS) - 1) * (0.6 + 0.065 * widest)
     return more + 0.11 * max(0, widest - FREE)
 
 
 def _legend(place, colors, names, title=None):
-    """What the colours mean, beside axes or all maps of a figure, of many groups in several columns."""
+    """Draw the legend beside axes, or all maps of a figure; many groups take several columns."""
     handles = [Line2D([], [], marker="o", linestyle="", color=color) for color in colors]
     labels = [shortened(name, LEGEND_NAME) for name in names]
     look = {"ncols": math.ceil(len(names) / LEGEND_ROWS), "title": title, "columnspacing": 1.0, "handletextpad": 0.3}

@@ -1,4 +1,4 @@
-"""Seconds that a process spends beside the work itself: imports, and compilation of UMAP's kernels.
+"""Start-up time of a process: seconds of imports, and of the compilation of UMAP's kernels.
 
     python benchmarks/cold_start.py
 

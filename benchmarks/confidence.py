@@ -1,4 +1,4 @@
-"""How well `confidence_` tells right from wrong: a table, and the reliability curve of docs/choosing.md.
+"""How well `confidence_` predicts errors: a table, and the reliability curve of docs/choosing.md.
 
     python benchmarks/confidence.py --seeds 0 1
 

@@ -1,9 +1,9 @@
-"""How fast images are compared: pairs a second, and the whole of a dataset's neighbours.
+"""Speed of the image comparison: pairs a second, and all neighbours of a dataset.
 
     python benchmarks/images.py
 
-compares 5,000 images of MNIST (28 x 28) and of USPS (16 x 16) with the 40 nearest among them by their pixels; and of
-each of USPS's images it ranks the 100 nearest by the deformation-invariant distance. On one and on two threads.
+compares 5,000 images of MNIST (28 x 28) and of USPS (16 x 16) with the 40 nearest among them by their pixels; and
+re-ranks the 100 nearest of each of USPS's images by the deformation-invariant distance. On one and on two threads.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def main():
         second = neighbors.nearest_neighbors(data.x[:IMAGES], NEAREST + 1)[0][:, 1:].ravel()
         for n_jobs in (1, 2):
             pairs = images, images, first, second, data.image_shape
-            took = seconds(partial(deformation.bent, *pairs, n_jobs=n_jobs), args.repeats)
+            took = seconds(partial(deformation.pair_distances, *pairs, n_jobs=n_jobs), args.repeats)
             speeds = "{:,.0f} ({:,.0f} to {:,.0f})".format(*(len(first) / took[i] for i in (0, 2, 1)))
             print(f"{name}, {n_jobs} thread(s): {speeds} pairs a second")
     candidates, _ = neighbors.nearest_neighbors(data.x, 100)

@@ -1,4 +1,4 @@
-"""How well `outlier_` tells what belongs nowhere: samples of noise in a fit, and new points of other kinds.
+"""How well `outlier_` finds outliers: samples of noise in a fit, and new points of other kinds.
 
     python benchmarks/outliers.py
 

@@ -1,4 +1,4 @@
-"""How well new points find their clusters: `N2D.predict`, and in its place `transform` and the mixture.
+"""Accuracy of predictions for new points: `N2D.predict`, and `transform` with the mixture instead.
 
     python benchmarks/predict.py mnist --fit 60000
     python benchmarks/predict.py usps

@@ -1,4 +1,4 @@
-"""Samples a second of the dense autoencoder's training, beside other ways to train the same network.
+"""Training speed of the dense autoencoder, in samples a second, beside other ways to train the same network.
 
     python -m pip install -r benchmarks/requirements.txt
     python benchmarks/pretrain.py

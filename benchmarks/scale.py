@@ -1,10 +1,10 @@
-"""Time and memory from ten thousand points to a million: MNIST, and more of it by small random distortions.
+"""Time and memory for ten thousand to a million points: MNIST, augmented by small random distortions.
 
     python benchmarks/scale.py --sizes 10000 70000 280000 1100000
 
 writes each dataset as bytes to a .npy file, runs n2d.py on it in a process of its own (one autoencoder, 5 epochs,
 --umap_fit_samples=70000, 10 UMAP dimensions, 20 neighbours of 30 candidates, 20 mixtures), adds a row to
-benchmarks/scale.csv, and draws benchmarks/scale.png. A size that is there already is not run again.
+benchmarks/scale.csv, and draws benchmarks/scale.png. A size that is in the file already is not run again.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What N2D's steps cost on small data: n2d.py beside `umap.UMAP` + `GaussianMixture(n_init=10)`.
+"""Run time on small data: n2d.py beside `umap.UMAP` + `GaussianMixture(n_init=10)`.
 
     python benchmarks/small.py ../data/collection/*.npz --repeats 3
 

@@ -1,4 +1,4 @@
-"""Seconds from a cold start to an accuracy on MNIST: this project, and ClustPy's N2D with UMAP and a mixture.
+"""Seconds from a cold start to a given accuracy on MNIST: this project, and ClustPy's N2D with UMAP and a mixture.
 
     python -m pip install -r benchmarks/requirements.txt
     python benchmarks/time_to_accuracy.py --target 0.97 --repeats 3

@@ -1,10 +1,10 @@
-"""N2D on MNIST by default, this commit beside another one's checkout: all of it, or `N2D.predict`.
+"""Run time of N2D on MNIST by default, of this commit and another one: the whole run, or `N2D.predict`.
 
     git worktree add ../before COMMIT
     python benchmarks/whole.py --against ../before
     python benchmarks/whole.py --against ../before --fit 60000
 
-runs `n2d.py mnist cpu` of both in turn, each in a process of its own and from nothing. With --fit, each fits N2D to so
+runs `n2d.py mnist cpu` of both in turn, each in a process of its own and from scratch. With --fit, each fits N2D to so
 many images, the first ones, and predicts the last 10,000, once for each repeat. Prints medians and ranges, and how many
 times as much the other one takes. The kernels of both are compiled before, by a short run on digits.
 """

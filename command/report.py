@@ -183,7 +183,7 @@ def report(model, data, args, folder):
     if model.kept_kmeans:
         print("k-means of the inputs is kept: its clusters are clearer than those of any map")
     if data.y is None:
-        scores = evaluation.unlabelled(model)
+        scores = evaluation.internal_scores(model)
         print_unlabelled(scores)
     else:
         scores = metrics.scores(*metrics.of_known(data.y, model.labels_))

@@ -1,4 +1,4 @@
-"""Rows of results/*.csv as Markdown tables and figures, beside the papers' numbers."""
+"""Render rows of results/*.csv as Markdown tables and figures, beside the papers' numbers."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -56,7 +56,7 @@ OTHER_KINDS = (  # datasets of `tables.py collection` that are none of the paper
     "stackoverflow",
 )
 COLLECTION = (*OTHER_KINDS, *PAPER)
-AUTO = "N2D, auto"  # a row that has to find the number of clusters, and no peer of those that know it
+AUTO = "N2D, auto"  # has to find the number of clusters, and is not ranked with methods that are given it
 ABLATION_PAGE = """# Manifold learners and clusterers
 
 ACC / NMI of one run each (`python -m n2d.experiments.tables ablation --seeds 1 --n_jobs 2`), at full size. The \
@@ -83,7 +83,7 @@ thread, beside another run; GB are the largest memory of the process meanwhile. 
 
 
 def n2d_page(rows, folder):
-    """n2d.md and n2d.png; returns the README's table.
+    """Write n2d.md and n2d.png; return the README's table.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def n2d_page(rows, folder):
 
 
 def n2d_table(rows):
-    """Mean ± standard deviation and worst of each dataset, beside the ACC / NMI of the paper and its best other row."""
+    """Tabulate mean ± standard deviation and worst of each dataset, beside the paper's N2D and its best other row."""
     heads = ["dataset", "protocol", "runs", "ACC", "worst", "NMI", "worst", "paper's N2D", "paper's best other"]
     body = []
     for (protocol, dataset), group in sorted(rows.groupby(["protocol", "dataset"]), key=lambda item: order(item[0])):
@@ -109,7 +109,7 @@ def n2d_table(rows):
 
 
 def n2d_figure(rows, path):
-    """Every run as a dot, the paper and its best other row as lines: one panel a score, one column a dataset."""
+    """Draw every run as a dot, the paper and its best other row as lines: one panel a score, one column a dataset."""
     protocols = sorted(rows["protocol"].unique())
     colors = palette(len(protocols))
     names = [name for name in PAPER if name in set(rows["dataset"])]
@@ -135,7 +135,7 @@ def n2d_figure(rows, path):
 
 
 def losses_page(rows, folder, commands):
-    """clustering_losses.md; returns its table: each space's mean, standard deviation and worst beside the paper's.
+    """Write clustering_losses.md; return its table: each space's mean, standard deviation and worst beside the paper's.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def losses_page(rows, folder, commands):
         Of results/clustering_losses.csv.
     folder : pathlib.Path
     commands : sequence of str
-        What the rows of a seed come from.
+        That the rows of a seed come from.
     """
     body = []
     for dataset, paper in LOSSES_PAPER.items():
@@ -163,7 +163,7 @@ def losses_page(rows, folder, commands):
 
 
 def collection_page(rows, folder):
-    """collection.md and collection.png; returns the table of the means.
+    """Write collection.md and collection.png; return the table of the means.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def collection_page(rows, folder):
 
 
 def collection_table(rows, means, ari):
-    """A line a method: mean scores, rank and regret on the data of other kinds, and the clusters that it finds."""
+    """Tabulate each method's mean scores, rank and regret on data of other kinds, and the clusters that it finds."""
     others = ari.loc[[name for name in OTHER_KINDS if name in ari.index]]
     rivals = others.drop(columns=AUTO)
     regret, rank = rivals.rsub(rivals.max(axis=1), axis=0), rivals.rank(axis=1, ascending=False)
@@ -206,7 +206,7 @@ def collection_table(rows, means, ari):
 
 
 def collection_figure(ari, path):
-    """One row a dataset: N2D's ARI as a large dot, those of the others as small ones."""
+    """Draw one row a dataset: N2D's ARI as a large dot, those of the others as small ones."""
     figure = Figure(figsize=(8.4, 0.34 * len(ari) + 1.4), layout="constrained")
     axis = figure.subplots()
     markers = "osD^vP*X"
@@ -226,7 +226,7 @@ def collection_figure(ari, path):
 
 
 def components_page(rows, folder):
-    """components.md; returns its table: mean ACC of each way to propose, compare and cluster, a column a dataset.
+    """Write components.md; return its table: mean scores of each variant of the steps, a column a dataset.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def components_page(rows, folder):
 
 
 def ablation_page(rows, folder):
-    """ablation.md and ablation.png; returns the table of the best cells.
+    """Write ablation.md and ablation.png; return the table of the best combinations.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ def ablation_page(rows, folder):
 
 
 def ablation_best(rows, names):
-    """A line a dataset: the best cell of all, and N2D's own with its rank."""
+    """Tabulate the best combination of all for each dataset, and N2D's own with its rank."""
     ours = (rows["input"] == "autoencoder") & (rows["manifold"] == "UMAP") & (rows["cluster"] == "GMM")
     body = []
     for name in names:
@@ -279,7 +279,7 @@ def ablation_best(rows, names):
 
 
 def ablation_raw(rows, names):
-    """A line a dataset: the clusterers on raw data, each beside the paper."""
+    """Tabulate the clusterers on the raw data of each dataset, beside the paper."""
     body = []
     for name in names:
         plain = rows[(rows["dataset"] == name) & (rows["input"] == "raw") & (rows["manifold"] == "none")]
@@ -290,7 +290,7 @@ def ablation_raw(rows, names):
 
 
 def ablation_cells(rows):
-    """A line for each space of one dataset: every clusterer on it."""
+    """Tabulate every clusterer on one dataset, a line for each space."""
     clusterers, body = ["GMM", "KM", "SC"], []
     for (source, learner), group in rows.groupby(["input", "manifold"], sort=False):
         group = group.set_index("cluster").loc[clusterers]
@@ -303,7 +303,7 @@ def ablation_cells(rows):
 
 
 def ablation_figure(rows, names, path):
-    """One panel a dataset: a line for each space, a mark for each clusterer."""
+    """Draw one panel a dataset: a line for each space, a mark for each clusterer."""
     spaces = list(dict.fromkeys(zip(rows["input"], rows["manifold"])))
     figure = Figure(figsize=(10.5, 7.2), layout="constrained")
     axes = figure.subplots(2, 3, sharex=True, sharey=True, squeeze=False)
@@ -327,32 +327,32 @@ def ablation_figure(rows, names, path):
 
 
 def markdown(heads, body):
-    """A table of cells."""
+    """Format a Markdown table of cells."""
     head, *lines = [f"| {' | '.join(map(str, cells))} |" for cells in (heads, *body)]
     return "\n".join([head, "|---" * len(heads) + "|", *lines]) + "\n"
 
 
 def order(key):
-    """Protocols by name, datasets as in the paper."""
+    """Return a sort key: protocols by name, datasets as in the paper."""
     protocol, dataset = key
     return protocol, list(PAPER).index(dataset)
 
 
 def pair(scores):
-    """'0.979 / 0.942', a paper's ACC / NMI."""
+    """Format a paper's ACC / NMI: '0.979 / 0.942'."""
     return "{:.3f} / {:.3f}".format(*scores)
 
 
 def acc_nmi(row):
-    """'0.955 / 0.899', a row's ACC / NMI."""
+    """Format a row's ACC / NMI: '0.955 / 0.899'."""
     return pair((row["acc"], row["nmi"]))
 
 
 def spread(group):
-    """Mean and deviation, and the worst, of the ACC and of the NMI of several runs."""
+    """Format mean and deviation, and the worst, of the ACC and of the NMI of several runs."""
     return [cell for s in ("acc", "nmi") for cell in (mean_and_deviation(group[s]), f"{group[s].min():.3f}")]
 
 
 def mean_and_deviation(values):
-    """'0.955 ± 0.001', or the value alone if there is only one."""
+    """Format mean ± standard deviation: '0.955 ± 0.001', or the value alone if there is only one."""
     return f"{values.mean():.3f}" + (f" ± {values.std():.3f}" if len(values) > 1 else "")

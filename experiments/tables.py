@@ -42,7 +42,7 @@ LOSSES_COMMANDS = [
     for dataset, arguments in LOSSES_ARGUMENTS.items()
 ]
 
-SAMPLES = 11_000  # of larger data, random ones: Ward's clustering takes memory for all pairs
+SAMPLES = 11_000  # at most, random ones: Ward's clustering takes memory for all pairs
 PAPER_NEIGHBORS = 20
 PROPOSING_COMPONENTS = 10  # as many as the autoencoder has latent dimensions, most often
 BACKENDS = {"loky": "joblib", "dask": "distributed", "ray": "ray"}  # joblib's, and the packages that they need
@@ -50,17 +50,17 @@ BACKENDS = {"loky": "joblib", "dask": "distributed", "ray": "ray"}  # joblib's, 
 
 @dataclass(frozen=True)
 class Table:
-    """One CSV of results.
+    """A table of results: a CSV file, and how to compute and render its rows.
 
     Attributes
     ----------
     columns : list of str
     key : list of str
-        The columns that tell one run from another.
+        The columns that identify a run.
     run : callable
-        From the values of `key`, runs_dir and threads to the run's rows, a list of dicts.
+        Takes the values of `key`, runs_dir and threads; returns the run's rows, a list of dicts.
     render : callable
-        From all rows and a folder to Markdown, which it also writes to the folder.
+        Takes all rows and a folder; returns Markdown, which it also writes to the folder.
     """
 
     columns: list
@@ -70,14 +70,14 @@ class Table:
 
 
 def execute(arguments, save_dir, threads):
-    """One call of n2d.py, in a process of its own so that its time and peak memory are its own.
+    """Run n2d.py in a separate process, to measure its time and peak memory.
 
     Parameters
     ----------
     arguments : list of str
     save_dir : path-like
     threads : int
-        Threads of the run: those of several runs at the same time must not be more than the processors.
+        Of the run: several runs at the same time must not have more threads than there are processors.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def execute(arguments, save_dir, threads):
 
 
 def wait(process):
-    """A process's exit status, and its peak memory in MB: NaN on Windows, which does not keep it."""
+    """Wait for a process; return its exit status and peak memory in MB: NaN on Windows, which does not keep it."""
     if not hasattr(os, "wait4"):
         return process.wait(), float("nan")
     _, status, usage = os.wait4(process.pid, 0)
@@ -114,7 +114,7 @@ def wait(process):
 
 
 def run_n2d(dataset, protocol, seed, runs_dir, threads):
-    """N2D on one of the paper's datasets; returns its row."""
+    """Run N2D on one of the paper's datasets; return its row."""
     arguments = [dataset, "0", f"--protocol={protocol}", f"--seed={seed}"]
     if protocol == "paper":
         arguments.append(f"--umap_dim={6 if dataset == 'har' else 10}")
@@ -136,7 +136,7 @@ def run_n2d(dataset, protocol, seed, runs_dir, threads):
 
 
 def run_losses(dataset, seed, runs_dir, threads):
-    """k-means and N2D on pixels, a described autoencoder's latent space, and the same after each clustering loss."""
+    """Run k-means and N2D on pixels, and on an autoencoder's latent space, before and after each clustering loss."""
     folder = Path(runs_dir) / f"{dataset}-losses-{seed}"
     common = [dataset, "0", *LOSSES_ARGUMENTS[dataset], *LOSSES_SETTINGS, f"--seed={seed}"]
     rows = {}
@@ -169,7 +169,7 @@ def run_losses(dataset, seed, runs_dir, threads):
 
 
 def run_ablation(dataset, seed, runs_dir, threads):
-    """Every clusterer on raw data and latent space, as they are and on each manifold."""
+    """Run every clusterer on raw data and latent space, as they are and on each manifold."""
     folder = Path(runs_dir) / f"{dataset}-ablation-{seed}"
     dim = f"--umap_dim={6 if dataset == 'har' else 10}"
     execute([dataset, "0", "--eval_all", f"--seed={seed}", dim, "--umap_candidates=0"], folder, threads)
@@ -179,7 +179,7 @@ def run_ablation(dataset, seed, runs_dir, threads):
 
 
 def run_collection(dataset, seed, runs_dir, threads):
-    """N2D by default, with the number of classes and with --n_clusters=auto, and what people would run instead."""
+    """Run N2D by default, with the number of classes and with --n_clusters=auto, and the baselines of `peers`."""
     from .. import datasets, metrics
     from ..method.autoencoder.scaling import Scaling
     from .peers import PEERS
@@ -208,7 +208,7 @@ def run_collection(dataset, seed, runs_dir, threads):
 
 
 def run_components(dataset, seed, runs_dir, threads):
-    """What each step of N2D contributes: who proposes neighbours, whether they are re-ranked, how many mixtures."""
+    """Run variants of N2D's steps: source of candidate neighbours, re-ranking or not, one mixture or the best."""
     from sklearn.decomposition import PCA
 
     from .. import datasets, metrics
@@ -232,7 +232,7 @@ def run_components(dataset, seed, runs_dir, threads):
         embedding = learner.fit_transform(space)
         one = clustering.fit("GMM", embedding, n_clusters=k, restarts=1, random_state=seed)
         _, fit, _ = model.embed_and_cluster(model.neighbourhood_, model.seed_)
-        by_rule = clustering.unite_equal(x, fit.labels)
+        by_rule = clustering.unite_duplicates(x, fit.labels)
         for mixture, labels in (("one", one.labels), ("rule", by_rule)):
             scores = {name: round(score, 4) for name, score in metrics.scores(y, labels).items()}
             row = {"dataset": dataset, "seed": seed, "proposer": proposer, "candidates": candidates, "mixture": mixture}
@@ -241,7 +241,7 @@ def run_components(dataset, seed, runs_dir, threads):
 
 
 def some_of(x, y, seed):
-    """Of large data, random samples."""
+    """Return x and y, or random samples of large data."""
     if len(x) <= SAMPLES:
         return x, y
     some = np.random.default_rng(seed).choice(len(x), SAMPLES, replace=False)
@@ -249,7 +249,7 @@ def some_of(x, y, seed):
 
 
 def append(rows, path, columns):
-    """Add a finished run to the table on disk, at once and for good."""
+    """Append the rows of a finished run to the table, and flush them to disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     is_new = not path.exists()
     with path.open("a", newline="") as file:
@@ -262,7 +262,7 @@ def append(rows, path, columns):
 
 
 def connect(backend, n_jobs):
-    """Make joblib's backend ready, in a `with`: a Dask cluster (DASK_SCHEDULER_ADDRESS, or one made here), or Ray."""
+    """Return a context with joblib's backend: a Dask cluster (DASK_SCHEDULER_ADDRESS, or one made here), or Ray."""
     if backend == "dask":
         from distributed import Client
 
@@ -275,7 +275,7 @@ def connect(backend, n_jobs):
 
 
 def sweep(table, keys, path, runs_dir, n_jobs=1, backend="loky"):
-    """Run what is not in the table at `path` yet. Stopped at any moment, it goes on there when called again.
+    """Run what is not in the table at `path` yet; a sweep that was stopped resumes when called again.
 
     Parameters
     ----------
@@ -346,7 +346,7 @@ TABLES = {
 
 
 def main(argv=None):
-    """Sweep what is asked for, then render everything that the table holds."""
+    """Run the experiments that are asked for, then render the whole table."""
     parser = argparse.ArgumentParser(prog="tables", description=__doc__)
     parser.add_argument("table", nargs="?", choices=TABLES, default="n2d", help="(%(default)s)")
     parser.add_argument("--datasets", nargs="*", help="(all of the table)")

@@ -1,4 +1,4 @@
-"""How good the stages are: what can be said without labels, and scores of stages and of all manifolds against them."""
+"""Evaluation of a fitted model: scores without labels, and scores of stages and of all manifolds against labels."""
 
 import copy
 import json
@@ -18,8 +18,8 @@ from .manifold import learners, neighbors
 from .progress import Progress
 
 
-def unlabelled(model):
-    """What can be said of a fitted model's clusters without labels.
+def internal_scores(model):
+    """Score a fitted model's clusters without labels.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def unlabelled(model):
 
 
 def _log_likelihood(clusterer, embedding):
-    """Mean over the points, part by part; None without a mixture."""
+    """Return the mean log-likelihood of the points; None without a mixture."""
     if not hasattr(clusterer, "score_samples"):
         return None
     parts = (embedding[rows].astype(np.float64) for rows in gen_batches(len(embedding), clustering.MIXTURE_SAMPLE))
@@ -56,7 +56,7 @@ def _log_likelihood(clusterer, embedding):
 
 
 def stages(model, x, y):
-    """Score k-means, and N2D's manifold and mixture, on what each stage makes of the data, scaled as N2D's.
+    """Score k-means, and N2D's manifold and mixture, on the scaled data and on the latent space of each stage.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def stages(model, x, y):
 
 
 def compare(model, x, y, folder=None):
-    """Score every clusterer on the data, scaled as N2D's, and on the latent space, alone and on each manifold of them.
+    """Score every clusterer on the scaled data and on the latent space, as they are and on each manifold of them.
 
     A neighbour search for each of the two serves all manifold learners and spectral clustering. UMAP has the smallest
     of the model's neighbourhoods, LLE and Isomap have 10 neighbours. t-SNE has two components if the model has more
@@ -111,8 +111,8 @@ def compare(model, x, y, folder=None):
     x : ndarray of float32, shape (n_samples, n_features)
     y : ndarray of int, shape (n_samples,)
     folder : path-like or None
-        Keep the rows of each manifold there as soon as it is done, and take from there what a comparison that was
-        stopped had done with the same data and settings.
+        Save the rows of each manifold there as soon as it is done, and resume a stopped comparison with the same data
+        and settings from there.
 
     Yields
     ------
@@ -154,7 +154,7 @@ def compare(model, x, y, folder=None):
 
 
 def _score_manifold(name, points, y, knn, options, settings):
-    """The rows of one manifold, and its embedding: see `compare`."""
+    """Return the rows of one manifold, and its embedding: see `compare`."""
     start = time.perf_counter()
     _peak_rss_mb()
     learner = learners.manifold_learner(name, knn=knn, **options)
@@ -186,7 +186,7 @@ def _score_manifold(name, points, y, knn, options, settings):
 
 
 def _peak_rss_mb():
-    """The process's largest resident memory since the last call; NaN where there is no /proc, as Linux has."""
+    """Return the process's peak resident memory since the last call; NaN without /proc, which Linux has."""
     try:
         peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]
         Path("/proc/self/clear_refs").write_text("5")

@@ -130,7 +130,7 @@ def _restore(cls, folder, record, state, device):
         of_samples["map"] = of_samples["embedding"]
     vars(model).update({f"{name}_": array for name, array in of_samples.items()})
     model.metric_, model.n_clusters_ = record["metric"], record["n_clusters"]
-    model.neighbourhood_ = model.neighbourhood_of(model.latent_, None)
+    model.neighbourhood_ = model.make_neighbourhood(model.latent_, None)
     if "components_" in state:
         components = neighbourhood.restore_components(state.pop("components_"), state.pop("mean_"))
         model.neighbourhood_.components = components

@@ -1,14 +1,14 @@
-"""Colours that people can tell apart, for clusters and classes."""
+"""Distinguishable colours for clusters and classes."""
 
 import matplotlib
 import numpy as np
 
 
 def palette(n):
-    """RGBA colours, shape (n, 4): ten that colour-blind people can tell apart (Petroff 2021), then other ones.
+    """Return RGBA colours, shape (n, 4): ten that colour-blind people can tell apart (Petroff 2021), then others.
 
-    The first of many are those of few. Each beyond ten is the colour that is furthest from all before it, and from the
-    white behind them, in OKLab (Ottosson 2020), in which distances are about those that people see.
+    The first ones are the same for every n. Each beyond ten is the colour that is furthest from all before it, and from
+    the white background, in OKLab (Ottosson 2020), in which distances are about those that people see.
     """
     colors = matplotlib.colors.to_rgba_array(matplotlib.color_sequences["petroff10"])
     if n > len(colors):
@@ -26,7 +26,7 @@ def palette(n):
 
 
 def _oklab(rgb):
-    """sRGB, shape (n, 3), as lightness and two opponent colours."""
+    """Convert sRGB, shape (n, 3), to lightness and two opponent colours."""
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     to_cones = [
         [0.4122214708, 0.5363325363, 0.0514459929],

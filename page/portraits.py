@@ -1,4 +1,4 @@
-"""Pictures of what clusters are: their members, what sets them apart, and which of them are alike."""
+"""Pictures of clusters: their members, what sets them apart, and a dendrogram."""
 
 import math
 
@@ -10,13 +10,13 @@ from ..visualize import as_picture, head, in_lines, longest, plain_text, wrapped
 from .profiles import members_of
 
 N_BARS = 5  # features, or words, of each cluster
-LEAST = 0.25  # standard deviations that are worth a number
+LEAST = 0.25  # standard deviations from which on the number is written
 COLUMNS = 4  # clusters side by side
 
 
 @plain_text
 def members(data, groups, path, *, names, confidence, title, n_members=10):
-    """Draw what the clusters hold, and write it as a PNG.
+    """Draw members of each cluster, or its means, and write them as a PNG.
 
     Of images the mean of each cluster, its most typical members, the medoid first, and the least certain ones. Of a
     table each cluster's mean of the features that differ most between the clusters.
@@ -34,7 +34,7 @@ def members(data, groups, path, *, names, confidence, title, n_members=10):
     """
     present = [group for group in range(len(names)) if np.any(groups == group)]
     if data.image_shape is None:
-        return _means(data, groups, present, path, names=names, title=title)
+        return _draw_means(data, groups, present, path, names=names, title=title)
     height, width = data.image_shape[-2:]
     low, high = data.x.min(), data.x.max()
     typical = members_of(data, groups, len(names), n_members)
@@ -58,14 +58,14 @@ def members(data, groups, path, *, names, confidence, title, n_members=10):
 
 
 def _strip(pictures, n):
-    """Pictures side by side, a white line between each two, as wide as n of them."""
+    """Join pictures side by side, with a white line between each two, to the width of n of them."""
     pictures = pictures + [np.full_like(pictures[0], 255)] * (n - len(pictures))
     gap = np.full_like(pictures[0][:, : max(1, pictures[0].shape[1] // 28)], 255)
     parts = [part for picture in pictures for part in (picture, gap)]
     return np.concatenate(parts[:-1], axis=1)
 
 
-def _means(data, groups, present, path, *, names, title, n_features=30):
+def _draw_means(data, groups, present, path, *, names, title, n_features=30):
     means = np.stack([data.x[groups == group].mean(axis=0) for group in present])
     deviation = data.x.std(axis=0)
     profile = (means - data.x.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
@@ -96,7 +96,7 @@ def _means(data, groups, present, path, *, names, title, n_features=30):
 
 @plain_text
 def apart(features, terms, names, path, *, title):
-    """Draw what sets each cluster apart, and write it as a PNG.
+    """Draw the features or words that set each cluster apart, and write them as a PNG.
 
     Parameters
     ----------
@@ -135,10 +135,10 @@ def apart(features, terms, names, path, *, title):
 
 
 def _bars(features, terms):
-    """What is drawn of a cluster: what it is, how long its bar is, and in numbers."""
+    """Return the bars of a cluster: their names, lengths and numbers in words."""
     bars = []
     for row in features.sort_values("told", ascending=False, kind="stable").head(N_BARS).itertuples():
-        inside, outside = (f"{x:.0%}" if row.is_binary else _number(x) for x in (row.inside, row.outside))
+        inside, outside = (f"{x:.0%}" if row.is_binary else _format_number(x) for x in (row.inside, row.outside))
         bars.append((shortened(" ".join(row.feature.split()), 34), row.effect, f"{inside}, rest {outside}"))
     if not bars:
         for row in terms.head(N_BARS).itertuples():
@@ -146,13 +146,13 @@ def _bars(features, terms):
     return bars
 
 
-def _number(x):
+def _format_number(x):
     return f"{x:,.0f}" if abs(x) >= 1e4 else f"{x:.4g}"
 
 
 @plain_text
 def dendrogram(linkage, names, sizes, path, *, title):
-    """Draw which clusters are merged first, and write it as a PNG.
+    """Draw the dendrogram of the clusters, and write it as a PNG.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def dendrogram(linkage, names, sizes, path, *, title):
         See `hierarchy.merges`; its heights are logarithms.
     names : sequence of str
     sizes : ndarray of int, shape (n_clusters,)
-        Samples, which stand behind the names.
+        Samples, written behind the names.
     path : path-like
     title : str
     """

@@ -1,4 +1,4 @@
-"""What a cluster means: the features that set it apart, the words of its samples' names, and its typical members."""
+"""Profiles of clusters: the features that set each apart, the words of its samples' names, and typical members."""
 
 import re
 
@@ -11,23 +11,23 @@ from sklearn.utils import gen_batches
 from ..method.autoencoder.scaling import CHUNK, Scaling
 from ..readers import samples
 
-N_MEMBERS = 8  # typical ones of each cluster
+N_MEMBERS = 8  # typical members of each cluster
 MOST = 300  # features that are ranked: of more, those whose means differ most between clusters
-SAMPLE = 50_000  # rows that are
+SAMPLE = 50_000  # rows that they are ranked on
 N_SHOWN = 10  # features, or words, that are kept of each cluster
-N_TOLD = 3  # that its description names
-CLEAR = 0.33  # of Cliff's delta: medium (Romano et al. 2006)
-ALIKE = 0.8  # rank correlation of features that say the same
+N_TOLD = 3  # of these, in its description
+CLEAR = 0.33  # Cliff's delta from which on a feature is described: medium (Romano et al. 2006)
+ALIKE = 0.8  # rank correlation from which on features are redundant
 WORD = r"(?<![^\W_])([^\W\d_]{2,})(?=\d*+(?![^\W_]))"  # letters, with no more than digits behind them: cat_001, cat12
 FEW = 3  # samples that must have a word
 SHARE = 0.1  # of a cluster's samples that must have it
 SPECIAL = "what is special"
-WORDS = ("name", SPECIAL)  # columns on screen that begin at their left
-OFTENER = 2  # times as often as elsewhere
+WORDS = ("name", SPECIAL)  # left-justified columns on screen
+OFTENER = 2  # times as often as elsewhere, at least
 
 
 def profile(data, labels, n_clusters, *, names=None, confidence=None, special=None):
-    """What each cluster is, a row a cluster.
+    """Describe each cluster: return a table with a row a cluster.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def profile(data, labels, n_clusters, *, names=None, confidence=None, special=No
 
 
 def special_of(data, labels, n_clusters):
-    """What `features_of` and `terms_of` find; of features without a name nothing, if there are words."""
+    """Return `features_of` and `terms_of`; if there are words, no features without a name."""
     terms = terms_of(data, labels, n_clusters)
     if data.feature_names is None and len(terms):
         return features_of(data, labels, 0), terms
@@ -69,7 +69,7 @@ def special_of(data, labels, n_clusters):
 
 
 def described(features, terms):
-    """One line on a cluster: its clearest features, and the words of its samples' names."""
+    """Describe a cluster in one line: its clearest features, and the words of its samples' names."""
     parts = [_in_words(row) for row in features[features["told"]].itertuples()][:N_TOLD]
     if len(terms):
         parts.append(f"words: {' '.join(terms['term'][:N_TOLD])}")
@@ -77,7 +77,7 @@ def described(features, terms):
 
 
 def _in_words(row):
-    """'high proline'; of a feature of 0 and 1, 'colour=red' or 'not colour=red'."""
+    """Name a feature and its direction: 'high proline'; of a feature of 0 and 1, 'colour=red' or 'not colour=red'."""
     name = " ".join(row.feature.split())
     if row.is_binary:
         return name if row.effect > 0 else f"not {name}"
@@ -85,11 +85,11 @@ def _in_words(row):
 
 
 def features_of(data, labels, n_clusters):
-    """The features that set each cluster of a table apart from the rest, the clearest first.
+    """Return the features that set each cluster of a table apart from the rest, the clearest first.
 
-    How clear a feature is says Cliff's delta (Cliff, "Dominance statistics", Psychological Bulletin 1993): the share of
+    Features are ranked by Cliff's delta (Cliff, "Dominance statistics", Psychological Bulletin 1993): the share of
     pairs of a sample in the cluster and one in the rest in which the first has the greater number, less the share in
-    which the second has. It asks for no distribution, no unit and no scale, and outliers do not move it; for a feature
+    which the second has. It assumes no distribution, unit or scale, and is robust to outliers; for a feature
     of 0 and 1 it is the difference of the shares of 1. It is 2 AUC - 1 of the feature as a classifier.
 
     Parameters
@@ -109,7 +109,7 @@ def features_of(data, labels, n_clusters):
     """
     rows = []
     if data.image_shape is None and n_clusters > 1:
-        columns = _differing(data.x, labels, n_clusters)
+        columns = _most_different(data.x, labels, n_clusters)
         some = np.sort(np.random.default_rng(0).permutation(len(labels))[:SAMPLE])
         x, labels = data.x[some][:, columns], labels[some]
         ranks = rankdata(x, axis=0)
@@ -120,13 +120,13 @@ def features_of(data, labels, n_clusters):
             n, m = sizes[cluster], len(labels) - sizes[cluster]
             effects = 2 * (ranks[inside].sum(axis=0) - n * (n + 1) / 2) / (n * m) - 1
             best = np.argsort(-np.abs(effects), kind="stable")[:N_SHOWN]
-            told = _unlike(ranks, best[np.abs(effects[best]) >= CLEAR])
+            told = _drop_correlated(ranks, best[np.abs(effects[best]) >= CLEAR])
             for i in best[effects[best] != 0]:
                 middle = np.mean if is_binary[i] else np.median
                 rows.append(
                     {
                         "cluster": cluster,
-                        "feature": _name_of(data, columns[i]),
+                        "feature": _feature_name(data, columns[i]),
                         "effect": effects[i],
                         "inside": float(middle(x[inside, i])),
                         "outside": float(middle(x[~inside, i])),
@@ -138,12 +138,12 @@ def features_of(data, labels, n_clusters):
     return frame.astype({"is_binary": bool, "told": bool})
 
 
-def _name_of(data, i):
+def _feature_name(data, i):
     return data.feature_names[i] if data.feature_names is not None else f"feature {i}"
 
 
-def _differing(x, labels, n_clusters):
-    """The columns whose means differ most between clusters, in standard deviations; those of one value left out."""
+def _most_different(x, labels, n_clusters):
+    """Return the columns whose means differ most between clusters, in standard deviations; no constant ones."""
     scaling, largest = Scaling.fit(x, "standard"), np.zeros(x.shape[1])
     for cluster in range(n_clusters):
         if (inside := labels == cluster).any():
@@ -153,8 +153,8 @@ def _differing(x, labels, n_clusters):
     return np.sort(varying[np.argsort(-largest[varying], kind="stable")[:MOST]])
 
 
-def _unlike(ranks, columns):
-    """Of columns, the clearest first, those that do not vary as one before them does."""
+def _drop_correlated(ranks, columns):
+    """Return the columns, the clearest first, without those that are correlated with one before them."""
     kept = []
     centred = ranks[:, columns] - ranks[:, columns].mean(axis=0)
     centred /= np.maximum(np.linalg.norm(centred, axis=0), 1e-12)
@@ -165,7 +165,7 @@ def _unlike(ranks, columns):
 
 
 def terms_of(data, labels, n_clusters):
-    """The words in the names of samples that are frequent in each cluster and rare elsewhere.
+    """Return the words in the names of samples that are frequent in each cluster and rare elsewhere.
 
     c-TF-IDF (Grootendorst, "BERTopic: Neural topic modeling with a class-based TF-IDF procedure", arXiv:2203.05794,
     equation 2): W = tf log(1 + A / f), where tf is how often a term is in the names of the cluster, here as a share of
@@ -179,7 +179,7 @@ def terms_of(data, labels, n_clusters):
         the shares of samples in the cluster, and elsewhere, that have it.
     """
     rows = []
-    counts, words = _counts(data.sample_names)
+    counts, words = _word_counts(data.sample_names)
     if counts is not None:
         n = len(labels)
         member = sparse.csr_array((np.ones(n), (labels, np.arange(n))), (n_clusters, n))
@@ -198,8 +198,8 @@ def terms_of(data, labels, n_clusters):
     return pd.DataFrame(rows, columns=["cluster", "term", "weight", "inside", "outside"])
 
 
-def _counts(names):
-    """How often each word is in each name, sparse (n_samples, n_words), and the words; None where there are none."""
+def _word_counts(names):
+    """Count each word in each name, sparse (n_samples, n_words), and return the words; None if there are none."""
     from sklearn.feature_extraction.text import CountVectorizer
 
     if names is None or sum(bool(re.search(WORD, name)) for name in names) < FEW:
@@ -212,7 +212,7 @@ def _counts(names):
 
 
 def members_of(data, labels, n_clusters, most=N_MEMBERS):
-    """The row numbers of each cluster's samples that are nearest to its mean, at most so many; lists of int.
+    """Return the row numbers of each cluster's samples nearest to its mean, at most `most`: lists of int.
 
     The first is the medoid: no other sample of the cluster has a smaller sum of squared distances to all of them. The
     features of a table are in standard deviations.
@@ -231,7 +231,7 @@ def members_of(data, labels, n_clusters, most=N_MEMBERS):
 
 
 def as_text(table):
-    """A table for a CSV file: lists with blanks between, and no word that a spreadsheet takes for a formula."""
+    """Convert a table for a CSV file: lists become text, and no word is one that a spreadsheet takes for a formula."""
     columns = {}
     for name, column in table.items():
         if column.map(lambda cell: isinstance(cell, list)).any():
@@ -243,7 +243,7 @@ def as_text(table):
 
 
 def lines(table, width=80, most=30):
-    """The rows of a profile for a screen, at most so many columns wide, the first ones of many."""
+    """Format a profile for a screen, at most `width` characters wide, and at most `most` rows."""
     shown, columns = table.head(most), {"cluster": [str(i) for i in table.index[:most]]}
     if "name" in table:
         columns["name"] = [samples.shortened(samples.printable(name), 16) for name in shown["name"]]
@@ -257,12 +257,12 @@ def lines(table, width=80, most=30):
     for title, cells in columns.items():
         wide = max(len(title), *map(len, cells))
         justified.append([cell.ljust(wide) if title in WORDS else cell.rjust(wide) for cell in (title, *cells)])
-    rows = [_cut("  ".join(row).rstrip(), width) for row in zip(*justified)]
+    rows = [_cut_to_width("  ".join(row).rstrip(), width) for row in zip(*justified)]
     return rows + [f"and {len(table) - most:,} more, in profile.csv"] * (len(table) > most)
 
 
-def _cut(text, width):
-    """A text of at most so many characters, of whole parts where commas are between them."""
+def _cut_to_width(text, width):
+    """Cut a text to at most so many characters, at a comma if there is one."""
     if len(text) <= width:
         return text
     start = text[: width - 1]

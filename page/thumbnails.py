@@ -1,4 +1,4 @@
-"""Small copies of images on a few large ones, as a page wants them: a sprite sheet."""
+"""Thumbnails of images on sprite sheets, for a page."""
 
 import io
 
@@ -11,7 +11,7 @@ SIDES = (64, 48, 32, 28, 24, 20, 16, 12)  # of a thumbnail
 PIXELS = {1: 64_000_000, 3: 24_000_000}  # of all thumbnails at most, by colour channels: what a phone's memory holds
 BYTES = 8_000_000  # of all sheets at most
 EXACT = 1_000_000  # bytes that sheets without any loss may have
-SAMPLE = 2000  # thumbnails from which the bytes of all are told
+SAMPLE = 2000  # thumbnails from which the bytes of all are estimated
 FORMATS = (  # the smaller one is taken
     ("PNG", "16 grey levels", {"bits": 4}),
     ("WEBP", "compressed", {"quality": 75, "method": 2}),
@@ -19,9 +19,9 @@ FORMATS = (  # the smaller one is taken
 
 
 def sheets(data, rows):
-    """Thumbnails of images, side by side from the left and then down, on as few sheets as hold them.
+    """Make thumbnails of images, in rows on as few sheets as hold them.
 
-    They are as large, up to 64 pixels, and as little changed as fits into `BYTES` and `PIXELS`.
+    They are as large, up to 64 pixels, and as little compressed as `BYTES` and `PIXELS` allow.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def sheets(data, rows):
         tiles = _tiles(data, some, size, limits)
         share = len(rows) / len(some)
         ways = [("PNG", "", {}), *FORMATS[n_channels == 3 :]]
-        costs = [share * len(_encoded(tiles, *way)) for way in ways]
+        costs = [share * len(_encode_sheet(tiles, *way)) for way in ways]
         best = 0 if costs[0] <= EXACT else 1 + int(np.argmin(costs[1:]))
         if costs[best] <= BYTES or side == SIDES[-1]:
             break
@@ -65,11 +65,11 @@ def sheets(data, rows):
         "type": f"image/{kind.lower()}",
         "note": f"thumbnails: {', '.join(cuts)}" if cuts else "",
     }
-    return about, [_encoded(_tiles(data, part, size, limits), *ways[best]) for part in parts]
+    return about, [_encode_sheet(_tiles(data, part, size, limits), *ways[best]) for part in parts]
 
 
 def _tiles(data, rows, size, limits):
-    """uint8, shape (n, height, width) or (n, height, width, 3)."""
+    """Return thumbnails, uint8, shape (n, height, width) or (n, height, width, 3)."""
     from PIL import Image
 
     tiles = []
@@ -85,8 +85,8 @@ def _tiles(data, rows, size, limits):
     return np.stack(tiles)
 
 
-def _encoded(tiles, kind, loss, options):
-    """A sheet of thumbnails, as a file."""
+def _encode_sheet(tiles, kind, loss, options):
+    """Return the bytes of an image file with a sheet of thumbnails."""
     from PIL import Image
 
     n, height, width, *channels = tiles.shape

@@ -1,4 +1,4 @@
-"""What is shown of a fitted N2D: what each cluster is, and the map. The functions are its methods, too."""
+"""Views of a fitted N2D: profiles of its clusters, and its map. The functions are its methods, too."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -8,7 +8,7 @@ from ..readers.samples import Dataset, classes
 
 
 def clusters(model, n_clusters):
-    """The clusters of the samples when the nearest are merged until so many are left; no new fit.
+    """Merge the most similar clusters until `n_clusters` are left, and return those of the samples; no new fit.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def clusters(model, n_clusters):
 
 
 def profile(model, x, names=None):
-    """What each cluster is, a row a cluster.
+    """Describe each cluster: return a table with a row a cluster.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def profile(model, x, names=None):
     x : array-like of shape (n_samples, n_features)
         The samples of the fit. The names of a frame's columns are those of the features.
     names : sequence of str, or None
-        Of the samples, in which words are looked for.
+        Of the samples; they are searched for words.
 
     Returns
     -------
@@ -54,12 +54,12 @@ def profile(model, x, names=None):
     """
     from . import profiles
 
-    data = _data_of(model, x, names)
+    data = _dataset_of_fit(model, x, names)
     return profiles.profile(data, model.labels_, model.n_clusters_, confidence=model.confidence_)
 
 
 def explore(model, x, names=None):
-    """The map to explore, which a notebook shows where it stands; `.save(path)` makes a file of it.
+    """Return the page to explore the map, which a notebook shows in place; `.save(path)` writes it to a file.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def explore(model, x, names=None):
     """
     from . import explorer, naming  # they import matplotlib
 
-    data = _data_of(model, x, names)
+    data = _dataset_of_fit(model, x, names)
     return explorer.page(
         data,
         model.map_,
@@ -143,8 +143,8 @@ def plot(model, y=None, names=None, ax=None):
     return ax
 
 
-def _data_of(model, x, names):
-    """The samples of the fit as a Dataset."""
+def _dataset_of_fit(model, x, names):
+    """Return the samples of the fit as a Dataset."""
     check_is_fitted(model)
     features = getattr(model, "feature_names_in_", None)
     x = model._checked(x)

@@ -146,7 +146,7 @@ def test_k_means_of_the_inputs_is_judged_by_the_graph(monkeypatch):
     monkeypatch.setattr(clustering, "MIXTURE_SAMPLE", 100)
     x = np.repeat(np.array([[0, 0], [0, 200], [200, 0]], np.uint8), 100, axis=0)
     graph = sparse.csr_array(np.kron(np.eye(3), np.ones((100, 100))))
-    fit = clustering.of_inputs(x, 3, graph, random_state=0)
+    fit = clustering.kmeans_of_inputs(x, 3, graph, random_state=0)
     assert fit.modularity == pytest.approx(2 / 3) and fit.cut == 0
     assert sorted(np.bincount(fit.labels)) == [100, 100, 100]
 
@@ -155,7 +155,7 @@ def test_k_means_of_wide_inputs_takes_fewer_distinct_samples_than_clusters():
     x = np.repeat(np.random.default_rng(0).normal(size=(3, 60)).astype(np.float32), 40, axis=0)
     graph = sparse.csr_array(np.kron(np.eye(3), np.ones((40, 40))))
     with pytest.warns(ConvergenceWarning):
-        fit = clustering.of_inputs(x, 5, graph, random_state=0)
+        fit = clustering.kmeans_of_inputs(x, 5, graph, random_state=0)
     assert len(np.unique(fit.labels)) == 3 and fit.cut == 0
 
 
@@ -204,9 +204,9 @@ def test_a_component_of_too_few_points_for_its_dimensions_has_collapsed():
 
 def test_equal_samples_have_one_cluster():
     x = np.array([[1, 2], [3, 4], [1, 2], [1, 2], [3, 4], [5, 6]], np.float32)
-    assert clustering.unite_equal(x, np.array([0, 1, 2, 2, 0, 1])).tolist() == [2, 0, 2, 2, 0, 1]
+    assert clustering.unite_duplicates(x, np.array([0, 1, 2, 2, 0, 1])).tolist() == [2, 0, 2, 2, 0, 1]
     labels = np.array([3, 1, 2, 0])
-    assert clustering.unite_equal(x[[0, 1, 5, 5]] + np.arange(4)[:, None], labels) is labels
+    assert clustering.unite_duplicates(x[[0, 1, 5, 5]] + np.arange(4)[:, None], labels) is labels
 
 
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])

@@ -24,7 +24,7 @@ def stroke(shift=0, side=28):
 
 def distance(a, b, shape):
     both = np.stack([a, b])
-    return deformation.bent(both, both, *BOTH_WAYS, shape)
+    return deformation.pair_distances(both, both, *BOTH_WAYS, shape)
 
 
 def slowly(a, b, warp):
@@ -75,7 +75,7 @@ def test_empty_margins_change_nothing(shape):
     expected = [
         max(slowly(images[i], images[j], warp), slowly(images[j], images[i], warp)) for i, j in zip(first, second)
     ]
-    np.testing.assert_allclose(deformation.bent(flat, flat, first, second, shape), expected, rtol=1e-4)
+    np.testing.assert_allclose(deformation.pair_distances(flat, flat, first, second, shape), expected, rtol=1e-4)
 
 
 def test_a_distance_depends_neither_on_the_other_pairs_nor_on_the_threads(monkeypatch):
@@ -83,8 +83,9 @@ def test_a_distance_depends_neither_on_the_other_pairs_nor_on_the_threads(monkey
     data = datasets.load("digits")
     first, second = np.random.default_rng(0).integers(len(data.x), size=(2, 60))
     images = deformation.prepare(data.x, data.image_shape)
-    together = deformation.bent(images, images, first, second, data.image_shape, n_jobs=2)
-    alone = [deformation.bent(data.x, data.x, first[p : p + 1], second[p : p + 1], (8, 8), n_jobs=1) for p in range(60)]
+    together = deformation.pair_distances(images, images, first, second, data.image_shape, n_jobs=2)
+    pairs = [(first[p : p + 1], second[p : p + 1]) for p in range(60)]
+    alone = [deformation.pair_distances(data.x, data.x, *pair, (8, 8), n_jobs=1) for pair in pairs]
     assert np.array_equal(together, np.concatenate(alone))
 
 
@@ -92,7 +93,7 @@ def test_the_process_that_compiles_computes_the_bits_of_the_next_ones(tmp_path):
     code = (
         "import n2d, numpy as np; from n2d.method.manifold import deformation; rng = np.random.default_rng(0);"
         "x, pairs = rng.random((50, 28 * 28), np.float32), rng.integers(0, 50, (2, 1000));"
-        "print(deformation.bent(x, x, *pairs, (28, 28)).tobytes().hex())"
+        "print(deformation.pair_distances(x, x, *pairs, (28, 28)).tobytes().hex())"
     )
     command = {
         "args": [sys.executable, "-c", code],
@@ -112,8 +113,9 @@ def test_an_image_that_is_moved_a_little_is_the_same_image():
 def test_bytes_are_compared_like_floats():
     images = np.stack([stroke(), stroke(shift=5)])
     in_bytes = (images * 255).astype(np.uint8)
-    of_floats = deformation.bent(images, images, *BOTH_WAYS, (28, 28))
-    np.testing.assert_allclose(deformation.bent(in_bytes, in_bytes, *BOTH_WAYS, (28, 28)), 255 * of_floats, rtol=1e-5)
+    of_floats = deformation.pair_distances(images, images, *BOTH_WAYS, (28, 28))
+    of_bytes = deformation.pair_distances(in_bytes, in_bytes, *BOTH_WAYS, (28, 28))
+    np.testing.assert_allclose(of_bytes, 255 * of_floats, rtol=1e-5)
 
 
 def test_large_images_are_averaged_before():

@@ -111,7 +111,7 @@ def test_all_that_a_step_needs_is_on_the_device(x, loss, on_host, monkeypatch):
         raise EndOfEpoch
 
     steps, step = [], adam.Adam.step
-    monkeypatch.setattr(training.Loop, "_whole_total", stop)
+    monkeypatch.setattr(training.Loop, "_total_of_processes", stop)
     monkeypatch.setattr(adam.Adam, "step", lambda optimizer: steps.append(1) or step(optimizer))
     monkeypatch.setattr(training, "autocast", lambda precision, device: nullcontext())  # which knows no meta device
     if on_host:

@@ -47,7 +47,7 @@ def test_a_comparison_that_was_stopped_goes_on(blobs, fitted, tmp_path, monkeypa
 
 
 def test_clusters_are_judged_without_labels(fitted):
-    figures = evaluation.unlabelled(fitted)
+    figures = evaluation.internal_scores(fitted)
     assert figures["agreement"] == 1 and figures["silhouette"] > 0.5
     assert figures["modularity"] == fitted.modularity_
     assert sum(figures["sizes"]) == 400 and len(figures["sizes"]) == 4
@@ -56,7 +56,7 @@ def test_clusters_are_judged_without_labels(fitted):
 
 def test_the_largest_seed_has_a_next_one(blobs, fitted):
     model = clone(fitted).set_params(random_state=2**32 - 1, n_autoencoders=1).fit(blobs[0])
-    assert evaluation.unlabelled(model)["agreement"] == 1
+    assert evaluation.internal_scores(model)["agreement"] == 1
 
 
 def test_baselines_see_the_features_that_n2d_sees(fitted):

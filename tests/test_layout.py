@@ -76,14 +76,14 @@ def test_gradients_are_umaps_to_a_percent():
     pull, push = layout.gradient_tables(A, B)
     for distance in (1e-4, 0.03, 0.7, 2.0, 55.0):
         s = distance**2
-        step = layout._step(np.array([distance, 0], np.float32), np.zeros(2, np.float32))
+        step = layout._table_index(np.array([distance, 0], np.float32), np.zeros(2, np.float32))
         assert pull[step] == pytest.approx(2 * A * B * s ** (B - 1) / (1 + A * s**B), rel=0.008)
         assert push[step] == pytest.approx(2 * B / ((0.001 + s) * (1 + A * s**B)), rel=0.008)
 
 
 def test_a_distance_out_of_range_has_an_entry():
     for point in (np.full(2, 1e30, np.float32), np.zeros(2, np.float32)):
-        assert 0 <= layout._step(point, np.zeros(2, np.float32)) < layout.GRADIENT_STEPS
+        assert 0 <= layout._table_index(point, np.zeros(2, np.float32)) < layout.GRADIENT_STEPS
 
 
 def test_a_graph_without_edges_only_stays_where_it_is():

@@ -67,10 +67,10 @@ def test_how_many_new_points_are_placed_at_once_does_not_matter(monkeypatch, n_c
     found = neighbourhood.Neighbourhood(
         x[:900], n_candidates and x[:900], n_candidates=n_candidates, image_shape=(8, 8)
     )
-    at_once = found.of_points(x, x, np.arange(900, 1200))
+    at_once = found.query(x, x, np.arange(900, 1200))
     monkeypatch.setattr(neighbourhood, "ROWS", 70)
     steps = []
-    parts = found.of_points(x, x, np.arange(900, 1200), track=lambda parts: steps.append(len(parts)) or parts)
+    parts = found.query(x, x, np.arange(900, 1200), track=lambda parts: steps.append(len(parts)) or parts)
     assert steps == [5] and all(np.array_equal(*pair) for pair in zip(parts, at_once))
 
 
@@ -142,7 +142,7 @@ def test_many_standardised_features_are_compared_by_the_direction_of_their_compo
     assert found.inputs.shape == (400, 50)
     np.testing.assert_allclose(np.linalg.norm(found.inputs, axis=1), 1, rtol=1e-5)
     found.n_candidates = 400
-    nearest, _ = found.of_points(latent, x)
+    nearest, _ = found.query(latent, x)
     assert nearest[:, 0].tolist() == list(range(400))
 
 

@@ -59,9 +59,9 @@ def test_new_points_are_measured_as_the_samples_are(two):
     x, labels = two
     x = x.astype(np.float32)
     reference, known = measured(x, labels)
-    assert np.array_equal(outliers.of_points(nearest_neighbors(x, 10), reference, known), known)
-    inside = outliers.of_points(nearest_among(x + 0.01, x, 10), reference, known)
-    far = outliers.of_points(nearest_among(x + 9, x, 10), reference, known)
+    assert np.array_equal(outliers.predict(nearest_neighbors(x, 10), reference, known), known)
+    inside = outliers.predict(nearest_among(x + 0.01, x, 10), reference, known)
+    far = outliers.predict(nearest_among(x + 9, x, 10), reference, known)
     assert np.corrcoef(inside, known)[0, 1] > 0.8 and far.min() > 0.99
 
 
@@ -70,7 +70,7 @@ def test_copies_belong_together():
     reference, probability = measured(x, np.repeat(np.arange(4), 30))
     assert not probability.any()
     new = np.array([[0.0, 0, 0], [9, 9, 9]])
-    assert outliers.of_points(nearest_among(new, x, 10), reference, probability).tolist() == [0, 1]
+    assert outliers.predict(nearest_among(new, x, 10), reference, probability).tolist() == [0, 1]
 
 
 def test_few_neighbours_are_enough():

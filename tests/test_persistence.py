@@ -66,7 +66,7 @@ def test_a_saved_model_compares_by_the_same_components(fitted, tmp_path):
     loaded = pipeline.N2D.load(tmp_path)
     new = np.random.default_rng(1).normal(size=(30, 60))
     assert loaded.neighbourhood_.inputs.shape == (120, 50)
-    for found, expected in zip(*(one.neighbourhood_.of_points(one.encode(new), new) for one in (loaded, model))):
+    for found, expected in zip(*(one.neighbourhood_.query(one.encode(new), new) for one in (loaded, model))):
         np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
@@ -76,7 +76,7 @@ def test_a_saved_model_whose_clusters_are_those_of_k_means_predicts_the_same(fit
     x = rng.normal(size=(700, 2)) * 0.5 + np.repeat([[0, 0], [9, 9], [9, 0], [0, 9]], [500, 100, 50, 50], axis=0)
     model = clone(fitted).set_params(n_clusters=4, scale="standard")
     model.fit_autoencoder(x).fit_latent(x).fit_neighbors(x).fit_clusters(x)
-    of_inputs = clustering.of_inputs(model.neighbourhood_.inputs, 4, model.graph_, 0)
+    of_inputs = clustering.kmeans_of_inputs(model.neighbourhood_.inputs, 4, model.graph_, 0)
     model.assignment_.clusterer, model.assignment_.labels = of_inputs.clusterer, of_inputs.labels
     model.labels_ = of_inputs.labels
     model.save(tmp_path)

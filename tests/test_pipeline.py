@@ -111,9 +111,9 @@ def test_the_fit_of_the_greatest_modularity_is_kept_unless_another_is_clearer(
         assert x is model.neighbourhood_.inputs and n_clusters == 4
         return judge.Fit("k-means", np.arange(len(x)) // 100, None, of_inputs, 1 - of_inputs)
 
-    monkeypatch.setattr(pipeline.clustering, "of_inputs", k_means)
+    monkeypatch.setattr(pipeline.clustering, "kmeans_of_inputs", k_means)
     monkeypatch.setattr(pipeline.clustering, "fit", fit)
-    monkeypatch.setattr(assignment.confidence, "of_samples", lambda *_: None)
+    monkeypatch.setattr(assignment.confidence, "score_samples", lambda *_: None)
     model.fit_latent(blobs[0]).fit_neighbors(blobs[0]).fit_clusters(blobs[0])
     assert model.manifold_.n_neighbors == 15
     assert model.clusterer_ == ("k-means" if wins else model.embedding_[0, 0])
@@ -255,7 +255,7 @@ def test_manifold_and_clusters_of_some_samples_serve_all(blobs, fitted, tmp_path
     loaded = pipeline.N2D.load(tmp_path)
     assert len(loaded.latent_) == 150
     np.testing.assert_array_equal(loaded.predict(x), model.labels_)
-    assert 0 < evaluation.unlabelled(model)["agreement"] <= 1
+    assert 0 < evaluation.internal_scores(model)["agreement"] <= 1
     with pytest.raises(ValueError, match="fit_samples must be more than the 4 clusters, got 4"):
         clone(model).set_params(fit_samples=4).fit(x)
 

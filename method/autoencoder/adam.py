@@ -1,4 +1,4 @@
-"""Adam with less around it than torch.optim has, and without denormal moments."""
+"""Adam with less overhead than torch.optim's, and without denormal moments."""
 
 import torch
 
@@ -6,13 +6,13 @@ FLUSH_STEPS = 256  # a moment of 1e-20 is denormal after 390
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015), the very steps of `torch.optim.Adam(fused=True)`, with less around them.
+    """Adam (Kingma and Ba 2015), with the same steps as `torch.optim.Adam(fused=True)` and less overhead.
 
-    torch.optim's takes a second to start (it imports the compiler), and a twentieth of a training step for the groups
-    and hooks that nobody needs here. And it keeps moments that have decayed to nothing: units that have died have no
-    gradient, and their moments shrink by a tenth a step; after 700 steps they are denormal numbers, on which a CPU is
-    many times slower, and rounding keeps them there for good. On USPS a million of them doubled the time of a step.
-    (`torch.set_flush_denormal` reaches the calling thread alone.) Here they are set to zero now and then.
+    torch.optim's takes a second to start (it imports the compiler), and a twentieth of a training step for groups and
+    hooks that are not needed here. And its moments become denormal: dead units have no gradient, and their moments
+    shrink by a tenth a step; after 700 steps they are denormal numbers, on which a CPU is many times slower, and
+    rounding keeps them there. On USPS a million of them doubled the time of a step. (`torch.set_flush_denormal` affects
+    the calling thread alone.) Here they are set to zero every `FLUSH_STEPS` steps.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Adam:
 
     @torch.no_grad()
     def step(self):
-        """Go one step against the gradients, which are gone then."""
+        """Do one step, and clear the gradients."""
         self.n_steps += 1
         n_steps = torch.full((), self.n_steps, dtype=torch.float32, device=self.parameters[0].device)
         torch._fused_adam_(
@@ -53,11 +53,11 @@ class Adam:
                 moment.masked_fill_(moment.abs() < 1e-20, 0)
 
     def state_dict(self):
-        """All that the next step depends on but the parameters."""
+        """Return what the next step depends on, other than the parameters."""
         return {name: getattr(self, name) for name in ("n_steps", "moments", "squares")}
 
     def load_state_dict(self, state):
-        """Go on from where another one was."""
+        """Restore the state of another instance."""
         self.n_steps = state["n_steps"]
         for name in ("moments", "squares"):
             for mine, other in zip(getattr(self, name), state[name]):
@@ -65,14 +65,14 @@ class Adam:
 
 
 class SlowAdam(torch.optim.Adam):
-    """PyTorch's own, where it has no `_fused_adam_`, which is no promised part of it."""
+    """PyTorch's own Adam, for a PyTorch without the private function `_fused_adam_`."""
 
     def step(self):
-        """Go one step against the gradients, which are gone then."""
+        """Do one step, and clear the gradients."""
         super().step()
         self.zero_grad()
 
 
 def optimizer(parameters, learning_rate):
-    """The faster of the two that there is here."""
+    """Return the faster Adam that this PyTorch can run."""
     return (Adam if hasattr(torch, "_fused_adam_") else SlowAdam)(parameters, learning_rate)

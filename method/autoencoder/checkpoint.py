@@ -1,4 +1,4 @@
-"""Where a training stands, on disk: it goes on there after it was stopped at any moment."""
+"""Checkpoints of a training on disk, from which it resumes after it was stopped at any moment."""
 
 import os
 import time
@@ -16,28 +16,28 @@ FILE = "n2d-checkpoint-{}.pt"
 
 
 class Checkpoint:
-    """Where a training stands, in a file from which the same training goes on after it was stopped at any moment.
+    """A checkpoint file, from which the same training resumes after it was stopped at any moment.
 
     Parameters
     ----------
     path : path-like
     fingerprint : str
-        Of all that the training depends on. A file with another one is not used. One that cannot be read is kept under
-        another name, `path` and '.unreadable', with a notice.
+        Hash of all that the training depends on. A file with another one is not used. One that cannot be read is
+        renamed to `path` and '.unreadable', with a warning.
     every : float
         Seconds between two writes.
 
     Attributes
     ----------
     state : dict or None
-        What the file held, in the host's memory from whatever device; the training that takes it sets it to None.
+        Content of the file, in the host's memory; the training that restores it sets it to None.
     seconds : float
-        That the training had taken when the file was written.
+        Duration of the training up to when the file was written.
     running, kept : bool
     stop : int
-        All of the class. `kept`: there is a file to go on from. While a training is `running`, a signal handler may
-        set `stop` to the signal's number: the training finishes its step, writes it, and raises KeyboardInterrupt with
-        that number.
+        Attributes of the class. `kept`: there is a file to resume from. While a training is `running`, a signal handler
+        may set `stop` to the signal's number: the training finishes its step, writes a checkpoint, and raises
+        KeyboardInterrupt with that number.
     """
 
     running, stop, kept = False, 0, False
@@ -60,7 +60,7 @@ class Checkpoint:
             if not isinstance(held, dict):
                 raise TypeError
             fingerprint, state, seconds = held["fingerprint"], held["state"], held["seconds"]
-        except MemoryError:  # it may be a good one
+        except MemoryError:  # the file may be good
             raise
         except Exception as error:  # whatever damaged bytes lead to
             aside = self.path.with_name(self.path.name + ".unreadable")
@@ -82,7 +82,7 @@ class Checkpoint:
         Checkpoint.running = False
 
     def is_due(self):
-        """Whether it is time to write. The first of several processes decides, and is asked about once a second."""
+        """Return whether it is time to write. The first of several processes decides, about once a second."""
         now = time.monotonic()
         is_due = Checkpoint.stop or now - self._last >= self.every
         if dist.is_initialized():
@@ -99,7 +99,7 @@ class Checkpoint:
         return bool(is_due)
 
     def write(self, state):
-        """Write the state, a dict of what PyTorch saves: whole, on the disk, or not at all."""
+        """Write the state, a dict that PyTorch can save, to disk: completely or not at all."""
         self._last = time.monotonic()
         if processes()[0] == 0:
             self._write(state, self.seconds + self._last - self._start)
@@ -126,18 +126,18 @@ class Checkpoints:
     Parameters
     ----------
     folder : path-like or None
-        None: no checkpoints, and none of a fit without a seed, which begins with other weights each time.
+        None: no checkpoints, as for a fit without a seed, which starts from other weights each time.
     depends_on : tuple
         What every training of the fit depends on.
     progress : progress.Progress
-        Learns how long a training had taken before it was stopped.
+        Is told how long a training had taken before it was stopped.
     """
 
     def __init__(self, folder, depends_on, progress):
         self.folder, self.depends_on, self.progress = folder, depends_on, progress
 
     def of(self, stage, name, *depends_on):
-        """Where the training of a stage stands; the file has this name, and is of a training that depends on the rest.
+        """Return the checkpoint of a stage, in a file of this name, for a training that depends on the rest.
 
         Returns
         -------

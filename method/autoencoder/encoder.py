@@ -1,4 +1,4 @@
-"""What the first step learns: the scaling of the samples, and the autoencoders that map them to a latent space."""
+"""Result of the first step: the scaling of the samples, and the autoencoders that map them to a latent space."""
 
 from functools import partial
 
@@ -9,16 +9,16 @@ from .. import kernels
 from . import refine, training, weights
 from .scaling import Scaling
 
-N_TRACKED = 1000  # points whose way through the refinement is kept for its picture
+N_TRACKED = 1000  # points whose latent space during the refinement is kept for a picture
 
 
 class Encoder:
-    """From samples to the latent space, and back.
+    """Scaling and autoencoders, which map samples to the latent space and back.
 
     Attributes
     ----------
     scaling : Scaling
-        What the autoencoders see of x: ``scaling.apply(x)``.
+        The autoencoders get ``scaling.apply(x)``.
     ensemble : models.Ensemble
     network : tuple of int, or models.Architecture
         Layer widths of each autoencoder, or its description.
@@ -38,7 +38,7 @@ class Encoder:
 
     @classmethod
     def build(cls, x, *, scale, architecture, n_latent, n_autoencoders, ae_weights, batch_size, device, seed):
-        """An encoder of x that is not trained yet, or whose weights are loaded.
+        """Build an encoder for x, untrained or with loaded weights.
 
         Parameters
         ----------
@@ -116,7 +116,7 @@ class Encoder:
     def refine(
         self, x, loss, n_clusters, seed, checkpoints, progress, *, epochs, tol, augment, precision, **loss_weights
     ):
-        """Train the autoencoders on with a clustering loss, see `refine.refine`.
+        """Continue the training with a clustering loss, see `refine.refine`.
 
         Sets `pretrained_latent`, the latent space before, ndarray of float32 (n_samples, n_latent); `refine_history`,
         for each epoch its losses and the share of samples that changed their cluster; `tracked`, at most 1000 random
@@ -150,11 +150,11 @@ class Encoder:
             )
 
     def encode(self, x, progress):
-        """The latent space of x, ndarray (n_points, n_features): float32 (n_points, n_latent)."""
+        """Map x, ndarray (n_points, n_features), to the latent space, float32 (n_points, n_latent)."""
         kernels.prepare_for_forks()
         x, prepare = self.scaling.in_batches(x, self.device)
         return training.encode(self.ensemble, x, prepare=prepare, track=progress.bar("encoded", unit="batch"))
 
     def decode(self, latent):
-        """Latent points, float32 (n_points, n_latent), in the units of the data: float32 (n_points, n_features)."""
+        """Decode latent points, float32 (n_points, n_latent), in units of the data: float32 (n_points, n_features)."""
         return self.scaling.invert(training.decode(self.ensemble, latent))

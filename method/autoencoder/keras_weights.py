@@ -1,4 +1,4 @@
-"""Read Keras' weights in a process of its own: on a damaged file libhdf5 may crash, or not end.
+"""Read Keras' weights in a separate process: on a damaged file libhdf5 may crash, or not end.
 
 Run as a program, with the path of an .h5 file, it writes the layers as .npz to its standard output.
 """
@@ -46,15 +46,15 @@ def read(path):
 
 
 def layers(path):
-    """The same as `read`, in this process and without its limits.
+    """Read the layers as `read` does, in this process and without its limits.
 
-    Keras 2 has the layer's name in the path, /encoder_0/encoder_0/kernel:0; Keras 3 beside it, or only a number.
+    Keras 2 has the layer's name in the path, /encoder_0/encoder_0/kernel:0; Keras 3 in an attribute, or only a number.
     """
     import h5py
 
     found = {}
     with h5py.File(path) as file:
-        arrays = list(_below(file))
+        arrays = list(_arrays_in(file))
         last = sum(array.ndim == 2 for array in arrays) - 1
         for array in arrays:
             if array.size > MAX_SIZE:
@@ -67,8 +67,8 @@ def layers(path):
     return found
 
 
-def _below(group, depth=8):
-    """The arrays in a group: libhdf5's own walk does not end in some damaged files."""
+def _arrays_in(group, depth=8):
+    """Yield the arrays in a group: libhdf5's own traversal does not end in some damaged files."""
     import h5py
 
     if depth == 0:
@@ -76,11 +76,11 @@ def _below(group, depth=8):
     for name in group if len(group) else ():
         if isinstance(group.get(name, getlink=True), h5py.HardLink):  # not in another file
             item = group[name]
-            yield from [item] if isinstance(item, h5py.Dataset) else _below(item, depth - 1)
+            yield from [item] if isinstance(item, h5py.Dataset) else _arrays_in(item, depth - 1)
 
 
 def limit_memory():
-    """Let this process have 4 GiB of address space at most, where the system can do that."""
+    """Limit this process to 4 GiB of address space, where the system can do that."""
     try:
         import resource
 

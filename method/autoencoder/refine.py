@@ -1,4 +1,4 @@
-"""Refinement: a clustering loss beside the reconstruction loss draws the latent space together around its clusters."""
+"""Refinement: training with a clustering loss beside the reconstruction loss, for more compact clusters."""
 
 import numpy as np
 import torch
@@ -7,11 +7,11 @@ from sklearn.cluster import KMeans
 from .training import Loop, encode
 
 CLUSTER_WEIGHTS = {"KLD": 1.0, "KM": 0.1}
-ASSIGNED = 4096  # samples whose differences from the centres are held at a time
+ASSIGNED = 4096  # samples whose differences from the centres are in memory at a time
 
 
 def _differences(latent, centres):
-    """From each centre to each point, (n_samples, n_clusters, n_latent).
+    """Return the vectors from each centre to each point, (n_samples, n_clusters, n_latent).
 
     torch.cdist multiplies matrices instead: far from the origin that cancels, and on MPS it has no gradient.
     """
@@ -19,7 +19,7 @@ def _differences(latent, centres):
 
 
 def soft_assignment(latent, centres):
-    """Student-t similarity of points to centres (Xie et al. 2016, equation 1, one degree of freedom).
+    """Return the Student-t similarity of points to centres (Xie et al. 2016, equation 1, one degree of freedom).
 
     Parameters
     ----------
@@ -36,22 +36,22 @@ def soft_assignment(latent, centres):
 
 
 def target_distribution(q):
-    """Sharper assignments p to aim for: q squared over cluster sizes, normalised (Xie et al. 2016, equation 3)."""
+    """Return sharper target assignments p: q squared over cluster sizes, normalised (Xie et al. 2016, equation 3)."""
     p = q.square() / q.sum(dim=0)
     return p / p.sum(dim=1, keepdim=True)
 
 
 def kl_divergence(latent, centres, p):
-    """KL(p || q), mean over the samples (Xie et al. 2016, equation 2)."""
+    """Return KL(p || q), mean over the samples (Xie et al. 2016, equation 2)."""
     q = soft_assignment(latent, centres)
     return torch.nn.functional.kl_div(q.log(), p, reduction="batchmean")
 
 
 def kmeans_loss(latent, centres, p=None):
-    """Distance to the nearest centre, mean over the samples (Yang et al. 2017, equation 3, without its square).
+    """Return the mean distance to the nearest centre (Yang et al. 2017, equation 3, without its square).
 
     Aljalbout et al. (section 3) weight the distances to all centres by the soft assignment; their code does not. In a
-    latent space of 320 dimensions the soft assignment is all but uniform, and draws everything together in one place.
+    latent space of 320 dimensions the soft assignment is nearly uniform, and draws everything together in one place.
     """
     return torch.linalg.vector_norm(_differences(latent, centres), dim=2).min(dim=1).values.mean()
 
@@ -101,7 +101,7 @@ def refine(
         Stop when not more than this share of the points has changed its cluster in an epoch.
     batch_size : int
     learning_rate : float
-        A tenth of pretraining's: at the same rate the network learns the assignments by heart.
+        A tenth of pretraining's: at the same rate the network memorises the assignments.
     precision : {'auto', 'fp32', 'bf16'}
     seed : int
         Of k-means and of the shuffling.
@@ -109,10 +109,10 @@ def refine(
         Points whose latent space is kept after every epoch.
     verbose : bool
         Show a progress bar with both losses and the share of points that changed their cluster.
-    checkpoint : training.Checkpoint or None
-        Read at the start, and written now and then and at the end.
+    checkpoint : checkpoint.Checkpoint or None
+        Read at the start; written every `checkpoint.every` seconds, and at the end.
     prepare : callable or None
-        From some rows of x, as a tensor, to what the autoencoder sees of them, float32.
+        Turns rows of x, as a tensor, into the autoencoder's input, float32.
     augment : tuple of int or None
         As for `training.pretrain`. The target distribution is that of the samples as they are.
 
@@ -150,7 +150,7 @@ def refine(
         q, evolution = _assign(latent, centres), torch.from_numpy(latent[None, tracked])
     else:
         centres, q, evolution = state["centres"].to(device), state["q"].to(device), state["evolution"]
-    del state  # the Loop takes it
+    del state  # the Loop restores the rest
     centres = torch.nn.Parameter(centres)
 
     def losses(latent, reconstruction, batch, index, n_whole):

@@ -1,4 +1,4 @@
-"""What is done to the features before anything else: one offset and one factor each, fitted once."""
+"""Scaling of the features, the first step of all: one offset and one factor each, fitted once."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 
 SCALES = ("none", "minmax", "standard", "255", "range")
-CHUNK = 20_000  # samples that are looked at together
+CHUNK = 20_000  # samples that are scaled together
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """(x - offset) * factor, of arrays and of batches on a device.
+    """Scaling of features, (x - offset) * factor, for arrays and for batches on a device.
 
     Features in float64 are scaled in float64 before they become float32: of 1.7e9 and 1.7e9 + 20, seconds of the Unix
     epoch, float32 makes the same number.
@@ -30,7 +30,7 @@ class Scaling:
 
     @classmethod
     def fit(cls, x, kind):
-        """Work out offset and factor.
+        """Fit offset and factor to x.
 
         Parameters
         ----------
@@ -64,7 +64,7 @@ class Scaling:
 
     @property
     def is_uniform(self):
-        """Whether all features are scaled alike, so that what is nearest stays nearest."""
+        """Whether all features are scaled alike, so that nearest neighbours stay the same."""
         return self.kind in ("none", "255")
 
     def apply(self, x):
@@ -83,14 +83,14 @@ class Scaling:
         return (x / self.factor + self.offset).astype(np.float32)
 
     def in_batches(self, x, device):
-        """The same for a training, which scales float32 and bytes batch by batch, so that they are never copied whole.
+        """Return x and a function that scales its batches: float32 and bytes are never copied whole.
 
         Returns
         -------
         x : ndarray of float32 or uint8
             In float32, and scaled, if it was float64.
         prepare : callable
-            From some rows of x, as a tensor on the device, to what `apply` makes of them.
+            Scales rows of x, a tensor on the device, as `apply` does.
         """
         if x.dtype == np.float64 or self.kind == "none":
             return (self.apply(x) if x.dtype == np.float64 else x), torch.Tensor.float

@@ -1,4 +1,4 @@
-"""Several processes that train together, as torchrun starts them."""
+"""Distributed training in several processes, as torchrun starts them."""
 
 import atexit
 import gc
@@ -11,12 +11,12 @@ import torch.distributed as dist
 
 
 def processes():
-    """The rank of this process, and the number of processes that train together: (0, 1) without torchrun."""
+    """Return the rank of this process, and the number of processes: (0, 1) without torchrun."""
     return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
 
 def join(device):
-    """Train together with the other processes that torchrun started: over NCCL on GPUs, Gloo on CPUs."""
+    """Join the process group of the processes that torchrun started: NCCL on GPUs, Gloo on CPUs."""
     if torch.device(device).type == "cuda":
         torch.cuda.set_device(device)
     # no handler written in Python runs while this waits for the others, and torchrun waits 30 s before it kills
@@ -24,13 +24,13 @@ def join(device):
     dist.init_process_group("nccl" if torch.device(device).type == "cuda" else "gloo")
     for number, handler in handlers.items():
         signal.signal(number, handler)
-    atexit.register(_leave)
+    atexit.register(_exit_at_once)
 
 
-def _leave():
-    """End at once if this process ends before its `part`: an error is the reason, and torchrun then ends the others.
+def _exit_at_once():
+    """Exit at once if this process ends before `part`, which means an error: torchrun then ends the others.
 
-    What ends in order may wait for these others, which wait for it.
+    An orderly exit may wait for these others, which wait for this process.
     """
     if dist.is_initialized():
         sys.stdout.flush()
@@ -39,14 +39,14 @@ def _leave():
 
 
 def part():
-    """Leave the other processes: what comes now is the work of one."""
+    """Leave the process group: the rest is the work of one process."""
     if dist.is_initialized():
         dist.destroy_process_group()
         gc.collect()  # DistributedDataParallel's cycles hold the group: its threads can abort an interpreter that ends
 
 
 def mean_of_processes(tensor):
-    """The mean of their tensors, in each of them."""
+    """Return the mean of a tensor over all processes."""
     if dist.is_initialized():
         tensor = tensor.clone()
         dist.all_reduce(tensor)

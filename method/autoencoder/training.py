@@ -1,4 +1,4 @@
-"""Pretraining: the autoencoder learns to reconstruct its input, and goes on where it was stopped."""
+"""Pretraining: the autoencoder learns to reconstruct its input, and resumes from a checkpoint."""
 
 import ctypes
 import math
@@ -19,16 +19,16 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
 def default_epochs(n_samples):
-    """How long an autoencoder is trained: 50 epochs, and more or fewer where there are few samples or many.
+    """Return the default number of epochs: 50, more for few samples, and fewer for many.
 
-    More until it has made 200 steps of 256 samples: an epoch of 165 samples is one step. Fewer where it has seen
-    550,000 samples sooner, but at least 7.
+    More, until there are 200 steps of 256 samples: an epoch of 165 samples is one step. Fewer, if 550,000 samples have
+    been seen sooner, but at least 7.
     """
     return max(7, min(50, 550_000 // n_samples), math.ceil(MIN_STEPS / math.ceil(n_samples / BATCH_SIZE)))
 
 
 def keep_freed_memory():
-    """Let glibc keep blocks of up to 32 MB when they are freed, 1 GB in all, where it is the C library.
+    """Have glibc, where it is the C library, keep freed blocks of up to 32 MB, 1 GB in all.
 
     Otherwise each step of the training gives its buffers back to the system and gets them again, page by page: with 256
     samples a sixth of the step's time.
@@ -40,14 +40,14 @@ def keep_freed_memory():
 
 
 class DivergenceError(ArithmeticError):
-    """A loss that is no longer a number."""
+    """A loss that became infinite or NaN."""
 
 
 def choose_precision(precision, device):
     """Resolve 'auto' to 'bf16' where the processor multiplies bfloat16 matrices in hardware, else 'fp32'.
 
     On a CPU with AVX512-BF16 or AMX, bf16 products run about four times as fast as fp32; without these instructions
-    they are emulated and slower. A PyTorch that cannot be asked for them has fp32, and so have other devices.
+    they are emulated and slower. It is fp32 where PyTorch cannot tell, and on other devices.
     """
     if precision != "auto":
         return precision
@@ -61,13 +61,13 @@ def choose_precision(precision, device):
 
 
 def autocast(precision, device):
-    """The context in which products of matrices run in the precision that is asked for."""
+    """Return the context in which matrix products run in this precision."""
     enabled = choose_precision(precision, device) == "bf16"
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=enabled)
 
 
 def where_it_fits(x, device):
-    """x as one tensor: on the device, or on the host where a CUDA card has less than twice the room that it takes."""
+    """Return x as one tensor: on the device, or on the host where a CUDA card has less than twice its size free."""
     x = torch.as_tensor(x)
     if device.type == "cuda":
         torch.cuda.empty_cache()  # what PyTorch keeps of earlier trainings counts as free
@@ -77,12 +77,12 @@ def where_it_fits(x, device):
 
 
 def batches(n_samples, batch_size, generator):
-    """Shuffled indices of an epoch in equal batches of at most `batch_size`: no last one too small to be normalised."""
+    """Return shuffled indices in equal batches of at most `batch_size`: none is too small for batch normalisation."""
     return torch.randperm(n_samples, generator=generator).tensor_split(math.ceil(n_samples / batch_size))
 
 
 def distort(images, shape, draws):
-    """Shift and rotate images about their middle, each in its own way; what comes in from outside is 0.
+    """Shift and rotate images about their middle, each differently; pixels from outside are 0.
 
     Parameters
     ----------
@@ -111,10 +111,10 @@ def distort(images, shape, draws):
 
 
 class Loop:
-    """The frame of a training: shuffled batches, distorted images, Adam, checkpoints and a progress bar.
+    """Training loop: shuffled batches, distorted images, Adam, checkpoints and a progress bar.
 
-    Entered with `with`; what the checkpoint holds has been restored by then. Of several processes (`torchrun.join`)
-    each takes its part of every batch, and their gradients are averaged, so that the batches are those of one process.
+    Use it in a `with` statement; it is made with what the checkpoint holds. Of several processes (`torchrun.join`) each
+    takes its part of every batch, and their gradients are averaged, so that the batches are those of one process.
 
     Parameters
     ----------
@@ -131,14 +131,14 @@ class Loop:
     seed : int
         Of the shuffling.
     prepare : callable or None
-        From some rows of x, as a tensor, to what the autoencoder sees of them, float32.
+        Turns rows of x, as a tensor, into the autoencoder's input, float32.
     augment : tuple of int or None
-        Shape of the images that the rows of x are: train on copies of them, `distort`ed anew in every epoch.
+        Shape of the images in x: train on copies of them, `distort`ed anew in every epoch.
     checkpoint : checkpoint.Checkpoint or None
-        Read at the start, and written now and then and at the end. Stopped and started again, the training ends with
-        the very same weights as without a stop.
+        Read at the start; written every `checkpoint.every` seconds, and at the end. A training that was stopped and
+        resumed ends with the same weights as one without a stop.
     more : callable
-        What else the next step depends on: a dict for the checkpoint.
+        Returns a dict of what else the next step depends on, for the checkpoint.
     description, unit : str
         What messages and the progress bar call the training.
     verbose : bool
@@ -190,17 +190,17 @@ class Loop:
         self.progress = progress.bar(total=epochs, initial=len(self.history), **settings)
 
     def __enter__(self):
-        """Begin, or go on."""
+        """Start or resume the training."""
         if self.checkpoint is not None:
             self.checkpoint.__enter__()
         return self
 
     def __exit__(self, kind, *_):
-        """End, with a last checkpoint unless an error was the end."""
+        """End the training, with a last checkpoint unless there was an error."""
         try:
             if kind is None and self.checkpoint is not None:
                 self.epoch_start = self.shuffle.get_state()
-                self.checkpoint.write(self._position(0))
+                self.checkpoint.write(self._training_state(0))
         finally:
             if self.checkpoint is not None:
                 self.checkpoint.__exit__()
@@ -214,9 +214,9 @@ class Loop:
         Parameters
         ----------
         losses : callable
-            From latent space, reconstruction (both as the network gave them), batch, indices of its samples and size of
-            the whole batch, of which this process may have a part, to the loss to descend, a scalar Tensor, and the
-            losses to report, Tensor (n_losses,).
+            Takes latent space, reconstruction (both as the network gave them), batch, indices of its samples and size
+            of the whole batch, of which this process may have a part. Returns the loss to minimise, a scalar Tensor,
+            and the losses to report, Tensor (n_losses,).
 
         Returns
         -------
@@ -247,8 +247,8 @@ class Loop:
             self.optimizer.step()
             self.total = self.total + reported.detach() * len(index)
             if self.checkpoint is not None and self.checkpoint.is_due():
-                self.checkpoint.write(self._position(i + 1, self._whole_total()))
-        means = [total / n for total in self._whole_total().tolist()]
+                self.checkpoint.write(self._training_state(i + 1, self._total_of_processes()))
+        means = [total / n for total in self._total_of_processes().tolist()]
         self.first_step, self.total = 0, 0.0
         return means
 
@@ -258,14 +258,14 @@ class Loop:
         self.progress.set_postfix(**shown)
         self.progress.update()
 
-    def _position(self, step, total=None):
-        """Everything that the next step depends on; the epoch's shuffle is made anew from where it began."""
+    def _training_state(self, step, total=None):
+        """Return everything that the next step depends on; the shuffle is that of the start of the epoch."""
         training = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
         place = {"shuffle": self.epoch_start, "history": self.history, "step": step}
         return training | place | {"total": total} | self.more()
 
-    def _whole_total(self):
-        """The sum of losses, the same in all processes: all of them raise DivergenceError, or none."""
+    def _total_of_processes(self):
+        """Return the sum of losses over all processes, so that all of them raise DivergenceError, or none."""
         total = mean_of_processes(self.total)
         if not total.isfinite().all():
             raise DivergenceError(
@@ -341,7 +341,7 @@ def encode(model, x, batch_size=512, prepare=None, track=iter):
     device = next(model.parameters()).device
     rank, n_processes = processes()
     part = torch.as_tensor(x).tensor_split(n_processes)[rank]
-    latent = torch.empty(len(part), model.n_latent)  # results kept apart would lie between the freed blocks of batches
+    latent = torch.empty(len(part), model.n_latent)  # separate results would fragment the memory freed by batches
     for batch, its_latent in track(list(zip(part.split(batch_size), latent.split(batch_size)))):
         batch = batch.to(device)
         its_latent.copy_(model.encode(batch if prepare is None else prepare(batch)))

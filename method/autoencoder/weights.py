@@ -1,4 +1,4 @@
-"""Weights on disk: written and read as safetensors, whole or in 8 bits; read as Keras and PyTorch write them."""
+"""Weights on disk: safetensors, in full or in 8 bits; also read from files of Keras and PyTorch."""
 
 import json
 import os
@@ -18,7 +18,7 @@ class WeightsError(ValueError):
 
 
 def save_weights(ensemble, path, compact=False, **provenance):
-    """Write an ensemble's weights to a safetensors file, whole or not at all.
+    """Write an ensemble's weights to a safetensors file, completely or not at all.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def save_weights(ensemble, path, compact=False, **provenance):
 
 @contextmanager
 def ordinary_mode(path):
-    """Write a safetensors file within, and it can be read as any other file: safetensors 0.8 lets its owner alone."""
+    """Set the usual permissions of a safetensors file written within: in 0.8 its owner alone could read it."""
     path.touch()
     mode = path.stat().st_mode
     yield
@@ -54,12 +54,12 @@ def ordinary_mode(path):
 
 
 def load_weights(path, network):
-    """The ensemble in a weights file, as large as it was saved; no code in the file is ever run.
+    """Load the ensemble in a weights file, with all its members; no code in the file is ever run.
 
     Parameters
     ----------
     path : path-like
-        Written by `save_weights`; the decoders of a compact file are left as they start. Or weights of one dense
+        Written by `save_weights`; the decoders of a compact file are left untrained. Or weights of one dense
         autoencoder from another implementation: .h5 by Keras, whose layers are called encoder_0 to encoder_3 and
         decoder_3 to decoder_0, or .pt by PyTorch, whose keys are layers.0.weight to layers.7.bias.
     network : sequence of int, or models.Architecture
@@ -80,7 +80,7 @@ def load_weights(path, network):
     read = {".h5": _read_keras, ".pt": _read_torch, ".safetensors": _read_safetensors}[suffix]
     try:
         tensors, provenance = read(path)
-    except Exception as error:  # whatever a parser makes of a stranger's bytes
+    except Exception as error:  # whatever a parser raises on damaged bytes
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightsError(f"{path} is not a readable {suffix[1:]} file ({reason})") from error
     found = {key: tensor.shape for key, tensor in tensors.items()}
@@ -104,19 +104,19 @@ def _read_safetensors(path):
 
 
 def _read_torch(path):
-    """A state dict of linear layers 0 to 7; half of them are the encoder."""
+    """Read a state dict of linear layers 0 to 7; half of them are the encoder."""
     state = torch.load(path, map_location="cpu", weights_only=True)
     return _dense({(int(key.split(".")[1]), key.split(".")[2]): tensor for key, tensor in state.items()})
 
 
 def _read_keras(path):
-    """Layers 0 to 7 of Keras' arrays; half of them are the encoder."""
+    """Read layers 0 to 7 of Keras' arrays; half of them are the encoder."""
     arrays = keras_weights.read(path)
     return _dense({(int(key.split(".")[0]), key.split(".")[1]): torch.from_numpy(arrays[key]) for key in arrays})
 
 
 def _dense(layers):
-    """Tensors of an ensemble of one dense autoencoder, by (layer, 'weight' or 'bias'); and what is known of it."""
+    """Return the tensors of an ensemble of one dense autoencoder, from (layer, 'weight' or 'bias'), and its layers."""
     half = (max(i for i, _ in layers) + 1) // 2
     tensors = {
         f"0.{'encoder' if i < half else 'decoder'}.{2 * (i % half)}.{part}": tensor.float().contiguous()
@@ -127,12 +127,12 @@ def _dense(layers):
 
 
 def _quantize(tensors):
-    """Matrices and filters as int8 with a scale for each row; the rest as it is."""
+    """Convert matrices and filters to int8 with a scale for each row; leave other tensors alone."""
     small = {}
     for key, tensor in tensors.items():
         if tensor.ndim > 1:
             scale = tensor.abs().flatten(1).amax(dim=1) / 127
-            tensor = (tensor / _column(scale.clamp(min=1e-30), tensor)).round().to(torch.int8)
+            tensor = (tensor / _as_column(scale.clamp(min=1e-30), tensor)).round().to(torch.int8)
             small[f"{key}.scale"] = scale
         small[key] = tensor
     return small
@@ -143,10 +143,10 @@ def _dequantize(small):
     tensors = {key: tensor for key, tensor in small.items() if not key.endswith(".scale")}
     for key in small.keys() - tensors.keys():
         matrix = key.removesuffix(".scale")
-        tensors[matrix] = tensors[matrix].float() * _column(small[key], tensors[matrix])
+        tensors[matrix] = tensors[matrix].float() * _as_column(small[key], tensors[matrix])
     return tensors
 
 
-def _column(scale, tensor):
-    """One number a row, ready to multiply a tensor of any number of dimensions."""
+def _as_column(scale, tensor):
+    """Reshape one number a row to multiply a tensor of any number of dimensions."""
     return scale.view(-1, *[1] * (tensor.ndim - 1))

@@ -1,4 +1,4 @@
-"""What the third step learns: which cluster each sample is in, how surely, and how far clusters are alike."""
+"""Result of the third step: cluster, confidence and outlier score of each sample, and a hierarchy of clusters."""
 
 from dataclasses import dataclass
 from itertools import chain
@@ -12,22 +12,22 @@ from .outliers import Reference
 
 @dataclass(eq=False)
 class Assignment:
-    """The clusters of samples, and of points that are like them.
+    """Fitted clusters of the samples, which also predict those of new points.
 
     Attributes
     ----------
     n_clusters : int
     clusterer : fitted scikit-learn estimator
-        Of the embedding; or k-means of the inputs, where that has clearer clusters.
+        Fitted to the embedding; or k-means of the inputs, if its clusters are clearer.
     embedding : ndarray of float32, shape (n_samples, n_components)
-        What was clustered, or would have been.
+        What was clustered, unless k-means of the inputs was kept.
     labels : ndarray of int, shape (n_samples,)
     modularity : float or None
         How well the graph supports the clusters, see `judge.support`; None without a graph.
     confidence : ndarray of float64, shape (n_samples,)
-        See `confidence.of_samples`.
+        See `confidence.score_samples`.
     reach : float
-        All but a hundredth of the samples have the tenth of their nearest, themselves the first, within this distance.
+        99 % of the samples have their tenth nearest neighbour, themselves being the first, within this distance.
     outliers : outliers.Reference
     outlier : ndarray of float64, shape (n_samples,)
         See `outliers.fit`.
@@ -47,8 +47,8 @@ class Assignment:
     hierarchy: np.ndarray | None = None
 
     @classmethod
-    def of(cls, fit, n_clusters, embedding, x, neighbourhood, graph, progress):
-        """What follows from the best clusters.
+    def from_fit(cls, fit, n_clusters, embedding, x, neighbourhood, graph, progress):
+        """Make the assignment of the best fit.
 
         Parameters
         ----------
@@ -56,17 +56,17 @@ class Assignment:
         n_clusters : int
         embedding : ndarray of float32, shape (n_samples, n_components)
         x : ndarray, shape (n_samples, n_features)
-            Equal samples are united in one cluster.
+            Duplicates get the same cluster.
         neighbourhood : neighbourhood.Neighbourhood
         graph : sparse array of shape (n_samples, n_samples), or None
-            None: that of the neighbourhood.
+            None: the graph of the neighbourhood.
         progress : progress.Progress
 
         Returns
         -------
         Assignment
         """
-        labels = clustering.unite_equal(x, fit.labels)
+        labels = clustering.unite_duplicates(x, fit.labels)
         modularity = None if graph is None else judge.support(graph, labels)[0]
         knn = neighbourhood.knn
         if graph is None:
@@ -77,47 +77,47 @@ class Assignment:
             embedding=embedding,
             labels=labels,
             modularity=modularity,
-            confidence=confidence.of_samples(graph, labels, fit.rivals),
+            confidence=confidence.score_samples(graph, labels, fit.rivals),
             reach=float(np.quantile(knn[1][:, : neighbors.N_ALIKE][:, -1], 0.99)),  # a few samples may be outliers
         )
         assignment.compare(neighbourhood.latent, knn, graph)
         return assignment
 
     def compare(self, latent, knn, graph):
-        """Find outliers, and which clusters are alike, by the neighbours of the samples and their graph."""
+        """Score outliers and build the hierarchy, from the nearest neighbours of the samples and their graph."""
         self.outliers, self.outlier = outliers.fit(knn, self.labels)
         self.hierarchy = hierarchy.merges(graph, self.labels, latent, self.n_clusters)
 
     @property
     def memberships(self):
-        """The mixture's probabilities of the samples, or without one their clusters: (n_samples, n_clusters)."""
+        """Cluster probabilities of the samples, (n_samples, n_clusters); 0 or 1 without a mixture."""
         of_labels = np.eye(self.n_clusters)[self.labels]
         if not hasattr(self.clusterer, "predict_proba"):
             return of_labels
         memberships = self.clusterer.predict_proba(self.embedding.astype(np.float64))
-        moved = memberships.argmax(axis=1) != self.labels  # to the cluster of samples that are equal to them
+        moved = memberships.argmax(axis=1) != self.labels  # by `unite_duplicates`
         memberships[moved] = of_labels[moved]
         return memberships
 
-    def memberships_of(self, knn):
-        """The mean memberships of the nearest samples of points: float32 (n_points, n_clusters); rows sum to 1."""
+    def predict_memberships(self, knn):
+        """Return the mean memberships of points' nearest samples: float32 (n_points, n_clusters); rows sum to 1."""
         return neighbors.place(knn, self.memberships)
 
-    def confidence_of(self, knn, labels):
-        """The confidence of points in these clusters, see `confidence.of_points`."""
-        return confidence.of_points(knn, labels, self.labels, self.confidence, self.reach)
+    def predict_confidence(self, knn, labels):
+        """Return the confidence of points in these clusters, see `confidence.predict`."""
+        return confidence.predict(knn, labels, self.labels, self.confidence, self.reach)
 
-    def outlier_of(self, knn):
-        """The outlier scores of points, see `outliers.of_points`."""
-        return outliers.of_points(knn, self.outliers, self.outlier)
+    def predict_outlier(self, knn):
+        """Return the outlier scores of points, see `outliers.predict`."""
+        return outliers.predict(knn, self.outliers, self.outlier)
 
     def number_by_size(self, labels):
-        """Call the largest cluster 0, the next one 1, and so on; of two of a size the one with the first sample.
+        """Number the clusters by size, the largest 0; of two of a size, the one with the first sample comes first.
 
         Parameters
         ----------
         labels : ndarray of int, shape (n,)
-            Of the samples, and of others that were placed among them.
+            Clusters of the samples, and of others that were predicted from them.
 
         Returns
         -------

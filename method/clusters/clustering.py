@@ -1,4 +1,4 @@
-"""Shallow clusterers behind one function, and the best of what they find on several maps."""
+"""Shallow clusterers behind one function, and the best of their fits to several maps."""
 
 import warnings
 from hashlib import blake2b
@@ -20,11 +20,11 @@ STATE = {  # the arrays that each fitted estimator needs to cluster new points
 }
 SPECTRAL_NEIGHBORS = 10  # the point itself included, as in scikit-learn
 INPUT_STARTS = 20  # of k-means of the inputs
-BATCH = 20  # mixtures between two looks at whether there have been enough
-OFTEN = 10  # times that the best mixture is found, and then there have been enough
-ALIKE = 1e-4  # of modularity and assortativity, among fits that are one optimum
+BATCH = 20  # mixtures between two checks of whether to stop
+OFTEN = 10  # times that the best mixture has to be found, to stop
+ALIKE = 1e-4  # difference in modularity or assortativity of fits that are the same optimum
 SHARED = 2_000  # points from which on several threads fit mixtures faster than one
-REG_COVAR = 1e-6  # scikit-learn's
+REG_COVAR = 1e-6  # scikit-learn's default
 MIXTURE_SAMPLE = 20_000  # points: enough for the few hundred numbers of a mixture in ten dimensions
 MIXTURE_NUMBERS = 16_000_000  # points times dimensions: an iteration on all of MNIST's pixels takes 34 s
 
@@ -49,11 +49,11 @@ def fit(
     name : {'GMM', 'KM', 'SC'}
         Gaussian mixture with full covariances, k-means, or spectral clustering of the nearest-neighbour graph.
     embedding : ndarray of float, shape (n_samples, n_components)
-        Computed with in float64: a mixture's covariances can come out singular in UMAP's float32.
+        Converted to float64: a mixture's covariances can come out singular in UMAP's float32.
     n_clusters : int
     restarts : int
-        GMM: at most so many fits by `mixtures`, of which `judge.best` keeps one. KM: this many fits, of which the one
-        with the smallest inertia is kept.
+        GMM: random restarts of `mixtures`, at most; `judge.best` keeps one fit. KM: restarts, of which the one with
+        the smallest inertia is kept.
     random_state : int or None
     graph : sparse array, shape (n_samples, n_samples), or None
         Weighted neighbour graph, see `judge.support`.
@@ -86,10 +86,10 @@ def fit(
     return Fit(clusterer, labels, None, *((None, None) if graph is None else support(graph, labels)))
 
 
-def of_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100, random_state=None, n_jobs=None):
-    """The clusters of several maps of the same samples, of which the best are kept.
+def cluster_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100, random_state=None, n_jobs=None):
+    """Cluster several maps of the same samples, and keep the best fit.
 
-    Of the best fits to each map, and k-means of the inputs if these are given, `judge.choose` takes one.
+    `judge.choose` takes it from the best fits to each map, and k-means of the inputs if these are given.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def of_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100, rand
     n_clusters : int
     progress : progress.Progress
     inputs : ndarray of float32 or uint8, shape (n_samples, n_features), or None
-        Only of use with the graph of the maps.
+        Used with GMM alone, and a graph of the maps.
     restarts, random_state, n_jobs
         See `fit`.
 
@@ -108,7 +108,7 @@ def of_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100, rand
     Fit
         The others' labels are among its rivals.
     index : int
-        Of the best map. If k-means of the inputs is kept, this is the map that comes next.
+        Of the best map, also if k-means of the inputs is kept.
     """
     settings = {"restarts": restarts, "random_state": random_state, "graph": maps.graph, "n_jobs": n_jobs}
     fits = []
@@ -122,22 +122,21 @@ def of_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100, rand
     kept = kept._replace(rivals=[*kept.rivals, *others])
     if inputs is not None and maps.graph is not None and name == "GMM":
         with progress.stage("cluster", f"k-means of the inputs, {n_clusters} clusters"):
-            of_them = of_inputs(inputs, n_clusters, maps.graph, random_state)
+            of_them = kmeans_of_inputs(inputs, n_clusters, maps.graph, random_state)
         if choose([kept, of_them]) == 1:
             kept = of_them._replace(rivals=[kept.labels, *kept.rivals])
     return kept, index
 
 
 def mixtures(embedding, n_clusters, restarts, random_state=None, graph=None, refit=True, n_jobs=None, track=iter):
-    """Gaussian mixtures from different starts.
+    """Fit Gaussian mixtures from different random starts.
 
     The first starts from k-means, as in the paper's code, and with a graph the others from the seeds of k-means++:
-    these lead to more optima, good ones and such as only likelihood could take for good. A single fit often ends in a
-    poor one; and the likeliest of several may split one class and merge two, at a gain of a hundredth of a nat. Each of
-    several fits sees at most 20,000 points, and every fit at most 16 million numbers: 20,408 points of 784 dimensions.
+    these lead to more optima, good ones and others that only likelihood prefers. A single fit often ends in a poor
+    optimum; and the likeliest of several may split one class and merge two, for a hundredth of a nat. Each of several
+    fits sees at most 20,000 points, and every fit at most 16 million numbers: 20,408 points of 784 dimensions.
 
-    With a graph there are no more of them when the greatest modularity has been found ten times, and so has the
-    greatest assortativity.
+    With a graph, restarts stop when the greatest modularity and the greatest assortativity were each found ten times.
 
     Parameters
     ----------
@@ -182,16 +181,16 @@ def mixtures(embedding, n_clusters, restarts, random_state=None, graph=None, ref
 
 
 def _fit_and_judge(embedding, common, graph, n_clusters, start, seed, refit):
-    """The fits of one start, the last one with more regularisation if a component had collapsed.
+    """Fit and score the mixtures of one start, the last one with more regularisation if a component had collapsed.
 
-    To as many points as `common` has, which are there to compare likelihoods on; None: to all.
+    Each fit sees as many random points as `common`, on which likelihoods are compared, has; None: all points.
     """
     sample = embedding
     if common is not None:
         sample = np.random.default_rng(seed).choice(embedding, len(common), replace=False)
     fitted = fit_mixture(sample, n_clusters, start, seed, refit)
     judged = []
-    for mixture in fitted[-1:] if graph is None else fitted:  # only likelihood takes a collapse for good
+    for mixture in fitted[-1:] if graph is None else fitted:  # likelihood would prefer a collapsed one
         labels = mixture.predict(embedding)
         supported = (None, None) if graph is None else support(graph, labels)
         log_likelihood = mixture.lower_bound_ if common is None else float(mixture.score(common))
@@ -200,11 +199,11 @@ def _fit_and_judge(embedding, common, graph, n_clusters, start, seed, refit):
 
 
 def fit_mixture(sample, n_clusters, start, seed, refit=True):
-    """A Gaussian mixture; if one of its components collapses, also the mixture that more regularisation gives.
+    """Fit a Gaussian mixture, and if one of its components collapses, another with more regularisation.
 
-    Many equal points, or a few on a line, let a component shrink without end: its likelihood grows with it, so that
-    the likeliest mixture is the one with such a component, and what lies next to it goes to others. The second fit adds
-    a thousandth of the mean variance of the sample to each covariance instead of 1e-6.
+    Many equal points, or a few on a line, let a component shrink without end. This raises the likelihood, so that the
+    likeliest mixture has such a component, and the points next to it go to others. The second fit adds a thousandth of
+    the mean variance of the sample to each covariance instead of 1e-6.
 
     Parameters
     ----------
@@ -236,16 +235,16 @@ def fit_mixture(sample, n_clusters, start, seed, refit=True):
 
 
 def _is_flat(mixture):
-    """Whether a covariance is nothing but its regularisation in some direction, whichever it is."""
+    """Return whether a component has collapsed: in some direction, its covariance is only the regularisation."""
     variances = np.linalg.eigvalsh(mixture.covariances_)
     rounding = variances.shape[1] * np.finfo(float).eps * variances.max(axis=1)
     return bool((variances.min(axis=1) < mixture.reg_covar * (1 + 1e-6) + rounding).any())
 
 
-def of_inputs(x, n_clusters, graph, random_state=None, sample=None):
-    """k-means of the inputs themselves, which may know better than any map: UMAP tears apart what varies in density.
+def kmeans_of_inputs(x, n_clusters, graph, random_state=None, sample=None):
+    """Cluster the inputs themselves by k-means, which may be better than any map: UMAP tears apart uneven densities.
 
-    The best of 20 starts; of wide inputs these see 50 principal components, and the best goes on with the inputs.
+    The best of 20 starts; for wide inputs these use 50 principal components, and the best continues on the inputs.
 
     Parameters
     ----------
@@ -280,10 +279,10 @@ def of_inputs(x, n_clusters, graph, random_state=None, sample=None):
     return Fit(clusterer, labels, None, *support(graph, labels))
 
 
-def unite_equal(x, labels):
-    """Give equal samples one cluster: the most frequent among them, the first of equally frequent ones.
+def unite_duplicates(x, labels):
+    """Give duplicate samples the same cluster: the most frequent among them, the first of equally frequent ones.
 
-    A manifold learner puts copies side by side, not in one place, so that a cluster may end between them.
+    A manifold learner puts duplicates side by side, not in one place, so that a cluster may end between them.
 
     Parameters
     ----------
@@ -304,10 +303,10 @@ def unite_equal(x, labels):
 
 
 def restore(name, arrays):
-    """The clusterer of a saved model, from the name of its class and the arrays of `STATE`, ready to predict."""
+    """Rebuild the clusterer of a saved model from the name of its class and the arrays of `STATE`, to predict."""
     from sklearn import cluster, mixture
 
-    if name == "KMeans":  # centres as the samples are the centres of their own clusters
+    if name == "KMeans":  # fitted to its own centres, it keeps them
         centres = arrays["cluster_centers_"]
         return cluster.KMeans(len(centres), init=centres, n_init=1).fit(centres)
     clusterer = {"GaussianMixture": mixture.GaussianMixture, "SpectralClustering": cluster.SpectralClustering}[name]()
@@ -317,7 +316,7 @@ def restore(name, arrays):
 
 
 def _spectral(embedding, n_clusters, random_state, knn):
-    """Spectral clustering of the sparse graph of ten neighbours, with algebraic multigrid."""
+    """Do spectral clustering of the sparse graph of ten neighbours, with algebraic multigrid."""
     from scipy import sparse
     from sklearn.cluster import SpectralClustering
     from sklearn.neighbors import kneighbors_graph
@@ -332,7 +331,7 @@ def _spectral(embedding, n_clusters, random_state, knn):
         n_clusters, affinity="precomputed", eigen_solver="amg", n_init=20, random_state=random_state
     )
     state = np.random.get_state()
-    np.random.seed(random_state)  # pyamg has no other way to be told
+    np.random.seed(random_state)  # pyamg takes no other seed
     try:
         with warnings.catch_warnings():
             # k-means does not need the eigenvectors of LOBPCG to more digits, nor a connected graph

@@ -1,4 +1,4 @@
-"""How sure it is that a sample is in its cluster: the share of its neighbours that are, in all of the best fits."""
+"""Confidence of each sample: the share of its neighbours that are in its cluster, averaged over the best fits."""
 
 import numpy as np
 from scipy import sparse
@@ -7,8 +7,8 @@ from ... import metrics
 from ..manifold import neighbors
 
 
-def of_samples(graph, labels, rivals=()):
-    """How far each sample's neighbours are in its cluster: the share of its weight in a neighbour graph.
+def score_samples(graph, labels, rivals=()):
+    """Return the confidence of each sample: the share of its weight in a neighbour graph that is in its cluster.
 
     It is the mean over all of these clusterings. Samples between two clusters have neighbours in both; and a group of
     samples that lies well inside a cluster, but could as well be in another, is there in some of the rivals.
@@ -38,8 +38,8 @@ def of_samples(graph, labels, rivals=()):
     return np.clip(inside / np.where(weight > 0, weight, 1), 0, 1)
 
 
-def of_points(knn, labels, known_labels, known_confidence, reach):
-    """The confidence of new points, from that of their neighbours among the samples.
+def predict(knn, labels, known_labels, known_confidence, reach):
+    """Return the confidence of new points, from that of their nearest samples.
 
     Parameters
     ----------
@@ -47,15 +47,15 @@ def of_points(knn, labels, known_labels, known_confidence, reach):
         Indices and distances of each point's nearest samples, (n_points, n_neighbors), see `neighbors.place`.
     labels : ndarray of int, shape (n_points,)
     known_labels, known_confidence : ndarray, shape (n_samples,)
-        Clusters of the samples, and their confidence, see `of_samples`.
+        Clusters of the samples, and their confidence, see `score_samples`.
     reach : float
-        How far from its neighbours a sample can be.
+        Distance to the nearest sample beyond which the confidence decreases, see `Assignment.reach`.
 
     Returns
     -------
     ndarray of float64, shape (n_points,)
-        0 to 1: the weighted mean of the neighbours' confidence, of those in other clusters 0; and of a point whose
-        nearest sample is farther away than `reach`, less in proportion.
+        0 to 1: the weighted mean of the neighbours' confidence, where those in other clusters count as 0; times
+        `reach` / distance if the nearest sample is farther away than `reach`.
     """
     known = np.eye(max(labels.max(), known_labels.max()) + 1)[known_labels] * known_confidence[:, None]
     share = neighbors.place(knn, known)[np.arange(len(labels)), labels]

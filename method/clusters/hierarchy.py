@@ -1,20 +1,20 @@
-"""Which clusters are most alike: they are merged two by two, by the neighbour graph, until one is left."""
+"""Hierarchy of clusters: the most similar two in the neighbour graph are merged, until one is left."""
 
 import numpy as np
 from scipy import sparse
 
-SMOOTHING = 1e-4  # share of the graph that the distance of the clusters stands in for: it tells those without an edge
+SMOOTHING = 1e-4  # share of the graph's weight given by distance: it ranks clusters without an edge between them
 
 
 def merges(graph, labels, points, n_clusters):
-    """Merge clusters by how much less weight lies between them in a neighbour graph than chance would put there.
+    """Merge clusters two by two: first those with the most weight between them in a neighbour graph, beside chance.
 
     The distance of clusters a and b is a_a a_b / e_ab, where e_ab is the share of the graph's weight that is between
     them and a_a that at the nodes of a: average linkage for graphs, in which no merge is nearer than one before
     (Bonald, Charpentier, Galland, Hollocou, "Hierarchical graph clustering using node pair sampling", MLG 2018). The
-    gain of modularity finds classes of equal sizes better, but merges small clusters before similar ones. Clusters of
-    which no edge leads to others are told apart by the distance of their means: a ten-thousandth of the weight is
-    spread over all pairs by it.
+    gain of modularity finds classes of equal sizes better, but merges small clusters before similar ones. Clusters
+    without an edge to others are ranked by the distance of their means: a ten-thousandth of the weight is spread over
+    all pairs by it.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def merges(graph, labels, points, n_clusters):
     labels : ndarray of int, shape (n_samples,)
         0 to n_clusters - 1. A cluster without a sample is merged first.
     points : ndarray of float, shape (n_samples, n_dimensions)
-        Where the samples lie.
+        Positions of the samples.
     n_clusters : int
 
     Returns
@@ -33,25 +33,25 @@ def merges(graph, labels, points, n_clusters):
         and the number of clusters in the two. The height is log10(1 + distance): 0.3 where there is as much weight
         between two as chance would put there, 2 where there is a hundredth of it.
     """
-    likeness, weight = _likeness(graph, labels, points, n_clusters)
+    similarity, weight = _similarity(graph, labels, points, n_clusters)
     numbers, counts, linkage = np.arange(n_clusters), np.ones(n_clusters), []
-    np.fill_diagonal(likeness, -1.0)
+    np.fill_diagonal(similarity, -1.0)
     for i in range(n_clusters - 1):
-        first, second = sorted(np.unravel_index(likeness.argmax(), likeness.shape))
-        height = np.log10(1 + 1 / likeness[first, second])
+        first, second = sorted(np.unravel_index(similarity.argmax(), similarity.shape))
+        height = np.log10(1 + 1 / similarity[first, second])
         counts[first] += counts[second]
         linkage.append((*sorted((numbers[first], numbers[second])), height, counts[first]))
         both = weight[first] + weight[second]
         share = weight[first] / both if both else 0.5
-        likeness[first] = share * likeness[first] + (1 - share) * likeness[second]
-        likeness[:, first] = likeness[first]
-        likeness[first, first] = likeness[second] = likeness[:, second] = -1.0
+        similarity[first] = share * similarity[first] + (1 - share) * similarity[second]
+        similarity[:, first] = similarity[first]
+        similarity[first, first] = similarity[second] = similarity[:, second] = -1.0
         weight[first], numbers[first] = both, n_clusters + i
     return np.array(linkage, dtype=np.float64).reshape(-1, 4)
 
 
-def _likeness(graph, labels, points, n_clusters):
-    """How many times as much weight lies between clusters as by chance, (n_clusters, n_clusters), and their weights."""
+def _similarity(graph, labels, points, n_clusters):
+    """Return the weight between clusters relative to chance, (n_clusters, n_clusters), and the weights of clusters."""
     member = sparse.csr_array((np.ones(len(labels)), (np.arange(len(labels)), labels)), (len(labels), n_clusters))
     between = (member.T @ (sparse.csr_array(graph) @ member)).toarray()
     between = (between + between.T) / (2 * between.sum())
@@ -61,20 +61,20 @@ def _likeness(graph, labels, points, n_clusters):
     distance = np.linalg.norm(means[:, None] - means[None], axis=2)
     nearest = distance[distance > 0].min(initial=np.inf)
     near = np.minimum(1, nearest / np.maximum(distance, 1e-300)) if np.isfinite(nearest) else np.ones_like(distance)
-    likeness = between / np.where(by_chance > 0, by_chance, 1) + SMOOTHING * near
-    likeness[sizes == 0] = likeness[:, sizes == 0] = 1e12
-    return likeness, weight
+    similarity = between / np.where(by_chance > 0, by_chance, 1) + SMOOTHING * near
+    similarity[sizes == 0] = similarity[:, sizes == 0] = 1e12
+    return similarity, weight
 
 
 def renumbered(linkage, numbers):
-    """The linkage when each cluster has another number, ndarray of int, shape (n_clusters,)."""
+    """Return the linkage with new numbers for the clusters, ndarray of int, shape (n_clusters,)."""
     of_all = np.append(numbers, np.arange(len(numbers), 2 * len(numbers)))
     pairs = np.sort(of_all[linkage[:, :2].astype(int)], axis=1)
     return np.hstack([pairs, linkage[:, 2:]])
 
 
 def cut(linkage, n_clusters, sizes):
-    """The number that each cluster gets when so many are left.
+    """Return the new number of each cluster when the merges stop at `n_clusters`.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def cut(linkage, n_clusters, sizes):
 
 
 def steps(linkage, sizes):
-    """The merges, a row each: the clusters that are left, the clusters of the two, the height and their samples.
+    """List the merges: how many clusters are left, which ones are merged, the height and their samples.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What tells good clusters from bad ones without labels: how well a neighbour graph supports them."""
+"""Scores of clusters without labels, from a neighbour graph, and the choice of the best fit."""
 
 import heapq
 from typing import NamedTuple
@@ -6,23 +6,23 @@ from typing import NamedTuple
 import numpy as np
 
 N_RIVALS = 2  # 1, 4 or 9 make little difference to how well a confidence finds errors
-MUCH_CLEARER = 100  # times, of fits to one embedding
-CLEARER = 4 / 3  # of the best fits to several
+MUCH_CLEARER = 100  # times, for a fit to replace the one of greatest merit: of fits to one embedding
+CLEARER = 4 / 3  # the same, of the best fits to several
 
 
 class Fit(NamedTuple):
-    """One clustering of an embedding, and what speaks for it.
+    """One clustering of an embedding, and its scores.
 
     Attributes
     ----------
     clusterer : fitted scikit-learn estimator
     labels : ndarray of int, shape (n_samples,)
     log_likelihood : float or None
-        Mean over the samples, of more than 20,000 over 20,000 that are the same for all fits; in nats.
+        Mean over the samples, in nats; of more than 20,000, over 20,000 that are the same for all fits.
     modularity, cut : float or None
         See `support`; None without a neighbour graph.
     rivals : sequence of ndarray of int, shape (n_samples,)
-        Labels of other fits that are all but as good, for `confidence.of_samples`.
+        Labels of other fits that are nearly as good, for `confidence.score_samples`.
     """
 
     clusterer: object
@@ -34,7 +34,7 @@ class Fit(NamedTuple):
 
     @property
     def assortativity(self):
-        """The modularity, as a share of what it would be if no edge were cut; None without a neighbour graph.
+        """The modularity as a share of its value if no edge were cut; None without a neighbour graph.
 
         Newman, "Mixing patterns in networks", Physical Review E 2003, equation 2: r = Q / (1 - sum_c a_c^2), at most 1.
         It does not favour clusters of equal sizes, as the modularity does.
@@ -43,18 +43,18 @@ class Fit(NamedTuple):
 
 
 def merit(fit):
-    """What tells the best of many fits to one embedding: the modularity, or without a graph the likelihood."""
+    """Return the score that ranks fits to one embedding: the modularity, or without a graph the likelihood."""
     return fit.log_likelihood if fit.modularity is None else fit.modularity
 
 
 def best(fits):
-    """The best fit to one embedding, of an iterable of `Fit`; those of the next greatest `merit` are its rivals.
+    """Return the best of the fits to one embedding, an iterable of `Fit`, with the next best ones as its rivals.
 
-    That of the greatest merit, the first of equal ones, unless one is a hundred times clearer: 1 less its assortativity
-    is less than a hundredth. So clusters that lie apart are found, whatever their sizes; where they touch,
-    the modularity is the steadier judge.
+    The best has the greatest merit, and is the first of equal ones, unless another is a hundred times clearer: the
+    difference of its assortativity from 1 is less than a hundredth. So clusters that lie apart are found, whatever
+    their sizes; where they touch, the modularity is more reliable.
 
-    They are looked at one at a time: the labels of a hundred fits to a million points are a gigabyte.
+    Only a few fits are kept at a time: the labels of a hundred fits to a million points are a gigabyte.
     """
     first, clearest = [], None
     for fit in fits:
@@ -68,10 +68,10 @@ def best(fits):
 
 
 def choose(fits):
-    """The index of the best of several `Fit`, each the best of its kind: of an embedding, or of the inputs.
+    """Return the index of the best of several `Fit`, each the best one to an embedding, or to the inputs.
 
-    That of the greatest merit, unless one is clearer: 1 less its assortativity is less than three quarters. What UMAP
-    tears apart or puts side by side in one of its maps is seldom so in another.
+    It has the greatest merit, unless another is clearer: the difference of its assortativity from 1 is less than three
+    quarters. What UMAP tears apart or puts side by side in one of its maps is seldom so in another.
     """
     kept = max(fits, key=merit)
     clearest = kept if kept.modularity is None else max(fits, key=lambda fit: fit.assortativity)
@@ -85,13 +85,13 @@ def _is_clearer(clearest, kept, times):
 
 
 def support(graph, labels):
-    """How well a neighbour graph supports clusters: their modularity, and the share of its weight that they cut.
+    """Return the modularity of clusters in a neighbour graph, and the share of its weight that they cut.
 
     Newman, "Modularity and community structure in networks", PNAS 2006, equation 2: Q = sum_c (e_cc - a_c^2), where
     e_cd is the share of the weight between clusters c and d, and a_c = sum_d e_cd. Among classes of similar sizes,
-    splitting one cuts the edges inside it, and merging two raises what chance explains: either lowers Q, without a look
-    at a label. Where one class dominates it is not so (the resolution limit: Fortunato and Barthélemy, PNAS 2007): with
-    the number of clusters fixed, halving a class of share a gains a^2 / 2 less what is cut.
+    splitting one cuts the edges inside it, and merging two raises what chance explains: both lower Q, which needs no
+    labels. This fails where one class dominates (the resolution limit: Fortunato and Barthélemy, PNAS 2007): with the
+    number of clusters fixed, halving a class of share a gains a^2 / 2 minus what is cut.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def support(graph, labels):
     modularity : float
         At most 1; 0 if all samples are one cluster.
     cut : float
-        Between clusters, 0 to 1.
+        Share of the weight between clusters, 0 to 1.
     """
     from scipy import sparse
 

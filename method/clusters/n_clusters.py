@@ -1,4 +1,4 @@
-"""How many clusters there are, without labels."""
+"""Choose the number of clusters without labels."""
 
 import math
 from functools import partial
@@ -11,16 +11,16 @@ from ..manifold.maps import MAP_DIMS, embed
 from . import clustering, judge
 
 NUMBERS = (*range(2, 21), 22, 24, 27, 30, 34, 38, 43, 48, 54, 60)  # of clusters that 'auto' tries
-SAMPLES = 5000  # that it looks at
-MEMBERS = 8  # samples of a cluster, at least
-STEADY = 0.02  # below the greatest stability
-MAPS = 6  # at least, that have to agree
+SAMPLES = 5000  # that it uses, at most
+MEMBERS = 8  # samples per cluster on average, at least
+STEADY = 0.02  # at most this below the greatest stability, a number is stable
+MAPS = 6  # whose clusters are compared, at least
 
 
 def find(neighbourhood, sizes, learner, progress, *, random_state, inputs=None, **settings):
-    """Choose the number of clusters by at least six maps of the samples, some of each size of the neighbourhoods.
+    """Choose the number of clusters by at least six maps of the samples, some of each neighbourhood size.
 
-    They have two dimensions: in five, pieces of clusters lie apart, and are stable.
+    The maps have two dimensions: in five, pieces of clusters lie apart, and are stable.
 
     Parameters
     ----------
@@ -67,11 +67,11 @@ def find(neighbourhood, sizes, learner, progress, *, random_state, inputs=None, 
 
 
 def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4):
-    """How good each number of clusters is, without labels: random halves of the samples that agree on different maps.
+    """Score each number of clusters by its stability: random halves of the samples have to agree on different maps.
 
-    A wrong number leaves a mixture the choice which classes to split or merge, and another half of the samples on
-    another map chooses otherwise (Lange, Roth, Braun, Buhmann, "Stability-based validation of clustering solutions",
-    Neural Computation 2004). Where k-means of the inputs is clearer than any map, halves of the inputs have to agree.
+    With a wrong number, a mixture has to split or merge classes, and does so differently for another half of the
+    samples on another map (Lange, Roth, Braun, Buhmann, "Stability-based validation of clustering solutions", Neural
+    Computation 2004). Where k-means of the inputs is clearer than any map, halves of the inputs have to agree.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4):
     sizes : callable
         From a number of clusters to the sizes of the neighbourhoods that suit it.
     inputs : ndarray, shape (n_samples, n_features), or None
-        As `clustering.of_inputs` takes them.
+        As `clustering.kmeans_of_inputs` takes them.
     random_state : int or None
     restarts : int
         Mixtures of each half, of which `judge.best` takes one.
@@ -112,7 +112,7 @@ def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4):
         if inputs is not None:
             halves = [rng.permutation(len(inputs))[: len(inputs) // 2] for _ in range(2)]
             seed = int(rng.integers(2**31))
-            of_inputs = [clustering.of_inputs(inputs, n_clusters, graph, seed, half) for half in halves]
+            of_inputs = [clustering.kmeans_of_inputs(inputs, n_clusters, graph, seed, half) for half in halves]
             if max(fit.assortativity for fit in of_inputs) > max(fit.assortativity for fit in fits):
                 fits = of_inputs
         agreement = [adjusted_rand_score(one.labels, other.labels) for one, other in combinations(fits, 2)]

@@ -1,4 +1,4 @@
-"""How little a sample belongs anywhere: local outlier probabilities, from the distances of nearest neighbours."""
+"""Outlier score of each sample: local outlier probabilities, from the distances of nearest neighbours."""
 
 from typing import NamedTuple
 
@@ -7,20 +7,20 @@ from scipy.special import erf
 
 N_NEAREST = 10  # neighbours, a sample itself left out
 DEVIATIONS = 3  # lambda of Kriegel et al.
-LEAST = 1e-3  # of the median spread: among copies it is 0
+LEAST = 1e-3  # smallest spread, as a share of the median: among copies it is 0
 
 
 class Reference(NamedTuple):
-    """What the distances of points are compared with.
+    """What the outlier scores of new points are computed from.
 
     Attributes
     ----------
     usual : ndarray of float32, shape (n_samples,)
-        How far each sample is from its neighbours (root mean square), at most the median of its cluster.
+        Root mean square distance of each sample from its neighbours, at most the median of its cluster.
     scale : float
         `DEVIATIONS` times the root mean square of the samples' excesses.
     n_nearest : int
-        Neighbours that are looked at.
+        Number of neighbours.
     """
 
     usual: np.ndarray
@@ -29,13 +29,13 @@ class Reference(NamedTuple):
 
 
 def fit(knn, labels):
-    """The outlier probability of each sample, and what those of new points are worked out from.
+    """Return the reference for the scores of new points, and the outlier score of each sample.
 
     LoOP (Kriegel, Kröger, Schubert, Zimek, "LoOP: Local Outlier Probabilities", CIKM 2009): how much farther a sample
     is from its neighbours than these are from theirs, as a probability that means the same for all data: 0 is not
     farther, 0.68 is three times as much farther as is common (the root mean square over the samples). One thing is
-    different: a neighbour is taken to be at most as far from its own as half of its cluster is, or else outliers that
-    are near each other, as a twentieth of the samples may be, would excuse each other.
+    different: the distance of a neighbour from its own neighbours is capped at the median of its cluster. Otherwise
+    outliers that are near each other, as a twentieth of the samples may be, would hide each other.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ def fit(knn, labels):
     return reference, _probability(excess, reference)
 
 
-def of_points(knn, reference, known):
-    """The outlier probability of new points, by their nearest samples.
+def predict(knn, reference, known):
+    """Return the outlier score of new points, from the distances of their nearest samples.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def of_points(knn, reference, known):
         Indices and distances of each point's nearest samples, (n_points, n_neighbors).
     reference : Reference
     known : ndarray of float, shape (n_samples,)
-        That of the samples, which a point that is one of them has as well.
+        Scores of the samples; a point that is one of them has the same.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def _spread(distances):
 
 
 def _excess(knn, reference):
-    """By how much points are farther from their neighbours than usual, as a share of this: 0 is not at all."""
+    """Return by how much points are farther from their neighbours than usual, as a share of the usual distance."""
     indices, distances = knn
     usual = reference.usual
     least = LEAST * float(np.median(usual[usual > 0])) if usual.any() else 1e-12

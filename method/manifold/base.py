@@ -1,4 +1,4 @@
-"""What manifold learners that start from nearest neighbours have in common."""
+"""Base class of the manifold learners that start from nearest neighbours."""
 
 from sklearn.base import BaseEstimator, TransformerMixin
 

@@ -1,4 +1,4 @@
-"""The distance of images that may be deformed: the image distortion model, and its kernels."""
+"""Deformation-invariant distances of images: the image distortion model, and its kernels."""
 
 from typing import NamedTuple
 
@@ -8,31 +8,31 @@ from ..kernels import by_threads, njit
 
 MAX_SIDE = 32  # pixels: larger images are averaged down to this before they are compared
 MAX_WARP = 2  # pixels that each may be moved by, down and to the right
-BORDER = 5  # rows of zeros above the image: two for the move, two for the surroundings, one for what is read and unused
-LANES = 16  # loops are as long as so many float32 fill: a vector instruction takes all of them
-SIZE = (MAX_SIDE + 2 * BORDER + 2) * (MAX_SIDE + 2 * MAX_WARP)  # of the flat rows of an image
-FAR = np.float32(1e35)  # fastmath knows no infinity
+BORDER = 5  # rows of zeros above the image: two for the move, two for the surroundings, one that is read but not used
+LANES = 16  # float32 in a vector instruction: loops run over multiples of this
+SIZE = (MAX_SIDE + 2 * BORDER + 2) * (MAX_SIDE + 2 * MAX_WARP)  # numbers in the padded flat rows of an image
+FAR = np.float32(1e35)  # in place of infinity, which fastmath does not allow
 FAR_BITS = FAR.view(np.int32)
 ZERO, TWO = np.float32(0), np.float32(2)  # with integers it would be computed in double precision
 
-# The process that compiles would otherwise run other copies of the inner kernels than those that load what it kept, and
+# Otherwise the process that compiles would run other copies of the inner kernels than those that load the cache, and
 # get other last bits.
 inlined = njit(fastmath=True, nogil=True, forceinline=True)
 
 
 class Images(NamedTuple):
-    """Images that are ready to be compared."""
+    """Images prepared for comparison."""
 
     pixels: np.ndarray  # (n, channels, height, width)
-    frames: np.ndarray  # int (n, 4): the rows and columns outside of which there is no gradient, as two ranges
+    frames: np.ndarray  # int (n, 4): top, bottom, left and right of the box outside of which there is no gradient
 
 
-def bent(x, y, first, second, image_shape, n_jobs=None):
-    """Deformation-invariant distances of images: the image distortion model on Sobel gradients in 3 x 3 surroundings.
+def pair_distances(x, y, first, second, image_shape, n_jobs=None):
+    """Return the deformation-invariant distances of pairs of images, by the image distortion model.
 
-    Each pixel is compared with that pixel, at most two away (in images of less than 16 pixels: one), whose surroundings
-    are most like its own. So a stroke that is slightly longer, thicker or more slanted costs little. Of the two
-    directions, from one image to the other and back, the larger distance counts.
+    It compares Sobel gradients in 3 x 3 surroundings: those of each pixel with those of the most similar pixel at most
+    two away (one in images of less than 16 pixels). So a stroke that is slightly longer, thicker or more slanted costs
+    little. Of the two directions, from one image to the other and back, the larger distance counts.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def bent(x, y, first, second, image_shape, n_jobs=None):
     image_shape : tuple of int
         (height, width), or (channels, height, width).
     n_jobs : int or None
-        Threads, see `compiled.n_threads`.
+        Threads, see `kernels.n_threads`.
 
     Returns
     -------
@@ -57,19 +57,19 @@ def bent(x, y, first, second, image_shape, n_jobs=None):
     ones, others = prepare(x, image_shape), prepare(y, image_shape)
     warp = min(MAX_WARP, max(1, min(ones.pixels.shape[2:]) // 8))
     frames = ones.frames, others.frames
-    return by_threads(_bent, ones.pixels, others.pixels, first, second, *frames, warp, n_jobs=n_jobs)
+    return by_threads(_pair_distances, ones.pixels, others.pixels, first, second, *frames, warp, n_jobs=n_jobs)
 
 
 def prepare(x, image_shape):
-    """Images as `bent` compares them, if they are not yet so: worth it before many calls."""
+    """Prepare images for `pair_distances`, unless they are prepared already: worth it before many calls."""
     if isinstance(x, Images):
         return x
     pixels = averaged(x, image_shape)
-    return Images(pixels, _frames(pixels))
+    return Images(pixels, _find_frames(pixels))
 
 
 def averaged(x, image_shape):
-    """Images, (n, channels, height, width), averaged over blocks of pixels so that no side has more than 32."""
+    """Average images over blocks of pixels, so that no side has more than 32: (n, channels, height, width)."""
     x = np.asarray(x).reshape(len(x), *(1,) * (3 - len(image_shape)), *image_shape)
     down, right = (-(-side // MAX_SIDE) for side in x.shape[2:])
     if down == right == 1:
@@ -80,8 +80,8 @@ def averaged(x, image_shape):
 
 
 @njit(nogil=True)
-def _frames(images):
-    """Of each image the rows and columns with pixels that are not zero, and one more on each side: four ends."""
+def _find_frames(images):
+    """Return the box of each image's pixels that are not zero, and of one more on each side: see `Images`."""
     n, channels, height, width = images.shape
     frames = np.empty((n, 4), np.int64)
     for i in range(n):
@@ -100,10 +100,10 @@ def _frames(images):
 
 
 @njit(fastmath=True, nogil=True)
-def _bent(x, y, first, second, out, x_frames, y_frames, warp):
-    """Pixels outside of both frames are equal, and are left out."""
-    a, b = _aligned(2 * x.shape[1]), _aligned(2 * x.shape[1])
-    pixels, sums, least = _aligned(1)[0], _aligned(2 * MAX_WARP + 1).ravel(), _aligned(2).view(np.int32)
+def _pair_distances(x, y, first, second, out, x_frames, y_frames, warp):
+    """Compute the distances of pairs; pixels outside of both frames are equal, and are left out."""
+    a, b = _zeros(2 * x.shape[1]), _zeros(2 * x.shape[1])
+    pixels, sums, least = _zeros(1)[0], _zeros(2 * MAX_WARP + 1).ravel(), _zeros(2).view(np.int32)
     before = -1, 0, 0, 0, 0
     for p in range(len(out)):
         one, other = x_frames[first[p]], y_frames[second[p]]
@@ -121,8 +121,8 @@ def _bent(x, y, first, second, out, x_frames, y_frames, warp):
 
 
 @njit()
-def _aligned(n):
-    """Zeros, float32 (n, SIZE), from the start of a cache line on: what lies in one line is stored at once."""
+def _zeros(n):
+    """Return zeros, float32 (n, SIZE), aligned to a cache line: what lies in one line is stored at once."""
     whole = np.zeros(n * SIZE + LANES, np.float32)
     first = -whole.ctypes.data // 4 % LANES
     return whole[first : first + n * SIZE].reshape(n, SIZE)
@@ -130,9 +130,9 @@ def _aligned(n):
 
 @inlined
 def _gradients(image, top, bottom, left, right, pixels, out):
-    """Sobel gradients, horizontal and vertical of each channel, within a frame, as flat rows with zeros around them.
+    """Compute Sobel gradients, horizontal and vertical of each channel, within a frame, as flat rows padded with zeros.
 
-    A row has two zeros before it, and two behind it, so that it lies between four of them.
+    Each row has two zeros before it and two behind it, so that four lie between two rows.
     """
     rows, width = bottom - top, right - left
     stride = width + 2 * MAX_WARP
@@ -150,7 +150,7 @@ def _gradients(image, top, bottom, left, right, pixels, out):
                 here[i] = given[i]
         above, here, below = pixels[1:], pixels[stride + 1 :], pixels[2 * stride + 1 :]
         _sobel(above, here, below, out[2 * c, start:], out[2 * c + 1, start:], n)
-        if left == 0 or right == image.shape[2]:  # beyond the edge of the image there is none
+        if left == 0 or right == image.shape[2]:  # no gradient beyond the edge of the image
             for first in range(start, start + n, stride):
                 out[2 * c : 2 * c + 2, first : first + MAX_WARP] = 0
                 out[2 * c : 2 * c + 2, first + MAX_WARP + width : first + stride] = 0
@@ -158,7 +158,7 @@ def _gradients(image, top, bottom, left, right, pixels, out):
 
 @inlined
 def _sobel(above, here, below, across, down, n):
-    """Gradients at each pixel but the first, of which only the right neighbours are given."""
+    """Compute gradients of all rows; the inputs start one pixel to the right of the outputs."""
     smooth, smooth_before, rise, rise_before = ZERO, ZERO, ZERO, ZERO
     for i in range(n):
         smooth_next = above[i] + TWO * here[i] + below[i]
@@ -171,26 +171,26 @@ def _sobel(above, here, below, across, down, n):
 
 @inlined
 def _distortion(a, b, rows, stride, warp, sums, least):
-    """The larger of the squared distances from a to b and from b to a, both with flat rows of `_gradients`.
+    """Return the larger of the squared distances from a to b and from b to a, both flat rows of `_gradients`.
 
-    All pixels at once, for five displacements to the right at a time: flat rows with zeros between them make each a
-    shift by a constant, and the loops are such that they become vector instructions.
+    It takes all pixels at once, for five displacements to the right at a time: in flat rows with zeros between them,
+    each is a shift by a constant, and the loops become vector instructions.
     """
     for image in range(2):
         least[image, : (rows + 2 * BORDER) * stride] = FAR_BITS
     first = (BORDER - 1) * stride  # surroundings reach one pixel beyond the image
     for down in range(-warp, warp + 1):
         start = first - max(down, 0) * stride  # empty pixels of a above and below the frame are like empty ones of b
-        n = _whole((rows + 2 + abs(down)) * stride + 2)
+        n = _round_up((rows + 2 + abs(down)) * stride + 2)
         low = start - stride
         of_b = low + down * stride - MAX_WARP
         for c in range(0, len(a), 2):
             across_a, down_a, across_b, down_b = a[c, low:], a[c + 1, low:], b[c, of_b:], b[c + 1, of_b:]
-            _sums_of_rows(across_a, down_a, across_b, down_b, sums, _whole(n + 2 * stride), c > 0)
+            _sum_along_rows(across_a, down_a, across_b, down_b, sums, _round_up(n + 2 * stride), c > 0)
         if warp < MAX_WARP:
             sums[: n + 2 * stride] = FAR
             sums[2 * MAX_WARP * SIZE : 2 * MAX_WARP * SIZE + n + 2 * stride] = FAR
-        _least(sums, stride, least[0, start:], least[1, start + down * stride :], n)
+        _update_minima(sums, stride, least[0, start:], least[1, start + down * stride :], n)
     from_a, from_b = ZERO, ZERO
     n = (rows + 2) * stride - 2
     of_a, of_b = least[0, first + 2 :].view(np.float32), least[1, first + 4 :].view(np.float32)
@@ -206,17 +206,17 @@ def _squared(across, down):
 
 
 @inlined
-def _whole(n):
+def _round_up(n):
     return -(-n // LANES) * LANES
 
 
 @inlined
-def _sums_of_rows(across_a, down_a, across_b, down_b, sums, n, more):
-    """Squared differences, summed over three pixels of a row, of which each is the last one; for five shifts of b.
+def _sum_along_rows(across_a, down_a, across_b, down_b, sums, n, more):
+    """Sum squared differences over each pixel of a row and the two before it, for five shifts of b.
 
-    What has been is in variables: to load it again would take longer than all the rest.
+    The values of these two stay in variables: to load them again would take longer than all the rest.
     """
-    u0 = u1 = u2 = u3 = u4 = v0 = v1 = v2 = v3 = v4 = FAR  # no pixel is like one whose surroundings are not all there
+    u0 = u1 = u2 = u3 = u4 = v0 = v1 = v2 = v3 = v4 = FAR  # no match for a pixel whose surroundings are incomplete
     for p in range(n):
         x, y = across_a[p], down_a[p]
         s0 = _squared(x - across_b[p], y - down_b[p])
@@ -233,11 +233,11 @@ def _sums_of_rows(across_a, down_a, across_b, down_b, sums, n, more):
 
 
 @inlined
-def _least(sums, stride, of_a, of_b, n):
-    """Sum up three rows, and keep the least sum of each pixel of a, and of the pixel of b that it is compared with.
+def _update_minima(sums, stride, of_a, of_b, n):
+    """Sum over three rows, and keep the least sum of each pixel of a, and of each pixel of b.
 
-    They are kept by their bits: positive floats are in the order of these, and a minimum of integers is an instruction
-    everywhere, where that of floats would become a store under a mask, which is slow on some processors.
+    Their bits are compared, as integers: positive floats are in the same order, and a minimum of integers is one
+    instruction everywhere, where that of floats would become a masked store, which is slow on some processors.
     """
     above, here, below = sums, sums[stride:], sums[2 * stride :]
     w1 = w2 = w3 = w4 = FAR_BITS  # the least sum so far of the pixel of b that is one to four behind

@@ -1,4 +1,4 @@
-"""Isomap by landmarks."""
+"""Landmark Isomap."""
 
 import warnings
 
@@ -10,7 +10,7 @@ from .neighbors import nearest_among, neighbor_graph
 
 
 class LandmarkIsomap(FromNeighbors):
-    """Isomap whose geodesics start from landmarks alone; exact if every sample is one.
+    """Isomap with geodesic distances from landmarks alone; exact if every sample is one.
 
     Classical scaling of the landmarks gives their coordinates, and each other point is placed by its geodesic distances
     to them (de Silva and Tenenbaum 2003, section 2.3).
@@ -58,19 +58,19 @@ class LandmarkIsomap(FromNeighbors):
         values, vectors = np.linalg.eigh(centred)
         values, vectors = values[: -self.n_components - 1 : -1], vectors[:, : -self.n_components - 1 : -1]
         vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), range(self.n_components)])
-        # directions in which geodesics do not differ have no place to be told from noise
+        # where geodesics do not differ, the eigenvalue is no more than rounding
         self._pseudoinverse = vectors / np.sqrt(np.maximum(values, np.finfo(float).eps * values[0]))
         self._samples = x
-        self.embedding_ = self._place(self.geodesics_)
+        self.embedding_ = self._triangulate(self.geodesics_)
         return self.embedding_
 
     def transform(self, x):
-        """Embed new points, by way of their neighbours among the samples; float64 (n_points, n_components)."""
+        """Embed new points by their nearest neighbours among the samples; float64 (n_points, n_components)."""
         indices, distances = nearest_among(x, self._samples, self.n_neighbors - 1, self.metric)
         geodesics = [(self.geodesics_[:, near] + steps).min(axis=1) for near, steps in zip(indices, distances)]
-        return self._place(np.transpose(geodesics))
+        return self._triangulate(np.transpose(geodesics))
 
-    def _place(self, geodesics):
+    def _triangulate(self, geodesics):
         """Triangulate points from their geodesic distances to the landmarks, (n_landmarks, n_points)."""
         return 0.5 * (self._means[:, None] - geodesics**2).T @ self._pseudoinverse
 

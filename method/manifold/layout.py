@@ -1,4 +1,4 @@
-"""UMAP's layout on several threads: stochastic gradient descent in strata, so that any number gives the same bits."""
+"""UMAP's layout on several threads: stratified stochastic gradient descent, the same for any number of threads."""
 
 import numba
 import numpy as np
@@ -6,21 +6,21 @@ import numpy as np
 from ..kernels import n_threads, njit
 
 BLOCKS = 16  # of points: half as many threads have work at a time
-BLOCK_SIZE = 500  # points at least, for a stratum to be worth its start
+BLOCK_SIZE = 500  # points at least, for a task to be worth its start
 SMALL = 10_000  # points up to which there are more epochs
 NEGATIVE_SAMPLES = 5  # of each pull
-STRONGEST = 4.0  # of a move in any direction, before the learning rate
+STRONGEST = 4.0  # largest move in any direction, before the learning rate
 STRIDE = np.uint64(0x9E3779B97F4A7C15)  # of the counters of SplitMix64
 GRADIENT_STEPS = 0x7F80  # how often the upper 16 bits of a positive float32 change
 
 
 def optimize(graph, start, a, b, *, seed, n_jobs=None, track=iter):
-    """Lay out a fuzzy graph by UMAP's sampled gradients.
+    """Lay out a fuzzy neighbour graph by stochastic gradient descent, as UMAP does.
 
     An edge is drawn as often as its weight says; it pulls both ends towards each other, and one of them is pushed away
     from five random points. Here the points are in blocks, and the edges between two blocks are one task, done in
-    sequence. Tasks of different blocks are done at the same time, for they share no point; pushes look at the places of
-    the last epoch. So no result depends on who was first.
+    sequence. Tasks of different blocks share no point and run at the same time; pushes use the positions after the last
+    epoch. So the result does not depend on the order of threads.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def optimize(graph, start, a, b, *, seed, n_jobs=None, track=iter):
         Of the similarity of two points at distance d, 1 / (1 + a d^(2 b)).
     seed : int
     n_jobs : int or None
-        Threads, see `compiled.n_threads`.
+        Threads, see `kernels.n_threads`.
     track : callable
         Wraps the iterable of epochs, to show progress.
 
@@ -56,7 +56,7 @@ def optimize(graph, start, a, b, *, seed, n_jobs=None, track=iter):
     numba.set_num_threads(min(n_threads(n_jobs), most, numba.config.NUMBA_NUM_THREADS))
     try:
         for epoch in track(range(1, n_epochs)):
-            _epoch(places, places.copy(), heads, tails, weights, tasks, rounds, epoch, n_epochs, seed, *gradients)
+            _run_epoch(places, places.copy(), heads, tails, weights, tasks, rounds, epoch, n_epochs, seed, *gradients)
     finally:
         numba.set_num_threads(threads)
     embedding = np.empty_like(places)
@@ -65,12 +65,12 @@ def optimize(graph, start, a, b, *, seed, n_jobs=None, track=iter):
 
 
 def default_epochs(n_samples):
-    """UMAP's."""
+    """Return UMAP's default number of epochs."""
     return 500 if n_samples <= SMALL else 200
 
 
 def strata(graph, n_epochs):
-    """The edges of a graph in tasks, and these in rounds; no two tasks of a round share a point.
+    """Split the edges of a graph into tasks, and these into rounds; no two tasks of a round share a point.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def strata(graph, n_epochs):
 
 
 def gradient_tables(a, b):
-    """Pull and push at each squared distance, a float32 known by its upper 16 bits: to 0.8 percent."""
+    """Tabulate pull and push by the upper 16 bits of the squared distance, a float32: to 0.8 percent."""
     squared = (np.arange(GRADIENT_STEPS, dtype=np.int32) << 16 | 0x8000).view(np.float32).astype(np.float64)
     powers = squared**b
     pull = 2 * a * b * powers / squared / (1 + a * powers)
@@ -113,18 +113,18 @@ def gradient_tables(a, b):
 
 
 @njit(parallel=True, fastmath=True)
-def _epoch(places, before, heads, tails, weights, tasks, rounds, epoch, n_epochs, seed, pull, push):
-    """One epoch; places are those of before, and change."""
+def _run_epoch(places, before, heads, tails, weights, tasks, rounds, epoch, n_epochs, seed, pull, push):
+    """Run one epoch; `places` change, and are equal to `before` at its start."""
     for r in range(len(rounds) - 1):
         for task in numba.prange(rounds[r], rounds[r + 1]):
-            _draw(
+            _draw_edges(
                 places, before, heads, tails, weights, tasks[task], tasks[task + 1], epoch, n_epochs, seed, pull, push
             )
 
 
 @njit(fastmath=True)
-def _draw(places, before, heads, tails, weights, first, last, epoch, n_epochs, seed, pull, push):
-    """Draw the edges of one task whose turn it is."""
+def _draw_edges(places, before, heads, tails, weights, first, last, epoch, n_epochs, seed, pull, push):
+    """Draw the edges of one task that are due in this epoch, and move their points."""
     rate = np.float32(1 - epoch / n_epochs)
     most = np.float32(STRONGEST) * rate
     n = np.uint64(len(places))
@@ -132,25 +132,25 @@ def _draw(places, before, heads, tails, weights, first, last, epoch, n_epochs, s
         if int(epoch * weights[edge]) == int((epoch - 1) * weights[edge]):
             continue
         point, other = places[heads[edge]], places[tails[edge]]
-        strength = rate * pull[_step(point, other)]
+        strength = rate * pull[_table_index(point, other)]
         for d in range(len(point)):
             move = min(max(strength * (other[d] - point[d]), -most), most)
             point[d] += move
             other[d] -= move
-        counter = _mixed(np.uint64(seed) + STRIDE * np.uint64(epoch * len(weights) + edge))
+        counter = _splitmix64(np.uint64(seed) + STRIDE * np.uint64(epoch * len(weights) + edge))
         for _ in range(NEGATIVE_SAMPLES):
             counter += STRIDE
-            chosen = int((_mixed(counter) >> np.uint64(32)) * n >> np.uint64(32))
+            chosen = int((_splitmix64(counter) >> np.uint64(32)) * n >> np.uint64(32))
             if chosen != heads[edge]:
                 other = before[chosen]
-                strength = rate * push[_step(point, other)]
+                strength = rate * push[_table_index(point, other)]
                 for d in range(len(point)):
                     point[d] += min(max(strength * (point[d] - other[d]), -most), most)
 
 
 @njit(fastmath=True)
-def _step(point, other):
-    """The entry of the tables of gradients for the distance of two points."""
+def _table_index(point, other):
+    """Return the index of the distance of two points in the tables of gradients."""
     squared = np.float32(0)
     for d in range(len(point)):
         squared += (point[d] - other[d]) * (point[d] - other[d])
@@ -158,8 +158,8 @@ def _step(point, other):
 
 
 @njit()
-def _mixed(counter):
-    """The random number of a counter: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014)."""
+def _splitmix64(counter):
+    """Return the random number of a counter: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014)."""
     counter = (counter ^ (counter >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     counter = (counter ^ (counter >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return counter ^ (counter >> np.uint64(31))

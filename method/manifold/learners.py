@@ -18,8 +18,8 @@ from .lle import LocallyLinearEmbedding
 MANIFOLD_LEARNERS = ("UMAP", "umap-learn", "LLE", "tSNE", "isomap", "none")
 WITH_GRAPH = ("UMAP", "umap-learn")  # those that have a weighted neighbour graph of the samples
 PERPLEXITY = 30
-WIDTH = 10  # of UMAP's starts, in each dimension
-TSNE_NEIGHBORS = 3 * PERPLEXITY + 1  # how far openTSNE looks, the point itself included
+WIDTH = 10  # of UMAP's initial layout, in each dimension
+TSNE_NEIGHBORS = 3 * PERPLEXITY + 1  # that openTSNE uses, the point itself included
 
 
 def manifold_learner(
@@ -34,7 +34,7 @@ def manifold_learner(
     n_jobs=None,
     track=iter,
 ):
-    """An unfitted scikit-learn transformer from latent space to embedding.
+    """Return an unfitted scikit-learn transformer from latent space to embedding.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def manifold_learner(
         What `nearest_neighbors` returned for the samples to be embedded, with at least `neighbors_needed` columns.
         None: they are searched for.
     n_jobs, track
-        Of UMAP, see there.
+        See `UMAP`.
     """
     settings = {"n_components": n_components, "metric": metric, "random_state": random_state, "knn": knn}
     if name == "UMAP":
@@ -74,12 +74,12 @@ def manifold_learner(
 
 
 def neighbors_needed(name, n_neighbors):
-    """Columns of `nearest_neighbors` that a learner looks at."""
+    """Return how many nearest neighbours a learner needs, the point itself included."""
     return {"tSNE": TSNE_NEIGHBORS, "none": 1}.get(name, n_neighbors)
 
 
 def umap_learn(knn=None, random_state=None, **settings):
-    """umap-learn's own UMAP; see `manifold_learner`."""
+    """Return umap-learn's own UMAP, unfitted; see `manifold_learner`."""
     umap = import_compiled("umap")
     warnings.filterwarnings("ignore", message=".*transforming new data with transform", module="umap")
     if knn is not None:
@@ -88,13 +88,13 @@ def umap_learn(knn=None, random_state=None, **settings):
         precomputed_knn=knn or (None, None, None),
         random_state=random_state,
         n_jobs=1 if random_state is not None else min(n_threads(), numba.config.NUMBA_NUM_THREADS),
-        disconnection_distance=None if knn is None else np.inf,  # a limit of the metric's says nothing of others
+        disconnection_distance=None if knn is None else np.inf,  # the metric's limit is not for other distances
         **settings,
     )
 
 
 class UMAP(FromNeighbors):
-    """UMAP: graph and start by umap-learn, and a layout on several threads, see `layout.optimize`.
+    """UMAP with umap-learn's graph and initial layout, optimised on several threads, see `layout.optimize`.
 
     Parameters
     ----------
@@ -155,8 +155,8 @@ class UMAP(FromNeighbors):
         return self.embedding_
 
 
-def flat(learner, embedding, *, min_dist=0.0, random_state=None, n_jobs=None, track=iter):
-    """The graph of a fitted UMAP in two dimensions, to look at, from where its embedding lies.
+def to_plane(learner, embedding, *, min_dist=0.0, random_state=None, n_jobs=None, track=iter):
+    """Lay out the graph of a fitted UMAP in two dimensions, starting from its embedding.
 
     It starts from the two principal components of the embedding, so that what lies apart there does so on the map
     (Kobak, Linderman, "Initialization is critical for preserving global data structure in both t-SNE and UMAP", Nature

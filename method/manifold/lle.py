@@ -9,7 +9,7 @@ from .base import FromNeighbors
 class LocallyLinearEmbedding(FromNeighbors):
     """Locally linear embedding with a sparse eigensolver, for many samples.
 
-    The coordinates have unit variance (scikit-learn's have unit length, so that they shrink with the samples).
+    The coordinates have unit variance (scikit-learn's have unit length, so that they shrink as samples are added).
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def _reconstruction_weights(x, neighbors, reg, chunk=2048):
 
 
 def smallest_singular_vectors(matrix, n_vectors, random_state=None):
-    """Right singular vectors of the smallest singular values of a sparse square matrix A, none of it ever dense.
+    """Return right singular vectors of the smallest singular values of a sparse square matrix A, with no dense copy.
 
     Lanczos bidiagonalisation of the inverse of A, from its sparse factors: those of A'A have three times as many
     entries, and the eigenvalues of its inverse spread over sixteen digits. LLE's singular values lie so close together

@@ -1,4 +1,4 @@
-"""What the second step learns: embeddings of the samples, one for each size of their neighbourhoods."""
+"""Result of the second step: embeddings of the samples, one for each neighbourhood size."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ MAP_DIMS = 2  # of an embedding to look at
 
 
 def embed(name, latent, n_neighbors, progress, **settings):
-    """A manifold learner, fitted, and its embedding of the latent space.
+    """Fit a manifold learner to the latent space; return it and its embedding.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def embed(name, latent, n_neighbors, progress, **settings):
 
 
 class Maps:
-    """Embeddings of the same samples, by neighbourhoods of several sizes.
+    """Embeddings of the same samples, for several neighbourhood sizes.
 
     Parameters
     ----------
@@ -65,10 +65,10 @@ class Maps:
         if name in learners.WITH_GRAPH:
             self.graph = sum(learner.graph_ / learner.graph_.sum() for learner in self.learners)
 
-    def flat(self, index, progress):
-        """One of the embeddings in two dimensions, to look at: float32 (n_samples, 2), or itself if it has no more.
+    def to_plane(self, index, progress):
+        """Return one of the embeddings in two dimensions, float32 (n_samples, 2), or itself if it has no more.
 
-        See `learners.flat`. Embeddings of other learners than UMAP stay as they are.
+        See `learners.to_plane`. Embeddings of other learners than UMAP stay as they are.
         """
         embedding = self.embeddings[index]
         if self.graph is None or embedding.shape[1] <= MAP_DIMS:
@@ -76,4 +76,4 @@ class Maps:
         settings = {name: self.settings[name] for name in ("min_dist", "random_state", "n_jobs")}
         with progress.stage("map", f"UMAP, {embedding.shape[1]} -> {MAP_DIMS} dimensions, to look at"):
             track = progress.bar("layout", unit="epoch")
-            return learners.flat(self.learners[index], embedding, track=track, **settings)
+            return learners.to_plane(self.learners[index], embedding, track=track, **settings)

@@ -13,15 +13,15 @@ from ..kernels import by_threads, import_compiled, n_threads, njit
 from . import deformation
 
 EXACT_NEIGHBORS = 200_000  # samples up to which an exact search is faster than an approximate one
-N_FRIENDS = 15  # nearest candidates, itself included, whose own become a point's
+N_FRIENDS = 15  # nearest candidates, itself included, whose own candidates are added to a point's
 METRICS = ("euclidean", "manhattan", "chebyshev", "canberra", "braycurtis", "cosine", "correlation")
-DIRECTIONS = ("cosine", "correlation")  # of METRICS, those that look at directions alone
-N_ALIKE = 10  # samples whose place and clusters become a new point's
-ROWS = 2_048  # points whose pairs are compared at once, or times threads, searched for: in about a second
+DIRECTIONS = ("cosine", "correlation")  # those that do not depend on the length of vectors
+N_ALIKE = 10  # nearest samples that a new point is predicted from
+ROWS = 2_048  # points that are compared, or times threads, searched for, at once: in about a second
 
 
 def nearest_neighbors(x, n_neighbors, metric="euclidean", n_jobs=None, track=iter):
-    """Each point's nearest neighbours, the point itself being the first.
+    """Return the nearest neighbours of each sample, itself first.
 
     Exact up to 200,000 samples: on 70,000 samples of 30 dimensions the exact search takes 8 s where NN-descent takes
     10 to 16 s, after 17 s of compilation. Above that, NN-descent.
@@ -63,7 +63,7 @@ def nearest_neighbors(x, n_neighbors, metric="euclidean", n_jobs=None, track=ite
 
 
 def nearest_among(points, x, n_neighbors, metric="euclidean", n_jobs=None):
-    """The nearest neighbours of new points among samples.
+    """Return the nearest neighbours of new points among the samples.
 
     Parameters
     ----------
@@ -111,10 +111,10 @@ def directions(x, metric):
 
 
 def place(knn, values):
-    """Values of new points: the mean over their nearest neighbours, weighted by 1 / squared distance.
+    """Interpolate values of new points: the mean over their nearest samples, weighted by 1 / squared distance.
 
-    It serves every manifold learner, those without an out-of-sample extension too, and a point's place does not depend
-    on the points that it comes with, as it does in UMAP's own `transform`.
+    This works for every manifold learner, also without an out-of-sample extension, and a point's place does not depend
+    on the other points of the call, as it does in UMAP's own `transform`.
 
     Parameters
     ----------
@@ -138,11 +138,11 @@ def place(knn, values):
 
 
 def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None, track=iter):
-    """Each point's candidates, re-ranked by the distance of the inputs.
+    """Re-rank the candidates of each sample by the distance of the inputs, and return the nearest.
 
-    The latent space proposes and the input decides, since the autoencoder puts some points side by side by mistake. A
-    pair that is a candidate of one is one of both; and the nearest candidates of a point's nearest candidates become
-    its own, as in NN-descent (Dong, Moses, Li, WWW 2011).
+    The candidates come from the latent space, in which the autoencoder puts some points side by side by mistake. They
+    are made symmetric; and the nearest candidates of a point's nearest candidates are added to its own, as in
+    NN-descent (Dong, Moses, Li, WWW 2011).
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None, track=ite
         With the point itself; at most n_candidates.
     image_shape : tuple of int or None
         (height, width) or (channels, height, width), if the features are pixels: distances are those of
-        `deformation.bent`. None: Euclidean distances.
+        `deformation.pair_distances`. None: Euclidean distances.
     n_jobs : int or None
         Threads, see `kernels.n_threads`.
     track : callable
@@ -177,17 +177,17 @@ def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None, track=ite
         for start in track(range(0, n, ROWS)):
             upper = sparse.triu(pairs(slice(start, start + ROWS)), start + 1)  # the distances are the same both ways
             first, second = upper.row + start, upper.col
-            _insert(first, second, _measure(image_shape)(x, x, first, second, n_jobs=n_jobs), indices, distances)
+            _insert(first, second, _metric(image_shape)(x, x, first, second, n_jobs=n_jobs), indices, distances)
 
-    proposed, proposed_by = _both_ways(candidates)
+    proposed, proposed_by = _adjacency(candidates)
     compare(lambda rows: proposed[rows] + proposed_by[rows])
-    near, near_by = _both_ways(indices[:, :n_friends])
+    near, near_by = _adjacency(indices[:, :n_friends])
     compare(lambda rows: near[rows] @ near + near_by[rows] @ near_by > proposed[rows] + proposed_by[rows])
     return indices[:, :n_neighbors], distances[:, :n_neighbors]
 
 
 def closest_among(points, x, candidates, n_neighbors, image_shape=None, n_jobs=None):
-    """Of new points' candidates among samples the nearest ones, by the distance of the inputs.
+    """Re-rank the candidates of new points among the samples by the distance of the inputs.
 
     Parameters
     ----------
@@ -210,29 +210,29 @@ def closest_among(points, x, candidates, n_neighbors, image_shape=None, n_jobs=N
         looked_at, columns = np.unique(candidates, return_inverse=True)
         x = x[looked_at]
     rows = np.repeat(np.arange(len(points)), candidates.shape[1])
-    distances = _measure(image_shape)(points, x, rows, columns.ravel(), n_jobs=n_jobs).reshape(candidates.shape)
+    distances = _metric(image_shape)(points, x, rows, columns.ravel(), n_jobs=n_jobs).reshape(candidates.shape)
     nearest = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]
     return np.take_along_axis(candidates, nearest, axis=1), np.take_along_axis(distances, nearest, axis=1)
 
 
-def _measure(image_shape):
-    return euclidean if image_shape is None else partial(deformation.bent, image_shape=image_shape)
+def _metric(image_shape):
+    return euclidean if image_shape is None else partial(deformation.pair_distances, image_shape=image_shape)
 
 
-def _both_ways(indices):
-    """A sparse array (n, n) that is True in each row at these columns, ndarray of int (n, n_columns); its transpose."""
+def _adjacency(indices):
+    """Return a sparse array (n, n), True in each row at these columns, int (n, n_columns), and its transpose."""
     n, k = indices.shape
     pattern = sparse.csr_array((np.ones(n * k, bool), indices.ravel(), np.arange(0, n * k + 1, k)), (n, n))
     return pattern, pattern.T.tocsr()
 
 
 def euclidean(x, y, first, second, n_jobs=None):
-    """Distances of rows of x from rows of y, float32 (n_pairs,); first and second are their numbers, (n_pairs,)."""
+    """Return the Euclidean distances of pairs, float32 (n_pairs,): rows `first` of x and rows `second` of y."""
     return by_threads(_euclidean, np.asarray(x), np.asarray(y), first, second, n_jobs=n_jobs)
 
 
 def neighbor_graph(indices, distances):
-    """Sparse distances from each point to its neighbours, from what `nearest_neighbors` returns."""
+    """Return the sparse graph of distances from each point to its neighbours, see `nearest_neighbors`."""
     n, k = indices.shape
     lengths = np.maximum(distances[:, 1:].ravel(), 1e-12)  # between equal points: a sum of graphs drops what is zero
     graph = sparse.coo_array((lengths, (np.repeat(np.arange(n), k - 1), indices[:, 1:].ravel())), (n, n))
@@ -240,14 +240,14 @@ def neighbor_graph(indices, distances):
 
 
 def symmetric_graph(indices):
-    """How many of two samples are among the other's nearest, 0 to 2: sparse (n_samples, n_samples)."""
+    """Count how many of two samples are neighbours of the other, 0 to 2: sparse (n_samples, n_samples)."""
     graph = neighbor_graph(indices, np.ones(indices.shape))
     return graph + graph.T
 
 
 @njit()
 def _insert(first, second, found, indices, distances):
-    """Put each pair's distance into the rows of both, which begin with the point itself and are sorted by distance."""
+    """Insert each pair's distance into the rows of both, which begin with the point itself and are sorted."""
     last = indices.shape[1] - 1
     for p in range(len(found)):
         for point, other in ((first[p], second[p]), (second[p], first[p])):

@@ -1,4 +1,4 @@
-"""The neighbourhood of samples: who their neighbours are, among themselves and of new points."""
+"""Nearest neighbours of the samples, and of new points among them."""
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -17,33 +17,33 @@ from .neighbors import (
     symmetric_graph,
 )
 
-N_COMPONENTS = 50  # that wide features are compared by
-COMPONENTS_SAMPLE = 20_000  # samples that these are learnt from
-RANKED = ("euclidean", "cosine", "correlation")  # by which the inputs of tables are compared
-GRAPH_NEIGHBORS = 20  # of the graph of samples without UMAP, the sample itself included
+N_COMPONENTS = 50  # principal components that wide features are compared by
+COMPONENTS_SAMPLE = 20_000  # samples that these are fitted to
+RANKED = ("euclidean", "cosine", "correlation")  # metrics that re-rank the inputs of tables
+GRAPH_NEIGHBORS = 20  # of the graph without UMAP, the sample itself included
 CHUNK = 20_000  # samples that are reduced together
 
 
 class Neighbourhood:
-    """The nearest neighbours of samples: the latent space proposes candidates, the distance of the inputs ranks them.
+    """Nearest neighbours of samples: candidates from the latent space, re-ranked by the distance of the inputs.
 
     Parameters
     ----------
     latent : ndarray of float32, shape (n_samples, n_latent)
-        Of the samples among which neighbours are looked for.
+        Of the samples among which neighbours are searched for.
     inputs : ndarray of float32 or uint8, shape (n_samples, n_features), or None
-        The same samples as they came: not copied if nothing is done to them, so leave them as they are. None: the
-        distance in the latent space ranks.
+        The same samples, not scaled yet; they may not be copied, so do not change them. None: the neighbours are those
+        in the latent space.
     metric : str
-        Distance in the latent space, and of inputs that are no images. Only those of `RANKED` can rank: with others the
-        distance in the latent space does.
+        Distance in the latent space, and of inputs that are no images. With one that is not in `RANKED`, the neighbours
+        are those in the latent space.
     n_candidates : int
-        Neighbours in the latent space that are ranked.
+        Neighbours in the latent space that are re-ranked.
     image_shape : tuple of int or None
-        (height, width) or (channels, height, width): inputs are compared by `deformation.bent`.
+        (height, width) or (channels, height, width): inputs are compared by `deformation.pair_distances`.
     scaling : scaling.Scaling or None
-        Of the inputs, before they are compared. Images, and features that are all scaled alike, are compared as they
-        are: that does not change who is nearest.
+        Of the inputs, before they are compared. Images, and features that are all scaled alike, are compared unscaled:
+        the nearest neighbours are the same.
     reduces : bool
         More than 50 standardised features are compared by the cosine distance of their 50 principal components: the
         noise of many features that vary alike hides what few of them say together.
@@ -58,7 +58,7 @@ class Neighbourhood:
     components : PCA or None
         Of the scaled inputs, if they are reduced.
     knn : tuple of ndarray, or None
-        What `find` found: indices and distances of each sample's neighbours, itself first.
+        Set by `find`: indices and distances of each sample's neighbours, itself first.
     """
 
     def __init__(
@@ -84,20 +84,20 @@ class Neighbourhood:
         self.inputs = self._comparable(inputs) if ranks else None
 
     def n_proposed(self, n_neighbors):
-        """How many neighbours in the latent space are looked at for so many neighbours."""
+        """Return how many candidates are searched for to find so many neighbours."""
         most = n_neighbors if self.inputs is None else max(self.n_candidates, n_neighbors)
         return min(most, len(self.latent) - 1)
 
     def propose(self, n_neighbors, track=iter):
-        """Each sample's nearest in the latent space, `n_proposed` of them, as `nearest_neighbors`."""
+        """Return the `n_proposed` nearest neighbours of each sample in the latent space, see `nearest_neighbors`."""
         return nearest_neighbors(self.latent, self.n_proposed(n_neighbors), self.metric, self.n_jobs, track)
 
     def rank(self, candidates, n_neighbors, track=iter):
-        """The nearest of these candidates, and of their candidates, by the distance of the inputs, as `closest`."""
+        """Re-rank the candidates, and those of the nearest ones, by the distance of the inputs, see `closest`."""
         return closest(self.inputs, candidates[0], n_neighbors, self.image_shape, self.n_jobs, track)
 
     def find(self, n_neighbors, progress):
-        """Find each sample's neighbours, so many with itself, and keep them as `knn`."""
+        """Find the nearest neighbours of each sample, so many with itself, and keep them as `knn`."""
         with progress.stage("neighbours", f"{self.n_proposed(n_neighbors)} nearest of each sample in the latent space"):
             self.knn = self.propose(n_neighbors, progress.bar("searched", unit="part"))
         if self.inputs is not None:
@@ -114,7 +114,7 @@ class Neighbourhood:
         return f"{self.metric} distance of the inputs"
 
     def graph(self, track=iter):
-        """The 20 nearest neighbours of each sample, and the symmetric graph of them, for where there is no UMAP.
+        """Return the 20 nearest neighbours of each sample and their symmetric graph, for use without UMAP.
 
         Returns
         -------
@@ -126,16 +126,16 @@ class Neighbourhood:
             knn = self.rank(knn, GRAPH_NEIGHBORS)
         return knn, symmetric_graph(knn[0])
 
-    def of_points(self, latent, inputs=None, rows=None, n_neighbors=N_ALIKE, track=iter):
-        """The samples that are nearest to new points, found as the samples' own neighbours.
+    def query(self, latent, inputs=None, rows=None, n_neighbors=N_ALIKE, track=iter):
+        """Return the nearest samples of new points, searched for in the same way as the neighbours of samples.
 
         Parameters
         ----------
         latent : ndarray of float32, shape (n_points, n_latent)
         inputs : ndarray of float32 or uint8, shape (n_points, n_features), or None
-            As they came. Not needed if the samples' were not given.
+            Not scaled yet. Not needed if those of the samples were not given.
         rows : ndarray of int, shape (n_rows,), or None
-            Some of these points alone; None is all.
+            Query these points alone; None is all.
         n_neighbors : int
         track : callable
             Wraps the iterable of parts of the points, to show progress.
@@ -161,7 +161,7 @@ class Neighbourhood:
         return tuple(np.concatenate(arrays) for arrays in zip(*found))
 
     def _comparable(self, inputs):
-        """Inputs whose Euclidean, or deformation-invariant, distances are those of the metric, or in their order."""
+        """Transform inputs so that Euclidean, or deformation-invariant, distances rank them as the metric does."""
         if self._scaling is not None:
             inputs = self._scaling.apply(inputs)
         elif inputs.dtype != np.uint8:
@@ -175,15 +175,15 @@ class Neighbourhood:
 
 
 def fit_components(x, scaling):
-    """The 50 principal components of features, ndarray of shape (n_samples, n_features), once they are scaled."""
+    """Fit the 50 principal components of features, ndarray of shape (n_samples, n_features), after scaling."""
     if len(x) > COMPONENTS_SAMPLE:
         x = x[np.random.default_rng(0).choice(len(x), COMPONENTS_SAMPLE, replace=False)]
     return PCA(min(N_COMPONENTS, len(x)), random_state=0).fit(scaling.apply(x))
 
 
 def restore_components(components, mean):
-    """The PCA of a saved model, ready to transform."""
+    """Rebuild the PCA of a saved model, ready to transform."""
     pca = PCA(len(components))
     pca.components_, pca.mean_ = components, mean
-    pca.explained_variance_ = np.ones(len(components))  # without whitening it counts for nothing, but 1.6 looks at it
+    pca.explained_variance_ = np.ones(len(components))  # unused without whitening, but scikit-learn 1.6 reads it
     return pca

@@ -87,7 +87,7 @@ def test_a_placed_sample_is_as_sure_as_its_neighbours(blobs, fitted):
     labels, sure = model.predict(everything, return_confidence=True)
     assert np.array_equal(labels, model.labels_) and np.array_equal(labels, model.predict(everything))
     np.testing.assert_allclose(sure, model.confidence_, atol=1e-6)
-    of_fit = confidence.of_samples(model.graph_, model.labels_[model.sample_])
+    of_fit = confidence.score_samples(model.graph_, model.labels_[model.sample_])
     np.testing.assert_allclose(model.confidence_[model.sample_], of_fit, atol=1e-6)
 
 
