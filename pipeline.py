@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from .method import persistence
 from .method.autoencoder import checkpoint, training, weights
@@ -20,7 +20,7 @@ from .method.manifold.neighbourhood import Neighbourhood
 from .method.progress import Progress
 from .page import views
 from .parameters import MIN_SAMPLES, Parameters
-from .readers import frames
+from .readers import inputs
 from .readers.samples import has_unit_length
 
 ENCODER = "scale architecture n_autoencoders ae_weights batch_size device".split()  # parameters that build it
@@ -362,17 +362,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
     def _manifold_settings(self):
         return {"min_dist": self.min_dist, "metric": self.metric_, "n_jobs": self.n_jobs}
 
-    def _checked(self, x, reset=False, **requirements):
+    def _checked(self, x, **requirements):
         """Return x, checked, as an array of float64, or of float32 or bytes: these are never copied whole."""
-        frames.refuse_words(x)
-        try:
-            return validate_data(
-                self, x, dtype=[np.float64, np.float32, np.uint8], order="C", reset=reset, **requirements
-            )
-        except ValueError as error:
-            if which := frames.columns_meant(error, x, getattr(self, "feature_names_in_", ())):
-                raise ValueError(f"{str(error).rstrip()}\n{which}") from error
-            raise
+        return inputs.checked(self, x, **requirements)
 
     def _query_neighbors(self, x, latent=None):
         """Return the ten nearest samples of points, array-like (n_points, n_features): indices, distances."""

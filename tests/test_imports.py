@@ -18,7 +18,7 @@ MAY_IMPORT = {  # each wing, and the modules of the root
     "datasets": {"readers"},
     "visualize": {"page.colors", "readers.samples"},
     "parameters": {"method", "readers.samples"},
-    "pipeline": {"method", "page", "parameters", "readers.samples", "readers.frames"},
+    "pipeline": {"method", "page", "parameters", "readers.samples", "readers.inputs"},
     "n2d": {"command", "method", "pipeline", "readers"},
 }
 WINGS = [name for name in MAY_IMPORT if (ROOT / name).is_dir()]
