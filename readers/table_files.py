@@ -7,9 +7,10 @@ import lzma
 import zipfile
 from contextlib import contextmanager
 
+from .cells import MISSING, PREVIEW
 from .frames import LINE, from_frame, is_counted
 from .samples import DatasetError, is_number, listed, notice
-from .table_text import MISSING, PREVIEW, WINDOWS, describe, encoding_of, has_names
+from .table_text import WINDOWS, describe, encoding_of, has_names
 
 TEXTS = (".csv", ".tsv")
 PACKED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}

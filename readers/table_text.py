@@ -2,24 +2,19 @@
 
 import codecs
 import csv
-import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from itertools import chain, zip_longest
 
 import numpy as np
 
+from .cells import BLANKS, FORMATS, MISSING, PREVIEW, matches, split
 from .samples import DatasetError, is_number, listed, notice
 
 WINDOWS = "cp1252"
 MAX_LINE = 2**22  # characters of a table's line
-PREVIEW = 1000  # lines that are looked at
-MISSING = ("", "?", "-", "--", ".", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "None", "<NA>")
-BLANKS = r"\s+"
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", BLANKS: "blanks"}
-SPACES = (" ", "\u00a0", "\u202f")  # and those that do not break a line
-FORMATS = ((".", None), (",", None), (".", ","), (",", "."), *((d, t) for t in (*SPACES, "'") for d in (",", ".")))
 CELLS = 20_000  # that tell how numbers are written
 SURE = 0.9  # of a column's words must be numbers to make it one of numbers: one may be mistyped
 ENOUGH = 10  # rows that tell within what numbers a column lies
@@ -118,7 +113,7 @@ def describe(file, encoding, options):
         trails = not any(row[-1] for row in rows[1:])
         rows[0].insert(len(rows[0]) if trails else 0, "")  # R writes no name above the names of the rows
     decimal, thousands = number_format(rows[1:] or rows, options.decimal)
-    numeric = partial(_matches, decimal, thousands)
+    numeric = partial(matches, decimal, thousands)
     has_header = has_names(rows, numeric, options)
     if has_header and (twice := [name for name, count in Counter(rows[0]).items() if name and count > 1]):
         notice(f"columns have the same name ({listed(twice)}): the second is called {twice[0]}.1, and so on")
@@ -138,13 +133,6 @@ def first_lines(file):
     return lines
 
 
-def split(lines, separator):
-    """The cells of each row; rows of nothing are left out."""
-    rows = (line.split() for line in lines) if separator == BLANKS else csv.reader(lines, delimiter=separator)
-    rows = [[cell.strip() for cell in row] for row in rows if row]
-    return rows[:-1] if len(lines) == PREVIEW else rows  # the last may be half a row, if its cells have line breaks
-
-
 def separator_of(lines):
     """Whatever divides most lines into equally many cells, most of them numbers."""
     scores = {}
@@ -156,7 +144,7 @@ def separator_of(lines):
         width, n_equal = Counter(map(len, rows)).most_common(1)[0]
         cells = [cell for row in rows[1:] or rows for cell in row]
         cells = cells[:: max(1, 10 * len(cells) // CELLS)]
-        n_numbers = sum(cell in MISSING or any(_matches(*marks, cell) for marks in FORMATS) for cell in cells)
+        n_numbers = sum(cell in MISSING or any(matches(*marks, cell) for marks in FORMATS) for cell in cells)
         scores[separator] = (width > 1, n_equal / len(rows) * (0.1 + n_numbers / max(1, len(cells))))
     best = max(scores, key=scores.get)
     return best if scores[best][0] else ","
@@ -180,19 +168,6 @@ def _names_columns(comment, rows, separator):
     return len(rows[0]) > 1 and bool(cells) and len(cells[0]) == len(rows[0])
 
 
-def _matches(decimal, thousands, cell):
-    """Whether a cell is a number that is written with these marks."""
-    if (decimal, thousands) == (".", None):
-        return "_" not in cell and is_number(cell)
-    return _pattern(decimal, thousands).fullmatch(cell) is not None
-
-
-@cache
-def _pattern(decimal, thousands):
-    whole = r"\d+" if thousands is None else rf"(\d{{1,3}}({re.escape(thousands)}\d{{3}})+|\d+)"
-    return re.compile(rf"[+-]?{whole}({re.escape(decimal)}\d+)?([eE][+-]?\d+)?")
-
-
 def number_format(rows, decimal=None):
     """Decimal mark and separator of thousands with which most cells are numbers, the plainest of several.
 
@@ -203,13 +178,13 @@ def number_format(rows, decimal=None):
     """
     some = rows[: max(10, CELLS // max(1, len(rows[0])))]
     cells = {cell for row in some for cell in row if any(map(str.isdigit, cell))}
-    if decimal != "," and all(_matches(*FORMATS[0], cell) for cell in cells):
+    if decimal != "," and all(matches(*FORMATS[0], cell) for cell in cells):
         return FORMATS[0]
     formats = [marks for marks in FORMATS if decimal in (None, marks[0])]
-    counts = [sum(_matches(*marks, cell) for cell in cells) for marks in formats]
+    counts = [sum(matches(*marks, cell) for cell in cells) for marks in formats]
     best = [marks for marks, count in zip(formats, counts) if count == max(counts)]
     if best[0] == (",", None) and (".", ",") in best:
-        cell = next(cell for cell in sorted(cells) if "," in cell and _matches(",", None, cell))
+        cell = next(cell for cell in sorted(cells) if "," in cell and matches(",", None, cell))
         raise DatasetError(
             f"it cannot be told whether {cell} has a decimal comma or thousands: give --decimal=, or --decimal=."
         )
