@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from .. import datasets
-from ..readers import samples
+from ..readers.options import Options
 from . import limits
 from .limits import PROTOCOLS, WITH_GRAPH
 from .version import __version__
@@ -401,8 +401,8 @@ def of_protocol(name):
 
 
 def reading_of(args):
-    """How the command line wants data to be read, see `samples.Options`."""
-    names = {field.name for field in dataclasses.fields(samples.Options)} - {"reading"}
+    """How the command line wants data to be read, see `options.Options`."""
+    names = {field.name for field in dataclasses.fields(Options)} - {"reading"}
     options = {name: getattr(args, name) for name in names} | {"drop": tuple(args.drop)}
     return options | {"image_size": args.image_size and tuple(args.image_size)}
 

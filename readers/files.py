@@ -1,7 +1,8 @@
 """The user's own data: which reader is for which file."""
 
 from . import annotated, array_files, image_files, table_files
-from .samples import DatasetError, Options, checked
+from .options import Options
+from .samples import DatasetError, checked
 
 READERS = {
     ".npy": array_files.read_npy,
@@ -53,7 +54,7 @@ def read(path, **options):
         - .h5ad: annotated data, its `X`, counts normalised;
         - a folder of images (PNG, JPEG, TIFF, BMP, GIF, WebP), or of one subfolder of images for each class.
     **options
-        See `samples.Options`.
+        See `options.Options`.
 
     Returns
     -------

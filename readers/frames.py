@@ -19,7 +19,7 @@ def from_frame(frame, options, how=""):
     ----------
     frame : pandas.DataFrame
         With whole numbers as names of the columns if it has no header.
-    options : samples.Options
+    options : options.Options
     how : str
         How the table is written, for the summary.
 

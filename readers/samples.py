@@ -8,6 +8,8 @@ import warnings
 
 import numpy as np
 
+from .options import Options
+
 CHUNK = 20_000  # samples that are looked at together
 CHANNELS = (1, 3, 4)  # grey, red-green-blue, and that with transparency
 MANY = 5  # names that a message lists
@@ -20,64 +22,6 @@ FULL = 0.5  # numbers that reach further than this towards 1 or -1 have been sca
 
 class DatasetError(ValueError):
     """A dataset that cannot be had: no file and no download, or a file that is not what it should be."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """How to read the user's own files.
-
-    Attributes
-    ----------
-    label_column : str or None
-        Name, or number from 0, of a table's column with the classes; of .h5ad a name in `obs`; of a file of several
-        arrays the name of one.
-    id_column : str or None
-        Name, or number from 0, of a table's column with the names of the samples.
-    drop : tuple of str
-        Names, or numbers from 0, of a table's columns that are left out.
-    header : {'auto', 'yes', 'no'}
-        Whether the first line of a table names its columns.
-    decimal : {'.', ','} or None
-        The decimal mark of a table in text; None is whichever makes numbers of its words.
-    categorical : {'onehot'} or None
-        What becomes of columns of words or of yes and no: refused, or a column of 0 and 1 for each word.
-    missing : {'median'} or None
-        What becomes of missing values: refused, or the median of their column.
-    layer, obsm : str or None
-        Names of the layer, or of the embedding, of annotated data that has the samples; None is its X.
-    array : str or None
-        Name of the array with the samples, of a file with several; None is x, X, data, or the only one.
-    image_size : tuple of int or None
-        (height, width) that the images of a folder are resized to. None: the size that they have, or if they have
-        several, that of most of them, or their median up to 64 pixels a side.
-    grayscale : bool
-        Read the images of a folder without their colours.
-    strict : bool
-        Refuse a folder in which an image cannot be read, instead of leaving it out.
-    reading : dict or None
-        What `settled` kept of the samples of a model, if these are new points for it.
-    """
-
-    label_column: str | None = None
-    id_column: str | None = None
-    drop: tuple = ()
-    header: str = "auto"
-    decimal: str | None = None
-    categorical: str | None = None
-    missing: str | None = None
-    layer: str | None = None
-    obsm: str | None = None
-    array: str | None = None
-    image_size: tuple | None = None
-    grayscale: bool = False
-    strict: bool = False
-    reading: dict | None = None
-
-    @property
-    def given(self):
-        """Names of the options that the user gave: that are not what they are by default."""
-        fields = [field for field in dataclasses.fields(self) if field.name != "reading"]
-        return [field.name for field in fields if getattr(self, field.name) != field.default]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -273,14 +217,14 @@ def is_number(text):
     return True
 
 
-def checked(data, options=Options()):
+def checked(data, options=None):
     """The user's own data, finite, with a scale that suits it: bytes, or float32; float64 if they are to be scaled.
 
     Parameters
     ----------
     data : Dataset
         Its `scale` may be None.
-    options : Options
+    options : Options or None
 
     Returns
     -------
@@ -291,6 +235,7 @@ def checked(data, options=Options()):
     DatasetError
         If there are no samples, or a number is missing or infinite: the message says where.
     """
+    options = options or Options()
     exact = data.x.dtype in (np.uint8, np.float32)
     x = np.ascontiguousarray(data.x, dtype=data.x.dtype if exact else np.float64)
     if not x.size:

@@ -87,7 +87,7 @@ def describe(file, encoding, options):
     file : text file
     encoding : str
         Of the file.
-    options : samples.Options
+    options : options.Options
 
     Raises
     ------
