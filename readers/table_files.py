@@ -1,13 +1,15 @@
 """Tables in files: text, Parquet, Feather, Excel."""
 
 import bz2
+import csv
 import gzip
 import io
 import lzma
 import zipfile
 from contextlib import contextmanager
+from itertools import islice
 
-from .cells import MISSING, PREVIEW
+from .cells import MISSING, PREVIEW, stray_quote
 from .frames import LINE, from_frame, is_counted
 from .samples import DatasetError, is_number, listed, notice
 from .table_text import WINDOWS, describe, encoding_of, has_names
@@ -50,6 +52,11 @@ def read_text(path, options):
         encoding = encoding_of(file)
     with opened_as_text(path, encoding) as file:
         dialect = describe(file, encoding, options)
+    with opened_as_text(path, encoding) as file:
+        stray = stray_quote(islice(file, dialect.n_skipped, None), dialect.separator, is_whole=True)
+    if stray:
+        stray += dialect.n_skipped
+        notice(f"line {stray} has a quotation mark without its pair: all are read as letters")
     settings = {
         "sep": dialect.separator,
         "header": 0 if dialect.has_header else None,
@@ -58,13 +65,19 @@ def read_text(path, options):
         "dtype": None if dialect.thousands is None else str,  # pandas would make a number of 01.02.2020
         "na_values": MISSING,
         "skipinitialspace": True,
+        "quoting": csv.QUOTE_NONE if stray else csv.QUOTE_MINIMAL,
         "low_memory": False,
         "index_col": False if dialect.trails else None,
     }
     if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):  # whose default loses the last digits of long numbers
         settings["float_precision"] = "round_trip"
     with opened_as_text(path, encoding) as file:
-        frame = pd.read_csv(file, **settings)
+        try:
+            frame = pd.read_csv(file, **settings)
+        except pd.errors.ParserError as error:
+            if not stray:
+                raise
+            raise DatasetError(f"line {stray} has a quotation mark without its pair: remove it") from error
     with opened_as_text(path, encoding) as file:
         frame = _with_lines(frame, file, dialect)
     if dialect.thousands is not None:

@@ -9,11 +9,10 @@ from itertools import chain, zip_longest
 
 import numpy as np
 
-from .cells import BLANKS, FORMATS, MISSING, PREVIEW, matches, split
+from .cells import BLANKS, FORMATS, MAX_LINE, MISSING, PREVIEW, SOME, matches, may_be_number, split
 from .samples import DatasetError, is_number, listed, notice
 
 WINDOWS = "cp1252"
-MAX_LINE = 2**22  # characters of a table's line
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", BLANKS: "blanks"}
 CELLS = 20_000  # that tell how numbers are written
 SURE = 0.9  # of a column's words must be numbers to make it one of numbers: one may be mistyped
@@ -135,19 +134,20 @@ def first_lines(file):
 
 def separator_of(lines):
     """Whatever divides most lines into equally many cells, most of them numbers."""
-    scores = {}
+    found = {}
     for separator in SEPARATORS:
         try:
-            rows = split(lines[:100], separator)
+            rows = split(lines[:SOME], separator)
         except csv.Error:  # what it divides is too long for a cell
             rows = [[""]]
         width, n_equal = Counter(map(len, rows)).most_common(1)[0]
         cells = [cell for row in rows[1:] or rows for cell in row]
         cells = cells[:: max(1, 10 * len(cells) // CELLS)]
-        n_numbers = sum(cell in MISSING or any(matches(*marks, cell) for marks in FORMATS) for cell in cells)
-        scores[separator] = (width > 1, n_equal / len(rows) * (0.1 + n_numbers / max(1, len(cells))))
-    best = max(scores, key=scores.get)
-    return best if scores[best][0] else ","
+        found[separator] = (width > 1, n_equal / len(rows), np.mean(list(map(may_be_number, cells)) or [0]))
+    best = max(found, key=lambda separator: (found[separator][0], found[separator][1] * (0.1 + found[separator][2])))
+    if best == BLANKS and found[best][2] < 1 and found["\t"][:2] == (True, 1):
+        return "\t"  # blanks are in the names
+    return best if found[best][0] else ","
 
 
 def _titles(lines, separator):
