@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .. import datasets
 from ..readers.options import Options
+from ..readers.samples import writable
 from . import limits
 from .limits import PROTOCOLS, WITH_GRAPH
 from .version import __version__
@@ -425,7 +426,7 @@ def parse_arguments(parser, argv):
             setattr(args, name, value)
     if args.n_clusters is None and args.dataset in datasets.REGISTRY:
         args.n_clusters = datasets.REGISTRY[args.dataset].n_classes
-    args.name = args.dataset if args.dataset in datasets.REGISTRY else Path(args.dataset).resolve().stem
+    args.name = args.dataset if args.dataset in datasets.REGISTRY else writable(Path(args.dataset).resolve().stem)
     if args.save_dir is None:
         args.save_dir = Path("runs") / f"{args.name}-n2d"
     limits.check_ranges(parser, args)

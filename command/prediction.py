@@ -33,7 +33,7 @@ def main(argv):
     else:
         table = clusters_table(data, labels, confidence, model.cluster_names_, outlier)
         table.to_csv(args.out, index_label="index", float_format="%.4f")
-    print(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}")
+    print(samples.writable(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}"))
     if n_far := int((outlier > FAR).sum()):
         print(f"{n_far:,} of them are like no sample of the model: outlier above {FAR}")
     if data.y is not None:

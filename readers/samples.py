@@ -16,6 +16,7 @@ MANY = 5  # names that a message lists
 FAR = 128  # whole numbers that reach it, and not 256, are bytes, and not in [0, 1]
 FORMULA = r"[=+\-@\t\r]"  # how a spreadsheet's formulas begin
 UNITS = ("0 and 1", "numbers in [0, 1]", "bytes", "whole numbers beyond 255")
+NAMES = ("label_names", "feature_names", "sample_names")  # parts of a dataset
 COLUMNS = 100  # that are copied together
 FULL = 0.5  # numbers that reach further than this towards 1 or -1 have been scaled to them
 
@@ -80,15 +81,20 @@ def notice(text):
     warnings.warn(text, stacklevel=3)
 
 
+def writable(text):
+    """A text that every file and screen takes: of a file name, bytes that are not UTF-8 become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def listed(names, most=MANY):
     """Names for a message on one line, the first few of many."""
-    names = [" ".join(str(name).split()) for name in names]
+    names = [writable(" ".join(str(name).split())) for name in names]
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def in_columns(text):
     """A text for a screen, in lines of at most 80 columns; a longer word, as a path may be, stays whole."""
-    return textwrap.fill(text, 80, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+    return textwrap.fill(writable(text), 80, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
 
 def or_near(name, names):
@@ -220,6 +226,8 @@ def is_number(text):
 def checked(data, options=None):
     """The user's own data, finite, with a scale that suits it: bytes, or float32; float64 if they are to be scaled.
 
+    All names are such that they can be written, see `writable`.
+
     Parameters
     ----------
     data : Dataset
@@ -240,6 +248,7 @@ def checked(data, options=None):
     x = np.ascontiguousarray(data.x, dtype=data.x.dtype if exact else np.float64)
     if not x.size:
         raise DatasetError("it has no samples")
+    data = _written(data)
     data = dataclasses.replace(data, feature_names=_told_apart(data.feature_names), left_out=data.left_out or ())
     x = _without_gaps(x, data, options)
     _refuse_infinite(x, data)
@@ -266,6 +275,15 @@ def has_unit_length(x):
     """Whether all samples, ndarray (n_samples, n_features), are vectors of length 1, as embeddings of texts are."""
     parts = (x[start : start + CHUNK] for start in range(0, len(x), CHUNK))
     return x.dtype != np.uint8 and all(np.allclose(np.linalg.norm(part, axis=1), 1, atol=1e-3) for part in parts)
+
+
+def _written(data):
+    """The dataset with names that can be written, and a notice of those that could not."""
+    told = {part: tuple(map(writable, names)) for part in NAMES if (names := getattr(data, part))}
+    odd = [new for part, names in told.items() for new, name in zip(names, getattr(data, part)) if new != name]
+    if odd:
+        notice(f"names that are not in UTF-8 are written with escapes: {listed(odd)}")
+    return dataclasses.replace(data, **told)
 
 
 def _told_apart(names):

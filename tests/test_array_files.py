@@ -164,6 +164,13 @@ def test_labels_may_be_words_or_floats(tmp_path):
     assert read(tmp_path / "a.npz")[0].label_names == ("0", "1", "10")
 
 
+def test_labels_that_no_file_takes_are_written_with_escapes(tmp_path):
+    np.savez(tmp_path / "a.npz", x=X, y=["caf\udce9", "b", "b", "\ud83d"])
+    data, notices = read(tmp_path / "a.npz")
+    assert data.label_names == ("b", r"caf\udce9", r"\ud83d")
+    assert notices == [r"names that are not in UTF-8 are written with escapes: caf\udce9, \ud83d"]
+
+
 @pytest.mark.parametrize("dtype", [np.float16, ">f4", ">i8", np.float64])
 def test_arrays_of_any_kind_and_order(tmp_path, dtype):
     np.save(tmp_path / "a.npy", np.asfortranarray(X.astype(dtype)))

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+import n2d
 from n2d.readers import files, samples
 from n2d.readers.samples import DatasetError
 
@@ -111,6 +112,20 @@ def test_a_link_to_a_folder_above_does_not_lead_round_and_round(tmp_path):
     save(tmp_path / "b/1.png", noise(1))
     os.symlink(tmp_path, tmp_path / "b/up")
     assert len(read(tmp_path)[0].x) == 2
+
+
+def test_names_in_bytes_that_are_not_utf_8_can_be_written(tmp_path, capsys):
+    for i, name in enumerate((b"ant/0.png", b"ant/caf\xe9.png", b"caf\xe9/0.png", b"caf\xe9/1.png")):
+        save(tmp_path / os.fsdecode(b"caf\xe9") / os.fsdecode(name), noise(i))
+    (folder,) = tmp_path.iterdir()
+    data, notices = read(folder)
+    assert data.sample_names == ("ant/0.png", r"ant/caf\udce9.png", r"caf\udce9/0.png", r"caf\udce9/1.png")
+    assert data.label_names == ("ant", r"caf\udce9")
+    assert len(notices) == 1 and notices[0].startswith(
+        r"names that are not in UTF-8 are written with escapes: caf\udce9"
+    )
+    n2d.main(["inspect", str(folder)])  # a screen in UTF-8 takes them, and the folder's own name
+    assert r"/caf\udce9: " in " ".join(capsys.readouterr().out.split())
 
 
 def test_broken_images_are_named_and_left_out_or_refused(animals):
