@@ -103,19 +103,22 @@ def read_folder(folder, options):
 
 
 def _found(folder):
-    """The images below a folder, and what is no image, in words."""
-    files, hidden, foreign, seen = [], 0, [], set()
-    for where, folders, names in os.walk(folder, followlinks=True):
-        if (real := os.path.realpath(where)) in seen:  # a link to a folder above
+    """The images below a folder, and what is no image or is met again, in words."""
+    files, hidden, foreign, again, closed, seen = [], 0, [], [], [], set()
+    for where, folders, names in os.walk(folder, followlinks=True, onerror=closed.append):
+        folders.sort()  # of two links to one folder the first is read, on every machine
+        where = Path(where)
+        if (real := os.path.realpath(where)) in seen:  # by a link, perhaps to a folder above
+            again.append(where.relative_to(folder))
             folders.clear()
             continue
         seen.add(real)
-        is_hidden = any(_is_hidden(part) for part in Path(where).relative_to(folder).parts)
+        is_hidden = any(map(_is_hidden, where.relative_to(folder).parts))
         for name in names:
             if is_hidden or _is_hidden(name):
                 hidden += 1
             elif name.lower().endswith(IMAGES):
-                files.append(Path(where) / name)
+                files.append(where / name)
             else:
                 foreign.append(Path(name).suffix or name)
     left_out = [f"{hidden:,} hidden files"] if hidden else []
@@ -123,6 +126,13 @@ def _found(folder):
         kinds = listed(f"{count:,} {kind}" for kind, count in Counter(foreign).most_common())
         left_out.append(f"{len(foreign):,} files that are no images ({kinds})")
         notice(f"files that are no images are passed over: {kinds}")
+    if again:
+        left_out.append(f"{len(again):,} folders that are links to others ({listed(again)})")
+        notice(f"folders that are links to others here are passed over: {listed(again)}")
+    if closed:
+        names = listed(Path(error.filename).relative_to(folder) for error in closed)
+        left_out.append(f"{len(closed):,} folders that cannot be read ({names})")
+        notice(f"folders that cannot be read are passed over: {names} ({closed[0].strerror})")
     return sorted(files), left_out
 
 

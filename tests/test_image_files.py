@@ -107,11 +107,31 @@ def test_hidden_and_foreign_files_are_no_data_and_are_counted(tmp_path):
     assert data.left_out == ("5 hidden files", "3 files that are no images (2 .txt, 1 README)")
 
 
-def test_a_link_to_a_folder_above_does_not_lead_round_and_round(tmp_path):
-    save(tmp_path / "a/0.png", noise(0))
-    save(tmp_path / "b/1.png", noise(1))
-    os.symlink(tmp_path, tmp_path / "b/up")
-    assert len(read(tmp_path)[0].x) == 2
+def test_a_folder_that_is_met_twice_is_read_once_which_is_said(tmp_path):
+    for name in ("b/0.png", "c/1.png"):
+        save(tmp_path / name, noise(len(name)))
+    os.symlink(tmp_path / "c", tmp_path / "a")
+    os.symlink(tmp_path, tmp_path / "b/up")  # does not lead round and round
+    data, notices = read(tmp_path)
+    assert data.sample_names == ("a/1.png", "b/0.png") and data.label_names == ("a", "b")
+    assert notices == ["folders that are links to others here are passed over: b/up, c"]
+    assert data.left_out == ("2 folders that are links to others (b/up, c)",)
+
+
+def test_folders_that_cannot_be_read_are_passed_over_which_is_said(tmp_path, monkeypatch):
+    for name in ("a/0.png", "b/1.png", "c/2.png"):
+        save(tmp_path / name, noise(len(name)))
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("b"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    data, notices = read(tmp_path)
+    assert data.label_names == ("a", "c") and data.left_out == ("1 folders that cannot be read (b)",)
+    assert notices == ["folders that cannot be read are passed over: b (Permission denied)"]
 
 
 def test_names_in_bytes_that_are_not_utf_8_can_be_written(tmp_path, capsys):
