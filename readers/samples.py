@@ -252,6 +252,9 @@ def checked(data, options=None):
     data = dataclasses.replace(data, feature_names=_told_apart(data.feature_names), left_out=data.left_out or ())
     x = _without_gaps(x, data, options)
     _refuse_infinite(x, data)
+    n_zero = np.sum(~x.any(axis=1))
+    if n_zero and data.image_shape is None and has_unit_length(x):
+        notice(f"{n_zero:,} rows are all zeros; the others have length 1")
     scale = data.scale or suitable_scale(x, data.image_shape)
     if x.dtype == np.float64 and (scale == "none" or data.image_shape is not None and scale != "standard"):
         x = x.astype(np.float32)
@@ -272,9 +275,16 @@ def suitable_scale(x, image_shape=None):
 
 
 def has_unit_length(x):
-    """Whether all samples, ndarray (n_samples, n_features), are vectors of length 1, as embeddings of texts are."""
+    """Whether all samples, ndarray (n_samples, n_features), are vectors of length 1, as embeddings of texts are.
+
+    Of rows of zeros, as an empty text may have, there may be some beside them.
+    """
+    if x.dtype == np.uint8:
+        return False
     parts = (x[start : start + CHUNK] for start in range(0, len(x), CHUNK))
-    return x.dtype != np.uint8 and all(np.allclose(np.linalg.norm(part, axis=1), 1, atol=1e-3) for part in parts)
+    lengths = np.concatenate([np.linalg.norm(part, axis=1) for part in parts])
+    lengths = lengths[lengths > 0]
+    return len(lengths) > 0 and np.allclose(lengths, 1, atol=1e-3)
 
 
 def _written(data):

@@ -7,7 +7,7 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from n2d.readers import files
+from n2d.readers import files, samples
 from n2d.readers.samples import DatasetError
 
 X = np.array([[0, 100, 3], [1, 200, 4], [2, 300, 5], [3, 400, 7]], np.float32)
@@ -95,6 +95,16 @@ def test_numbers_are_scaled_unless_they_fill_the_range_or_have_length_1(tmp_path
     data, _ = read(tmp_path / "a.npy")
     assert data.scale == scale
     assert np.array_equal(data.x, array if scale == "standard" else array.astype(np.float32))
+
+
+def test_rows_of_zeros_among_vectors_of_length_1_change_no_scale_which_is_said(tmp_path):
+    x = rng.normal(size=(240, 64))
+    x = np.vstack([x / np.linalg.norm(x, axis=1, keepdims=True), np.zeros((12, 64))])
+    np.save(tmp_path / "a.npy", x)
+    data, notices = read(tmp_path / "a.npy")
+    assert data.scale == "none" and samples.has_unit_length(data.x)
+    assert notices == ["12 rows are all zeros; the others have length 1"]
+    assert not samples.has_unit_length(np.zeros((3, 2))) and not samples.has_unit_length(x * 1.1)
 
 
 def arrays_in(path, **arrays):
