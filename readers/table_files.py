@@ -158,9 +158,11 @@ def _first_sheet(book, options):
 
 def _titles(rows):
     """The number of rows above a table that have one cell, or none, where those below have several."""
-    n_cells = [sum(cell != "" for cell in row) for row in rows]
-    several = (i for i, n in enumerate(n_cells) if n > 1)
-    return next(several, 0)
+    for i, row in enumerate(rows):
+        words = [cell for cell in row if cell]
+        if len(words) > 1 or words and row == ["", *words]:  # the name of a column beside names of rows
+            return i
+    return 0
 
 
 def _with(package, reader, path):

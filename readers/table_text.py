@@ -156,8 +156,9 @@ def _titles(lines, separator):
     for i, line in enumerate(lines):
         if line.count('"') % 2:  # a cell with a line break in it
             return i
-        words = [cell for row in split([line], separator) for cell in row if cell]
-        if width == 1 or len(words) > 1 or words and is_number(words[0]):
+        cells = [cell for row in split([line], separator) for cell in row]
+        words = list(filter(None, cells))
+        if width == 1 or len(words) > 1 or words and (is_number(words[0]) or cells == ["", *words]):
             return i
     return 0
 

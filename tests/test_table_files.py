@@ -198,6 +198,18 @@ def test_names_of_rows_are_no_feature(tmp_path, index, what):
     assert samples.summary("a", data).endswith("left out: the first column, which has no name")
 
 
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_the_name_of_a_single_column_beside_names_of_rows_is_no_title(tmp_path, ending):
+    path, frame = tmp_path / f"a.{ending}", pd.DataFrame({"a": [1.5, 2.5, 4]}, index=["p", "q", "r"])
+    if ending == "xlsx":
+        pytest.importorskip("openpyxl", reason="openpyxl is not installed (pip install openpyxl)")
+    frame.to_csv(path) if ending == "csv" else frame.to_excel(path)
+    data, notices = read(path)
+    assert data.x.tolist() == [[1.5], [2.5], [4]] and data.feature_names == ("a",)
+    assert data.sample_names == ("p", "q", "r")
+    assert notices == ["the first column has no name and names the rows: left out"]
+
+
 def test_a_table_that_was_saved_twice_has_two_columns_of_row_numbers(tmp_path):
     pd.DataFrame(ROWS, columns=["a", "b", "c"]).to_csv(tmp_path / "a.csv")
     pd.read_csv(tmp_path / "a.csv").to_csv(tmp_path / "b.csv")
