@@ -9,6 +9,7 @@ from itertools import chain, islice
 import numpy as np
 
 from .samples import is_number
+from .vectors import is_vector
 
 MAX_LINE = 2**22  # characters of a table's line
 PREVIEW = 1000  # lines that are looked at
@@ -96,12 +97,14 @@ def _like_most(lines, separator):
 
 
 def may_be_number(cell):
-    """Whether a cell is a number, however it is written, or missing."""
+    """Whether a cell is a number, however it is written, or a vector, or missing."""
     return cell in MISSING or any(matches(*marks, cell) for marks in FORMATS)
 
 
 def matches(decimal, thousands, cell):
-    """Whether a cell is a number that is written with these marks."""
+    """Whether a cell is a number that is written with these marks, or a vector."""
+    if is_vector(cell):
+        return True
     if (decimal, thousands) == (".", None):
         return "_" not in cell and is_number(cell)
     return _pattern(decimal, thousands).fullmatch(cell) is not None

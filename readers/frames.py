@@ -4,11 +4,11 @@ import warnings
 
 import numpy as np
 
-from .samples import Dataset, DatasetError, classes, is_number, listed, notice, or_near
+from .samples import LINE, Dataset, DatasetError, classes, is_number, listed, notice, or_near
+from .vectors import place, unfolded
 
 LABELS = ("label", "labels", "target", "class", "classes", "category", "species", "ground_truth")
 MAX_WORDS = 100  # different ones in a column that --categorical=onehot encodes
-LINE = "line"  # name of an index that has where each row stands in its file
 MIN_IDS = 10  # rows of which a column of different whole numbers looks like names of the rows
 
 
@@ -33,6 +33,7 @@ def from_frame(frame, options, how=""):
     left_out = []
     frame = _without_nothing(frame, left_out)
     (y, label_names), ids, frame = _told(frame, options, left_out)
+    frame = unfolded(frame)
     sample_names, frame = _row_names(frame, left_out)
     sample_names = sample_names if ids is None else ids
     if not frame.shape[1]:
@@ -147,7 +148,8 @@ def _without_quotes(frame):
     written = [name for name in words if _kind(words[name]) == "words" and words[name].dropna().map(is_number).all()]
     if not written:
         return frame
-    notice(f"column {listed(written)} holds numbers as words: read as numbers")
+    if said := [name for name in written if frame[name].notna().any()]:
+        notice(f"column {listed(said)} holds numbers as words: read as numbers")
     frame = frame.copy()
     for name in written:
         frame[name] = frame[name].map(float, na_action="ignore").astype(float)
@@ -175,7 +177,7 @@ def _as_numbers(frame, options):
             raise DatasetError(
                 f"words are missing in column {name} ({rows}): fill them in, or leave rows or column out"
             )
-        if kinds[name] == "words" and (n_words := frame[name].nunique()) > MAX_WORDS:
+        if kinds[name] == "words" and (n_words := frame[name].astype(str).nunique()) > MAX_WORDS:
             raise DatasetError(f"column {name} has {n_words:,} different words, too many for --categorical: --drop it")
     counts = [f"{count:,} {kind}" for kind, count in pd.Series(kinds.values()).value_counts(sort=False).items()]
     return _encoded(frame, words, kinds), "features: " + ", ".join(counts)
@@ -204,7 +206,7 @@ def _kind(column):
     import pandas as pd
 
     types = pd.api.types
-    if types.is_bool_dtype(column.dtype) or column.dtype == object and set(column.dropna().unique()) <= {True, False}:
+    if types.is_bool_dtype(column.dtype) or types.infer_dtype(column, skipna=True) == "boolean":
         return "yes/no"
     if types.is_numeric_dtype(column.dtype) and not types.is_complex_dtype(column.dtype):
         return "whole" if types.is_integer_dtype(column.dtype) else "decimal"
@@ -223,11 +225,12 @@ def _mistyped(column, kind):
     """Where the words begin, in a column that has more numbers than words."""
     if kind != "words":
         return f" ({kind})"
-    numbers = column.dropna().astype(str).map(is_number)
+    column = column.dropna().astype(str)
+    numbers = column.map(is_number)
     if not 0.5 < numbers.mean() < 1:
         return ""
-    row = numbers.index[~numbers][0]
-    return f" ({column[row]!r} in {'line' if column.index.name == LINE else 'row'} {row})"
+    i = int(np.argmin(numbers))
+    return f" ({column.iat[i]!r} in {place(column, i)})"
 
 
 def refuse_words(x):

@@ -10,6 +10,7 @@ import numpy as np
 
 from .options import Options
 
+LINE = "line"  # name of a table's index that has where each row stands in its file
 CHUNK = 20_000  # samples that are looked at together
 CHANNELS = (1, 3, 4)  # grey, red-green-blue, and that with transparency
 MANY = 5  # names that a message lists
@@ -218,7 +219,7 @@ def is_number(text):
     """Whether a word of a table is a number."""
     try:
         float(text)
-    except ValueError:
+    except (TypeError, ValueError):  # a cell may hold anything
         return False
     return True
 

@@ -7,11 +7,12 @@ import io
 import lzma
 import zipfile
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 
-from .cells import MISSING, PREVIEW, stray_quote
-from .frames import LINE, from_frame, is_counted
-from .samples import DatasetError, is_number, listed, notice
+from .cells import FORMATS, MISSING, PREVIEW, matches, stray_quote
+from .frames import from_frame, is_counted
+from .samples import LINE, DatasetError, listed, notice
 from .table_text import WINDOWS, describe, encoding_of, has_names
 
 TEXTS = (".csv", ".tsv")
@@ -148,7 +149,7 @@ def _first_sheet(book, options):
     if n_titles:
         said = [cell for row in rows[:n_titles] for cell in row if cell]
         notice(f"lines above the table are left out: {listed(said, 2)}")
-    header = 0 if has_names(rows[n_titles:], is_number, options) else None
+    header = 0 if has_names(rows[n_titles:], partial(matches, *FORMATS[0]), options) else None
     frame = book.parse(0, header=header, skiprows=n_titles, na_values=MISSING)
     if is_counted(frame):
         first = n_titles + 1 + (header is not None)

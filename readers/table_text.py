@@ -11,9 +11,11 @@ import numpy as np
 
 from .cells import BLANKS, FORMATS, MAX_LINE, MISSING, PREVIEW, SOME, matches, may_be_number, split
 from .samples import DatasetError, is_number, listed, notice
+from .vectors import is_torn, is_vector
 
 WINDOWS = "cp1252"
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", BLANKS: "blanks"}
+FEW = 10  # lines of which all cells are looked at, however many
 CELLS = 20_000  # that tell how numbers are written
 SURE = 0.9  # of a column's words must be numbers to make it one of numbers: one may be mistyped
 ENOUGH = 10  # rows that tell within what numbers a column lies
@@ -140,14 +142,18 @@ def separator_of(lines):
             rows = split(lines[:SOME], separator)
         except csv.Error:  # what it divides is too long for a cell
             rows = [[""]]
+        if all(map(is_torn, rows[1:FEW] or rows)):
+            continue
         width, n_equal = Counter(map(len, rows)).most_common(1)[0]
         cells = [cell for row in rows[1:] or rows for cell in row]
         cells = cells[:: max(1, 10 * len(cells) // CELLS)]
         found[separator] = (width > 1, n_equal / len(rows), np.mean(list(map(may_be_number, cells)) or [0]))
+    if not any(is_wide for is_wide, *_ in found.values()):
+        return next((separator for separator in (",", *found) if separator in found), ",")
     best = max(found, key=lambda separator: (found[separator][0], found[separator][1] * (0.1 + found[separator][2])))
-    if best == BLANKS and found[best][2] < 1 and found["\t"][:2] == (True, 1):
+    if best == BLANKS and found[best][2] < 1 and found.get("\t", ())[:2] == (True, 1):
         return "\t"  # blanks are in the names
-    return best if found[best][0] else ","
+    return best
 
 
 def _titles(lines, separator):
@@ -178,7 +184,7 @@ def number_format(rows, decimal=None):
         If a comma may be either.
     """
     some = rows[: max(10, CELLS // max(1, len(rows[0])))]
-    cells = {cell for row in some for cell in row if any(map(str.isdigit, cell))}
+    cells = {cell for row in some for cell in row if any(map(str.isdigit, cell)) and not is_vector(cell)}
     if decimal != "," and all(matches(*FORMATS[0], cell) for cell in cells):
         return FORMATS[0]
     formats = [marks for marks in FORMATS if decimal in (None, marks[0])]
@@ -234,6 +240,8 @@ def header_of(rows, numeric, known=()):
     above_numbers = [i for i in words if i in of_numbers]
     if any(first[i] in known for i in words):
         return True
+    if any(map(is_vector, first)):
+        return False
     if not words:
         return _counts(first, columns)
     if above_numbers:  # a word among numbers may also be a value that is missing
