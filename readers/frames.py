@@ -165,20 +165,21 @@ def _as_numbers(frame, options):
     dates = [name for name in frame if kinds[name] == "dates"]
     if dates:
         raise DatasetError(f"columns must be numbers, got dates in {listed(dates)}: remove them, or give days or years")
+    n_words = {name: frame[name].astype(str).nunique() for name in words}
     if words and options.categorical is None:
         what = listed(f"{name}{_mistyped(frame[name], kinds[name])}" for name in words)
-        raise DatasetError(
-            f"columns must be numbers, got {what}: remove them, as --drop does, give --label_column for the "
-            "classes, --id_column for names, or --categorical=onehot"
-        )
+        ways = ["remove them, as --drop does", "give --label_column for the classes", "--id_column for names"]
+        ways += ["--categorical=onehot"] * (max(n_words.values()) <= MAX_WORDS)
+        raise DatasetError(f"columns must be numbers, got {what}: {', '.join(ways[:-1])}, or {ways[-1]}")
     for name in words:
         if n_missing := frame[name].isna().sum():
             rows = f"{n_missing:,} of {len(frame):,} rows"
             raise DatasetError(
                 f"words are missing in column {name} ({rows}): fill them in, or leave rows or column out"
             )
-        if kinds[name] == "words" and (n_words := frame[name].astype(str).nunique()) > MAX_WORDS:
-            raise DatasetError(f"column {name} has {n_words:,} different words, too many for --categorical: --drop it")
+        if n_words[name] > MAX_WORDS:
+            reason = f"column {name} has {n_words[name]:,} different words, too many for --categorical: --drop it"
+            raise DatasetError(reason)
     counts = [f"{count:,} {kind}" for kind, count in pd.Series(kinds.values()).value_counts(sort=False).items()]
     return _encoded(frame, words, kinds), "features: " + ", ".join(counts)
 

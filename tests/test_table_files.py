@@ -246,8 +246,11 @@ def test_words_and_yes_and_no_are_refused_by_name_or_encoded(tmp_path):
     assert data.feature_names == ("height", "kind=cat", "kind=cow", "kind=dog", "smoker")
     assert data.x.tolist() == [[1, 1, 0, 0, 1], [2, 0, 0, 1, 0], [3, 1, 0, 0, 0], [5, 0, 1, 0, 1]]
     assert data.kinds.startswith("features: 1 whole, 1 words, 1 yes/no")
+    many = "a,kind\n" + "".join(f"{i},w{i}\n" for i in range(200))
     with pytest.raises(DatasetError, match="column kind has 200 different words, too many"):
-        read(tmp_path / "a.csv", "a,kind\n" + "".join(f"{i},w{i}\n" for i in range(200)), categorical="onehot")
+        read(tmp_path / "a.csv", many, categorical="onehot")
+    with pytest.raises(DatasetError, match="got kind: remove them, .* for the classes, or --id_column for names$"):
+        read(tmp_path / "a.csv", many)  # and no --categorical, which would be refused
 
 
 def test_a_missing_word_is_a_missing_value(tmp_path):
