@@ -79,8 +79,8 @@ def _told(frame, options, left_out):
     """Classes and their names, the names of the samples, and the columns that the user has not named."""
     names = [str(name) for name in frame]
     flags = {"label_column": options.label_column, "id_column": options.id_column}
-    taken = {flag: _position(names, flag, column) for flag, column in flags.items() if column is not None}
-    dropped = [_position(names, "drop", column) for column in options.drop]
+    taken = {flag: position(names, flag, column) for flag, column in flags.items() if column is not None}
+    dropped = [position(names, "drop", column) for column in options.drop]
     if "label_column" in taken and taken["label_column"] == taken.get("id_column"):
         raise DatasetError(f"--label_column and --id_column must be two columns, got {options.id_column} for both")
     labels, ids = (None, ()), None
@@ -95,8 +95,14 @@ def _told(frame, options, left_out):
     return labels, ids, frame.iloc[:, [i for i in range(len(names)) if i not in gone]]
 
 
-def _position(names, flag, column):
-    """Of a column that is told by its name, or by its number from 0."""
+def position(names, flag, column):
+    """Of a column that a flag tells by its name, or by its number from 0.
+
+    Raises
+    ------
+    DatasetError
+        If it is not there.
+    """
     try:
         return names.index(column) if column in names else range(len(names))[int(column)]
     except (ValueError, IndexError) as error:

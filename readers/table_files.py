@@ -11,7 +11,7 @@ from functools import partial
 from itertools import islice
 
 from .cells import FORMATS, MISSING, PREVIEW, matches, stray_quote
-from .frames import from_frame, is_counted
+from .frames import from_frame, is_counted, position
 from .samples import LINE, DatasetError, listed, notice
 from .table_text import WINDOWS, describe, encoding_of, has_names
 
@@ -83,6 +83,12 @@ def read_text(path, options):
         frame = _with_lines(frame, file, dialect)
     if dialect.thousands is not None:
         frame = _with_thousands(frame, dialect)
+    if options.id_column is not None and is_counted(frame):
+        i = position(list(map(str, frame)), "id_column", options.id_column)
+        settings |= {"usecols": [i], "dtype": str, "na_filter": False}  # NA is a name, and 007 no number
+        with opened_as_text(path, encoding) as file:
+            names = pd.read_csv(file, **settings).iloc[:, 0].set_axis(frame.index)
+        frame.isetitem(i, names.where(names != ""))
     if dialect.has_header:
         frame.columns = [name.lstrip("# ") if i == 0 else name for i, name in enumerate(frame)]
     return from_frame(frame, options, dialect.line)

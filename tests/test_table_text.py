@@ -70,3 +70,12 @@ def test_blanks_in_names_do_not_divide_a_table_of_tabs(tmp_path):
     assert np.array_equal(data.x, X) and list(data.sample_names) == names
     text = "".join(f"{a} {b}\t{c}\n" for a, b, c in X)
     assert np.array_equal(read(tmp_path / "b.txt", text)[0].x, X)
+
+
+WORDS = ["the", ",", '"', "NA", "null", "-", ".", "007", *(f"ant{i}" for i in range(32))]
+
+
+@pytest.mark.parametrize("header", ["name\ta\tb\tc\n", ""])
+def test_names_are_those_that_are_written(tmp_path, header):
+    data, _ = read(tmp_path / "a.tsv", named(WORDS, "\t", header), id_column="0", header="yes" if header else "no")
+    assert list(data.sample_names) == WORDS and np.array_equal(data.x, X)
