@@ -16,6 +16,7 @@ READERS = {
     ".txt": table_files.read_text,
     ".dat": table_files.read_text,
     ".data": table_files.read_text,
+    ".vec": table_files.read_text,
     ".csv.gz": table_files.read_text,
     ".csv.bz2": table_files.read_text,
     ".csv.xz": table_files.read_text,
@@ -49,7 +50,7 @@ def read(path, **options):
 
         - .npy: an array (n_samples, n_features), or of images;
         - .npz, .mat, .h5, .hdf5, .zarr: the same as `x`, `data` or its only array, and labels as `y` or `labels`;
-        - .csv, .tsv, .txt, .dat, .data, the first two also in .gz, .bz2, .xz or alone in a .zip; .xlsx, .feather,
+        - .csv, .tsv, .txt, .dat, .data, .vec, the first two also in .gz, .bz2, .xz or alone in a .zip; .xlsx, .feather,
           .parquet: a table of numbers, with or without a header;
         - .h5ad: annotated data, its `X`, counts normalised;
         - a folder of images (PNG, JPEG, TIFF, BMP, GIF, WebP), or of one subfolder of images for each class.

@@ -2,6 +2,7 @@
 
 import bz2
 import csv
+import dataclasses
 import gzip
 import io
 import lzma
@@ -81,6 +82,10 @@ def read_text(path, options):
             raise DatasetError(f"line {stray} has a quotation mark without its pair: remove it") from error
     with opened_as_text(path, encoding) as file:
         frame = _with_lines(frame, file, dialect)
+    if dialect.n_words is not None:
+        options = dataclasses.replace(options, id_column=options.id_column or "0")
+        if len(frame) != dialect.n_words:
+            notice(f"of the {dialect.n_words:,} words that the first line counts, {len(frame):,} are there")
     if dialect.thousands is not None:
         frame = _with_thousands(frame, dialect)
     if options.id_column is not None and is_counted(frame):

@@ -36,6 +36,8 @@ class Dialect:
         Columns that hold no numbers.
     trails : bool
         Whether every row but the header ends in a separator.
+    n_words : int or None
+        Of word vectors with a count above them: how many these should be.
     """
 
     encoding: str
@@ -46,6 +48,7 @@ class Dialect:
     n_skipped: int
     words: tuple
     trails: bool = False
+    n_words: int | None = None
 
     @property
     def line(self):
@@ -109,18 +112,24 @@ def describe(file, encoding, options):
         rows.insert(0, split([lines[n_comments - 1].lstrip("# ")], separator)[0])
     if said := [line.strip() for line in lines[:n_skipped] if line.strip()]:
         notice(f"lines above the table are left out: {listed(said, 2)}")
-    trails = False
+    trails, n_words = False, None
+    if _counts_words(rows):
+        n_words = int(rows[0][0])
+        notice(
+            f"the first line ({lines[n_skipped].strip()}) counts words and their numbers, as word2vec does: left out"
+        )
+        n_skipped, rows = n_skipped + 1, rows[1:]
     if len(rows) > 1 and len(rows[0]) == len(rows[1]) - 1:
         trails = not any(row[-1] for row in rows[1:])
         rows[0].insert(len(rows[0]) if trails else 0, "")  # R writes no name above the names of the rows
     decimal, thousands = number_format(rows[1:] or rows, options.decimal)
     numeric = partial(matches, decimal, thousands)
-    has_header = has_names(rows, numeric, options)
+    has_header = n_words is None and has_names(rows, numeric, options)
     if has_header and (twice := [name for name, count in Counter(rows[0]).items() if name and count > 1]):
         notice(f"columns have the same name ({listed(twice)}): the second is called {twice[0]}.1, and so on")
     below = zip_longest(*rows[has_header:], fillvalue="")
     words = tuple(i for i, cells in enumerate(below) if not _holds_numbers(cells, numeric))
-    return Dialect(encoding, separator, decimal, thousands, has_header, n_skipped, words, trails)
+    return Dialect(encoding, separator, decimal, thousands, has_header, n_skipped, words, trails, n_words)
 
 
 def first_lines(file):
@@ -167,6 +176,12 @@ def _titles(lines, separator):
         if width == 1 or len(words) > 1 or words and (is_number(words[0]) or cells == ["", *words]):
             return i
     return 0
+
+
+def _counts_words(rows):
+    """Whether the first row says how many words with how many numbers follow."""
+    first, second = rows[0], rows[min(1, len(rows) - 1)]
+    return len(first) == 2 < len(second) and all(map(str.isdecimal, first)) and len(second) == 1 + int(first[1])
 
 
 def _names_columns(comment, rows, separator):

@@ -75,6 +75,17 @@ def test_blanks_in_names_do_not_divide_a_table_of_tabs(tmp_path):
 WORDS = ["the", ",", '"', "NA", "null", "-", ".", "007", *(f"ant{i}" for i in range(32))]
 
 
+@pytest.mark.parametrize("ending", ["txt", "vec"])
+def test_the_count_above_word_vectors_is_no_sample_and_words_are_names(tmp_path, ending):
+    data, notices = read(tmp_path / f"a.{ending}", named(WORDS, " ", "40 3\n"))
+    assert np.array_equal(data.x, X) and list(data.sample_names) == WORDS and data.feature_names is None
+    assert notices[0] == "the first line (40 3) counts words and their numbers, as word2vec does: left out"
+    _, notices = read(tmp_path / f"a.{ending}", named(WORDS, " ", "50 3\n"))
+    assert notices[-1] == "of the 50 words that the first line counts, 40 are there"
+    data, _ = read(tmp_path / f"a.{ending}", "40 1\n2 3\n5 7\n")
+    assert data.x.tolist() == [[40, 1], [2, 3], [5, 7]]
+
+
 @pytest.mark.parametrize("header", ["name\ta\tb\tc\n", ""])
 def test_names_are_those_that_are_written(tmp_path, header):
     data, _ = read(tmp_path / "a.tsv", named(WORDS, "\t", header), id_column="0", header="yes" if header else "no")
