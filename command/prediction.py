@@ -88,6 +88,8 @@ def refuse_other_units(parser, args, model, data):
         ways = [f"--image_size={height}x{width}"] * (tuple(data.image_shape[-2:]) != (height, width))
         ways += ["--grayscale"] * (len(data.image_shape) > len(model.image_shape))
         advice = " ".join(ways) or "images in colour"
+        if data.sample_names is None:  # images of an array, which these flags are not for
+            advice = "the same"
         parser.error(f"{args.dataset} has images of {now}, and the model is of {then}: give {advice}")
     now, then = samples.units(data.x), model.reading_.get("units")
     if are_others(now, then, model.image_shape is not None):
