@@ -256,13 +256,16 @@ def _fill(file, pixels, look, clear):
             if picture.getextrema()[3][0] < 255:
                 clear.append(file)
             picture = Image.alpha_composite(Image.new("RGBA", picture.size, (look.background,) * 3 + (255,)), picture)
-        if look.mode != "F" and picture.mode[0] in "IF":
+        if picture.mode[0] in "IF":
             deep = np.asarray(picture, np.float64)
-            if deep.min() < 0 or deep.max() >= 2**16:
+            if n_odd := deep.size - np.isfinite(deep).sum():
+                raise OSError(f"{n_odd:,} of {deep.size:,} pixels are NaN or infinite: fill them in")
+            if look.mode == "F":
+                picture = Image.fromarray(deep.astype(np.float32))  # of 16 bits, Pillow itself would clip some
+            elif deep.min() < 0 or deep.max() >= 2**16:
                 raise OSError("more than 16 bits a pixel, and others have 8")
-            picture = Image.fromarray(np.rint(deep / 257).astype(np.uint8))
-        elif look.mode == "F":
-            picture = Image.fromarray(np.asarray(picture, np.float32))  # of 16 bits, Pillow itself would clip some
+            else:
+                picture = Image.fromarray(np.rint(deep / 257).astype(np.uint8))
         picture = picture.convert(look.mode)
         if picture.size[::-1] != tuple(look.size):
             picture = picture.resize(look.size[::-1], Image.Resampling.LANCZOS)

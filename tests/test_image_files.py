@@ -205,6 +205,21 @@ def test_images_of_16_bits(tmp_path, ending):
     assert data.x.dtype == np.uint8 and data.scale == "255" and "become 8 bits, as the others have" in notices[0]
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_an_image_with_pixels_that_are_no_numbers_is_named_and_left_out_or_refused(tmp_path, odd):
+    arrays = [save(tmp_path / f"{i}.tif", noise(i) / np.float32(255)) for i in range(3)]
+    save(tmp_path / "1.tif", np.where(noise(1) == noise(1).max(), np.float32(odd), 0))
+    data, notices = read(tmp_path)
+    assert np.array_equal(data.x, [arrays[0].ravel(), arrays[2].ravel()])
+    assert notices == [
+        "images that cannot be read are left out: 1.tif (1 of 48 pixels are NaN or infinite: fill them in)"
+    ]
+    with pytest.raises(DatasetError, match="1.tif is not a readable image .1 of 48 pixels are NaN"):
+        read(tmp_path, strict=True)
+    save(tmp_path / "0.png", noise(0))  # of 8 bits, as the others become
+    assert "1.tif (1 of 48 pixels are NaN or infinite" in read(tmp_path)[1][-1]
+
+
 @pytest.mark.parametrize("colour, background", [(0, 255), (90, 255), (255, 0)])
 def test_a_shape_in_the_alpha_channel_is_seen(tmp_path, colour, background):
     for i in range(4):
