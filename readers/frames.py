@@ -39,6 +39,8 @@ def from_frame(frame, options, how=""):
     if not frame.shape[1]:
         raise DatasetError("a table must have columns of numbers")
     if options.reading is None:  # new points have the model's columns, odd or not
+        if empty := listed(frame.columns[frame.isna().all()]):
+            raise DatasetError(f"column {empty} has no value: leave it out, as --drop does")
         _name_odd_columns(frame, options.label_column)
     frame, kinds = _as_numbers(_without_quotes(frame), options)
     names = None if frame.columns.dtype.kind == "i" else tuple(map(str, frame))

@@ -323,16 +323,16 @@ def _without_gaps(x, data, options):
     counts = np.isnan(x[rows]).sum(axis=0)
     columns = np.flatnonzero(counts)
     names = [data.feature_names[i] if data.feature_names else i for i in columns]
+    medians = _known_medians(data, options.reading)
+    unknown = [i for i in columns if i not in medians]
+    if empty := listed(name for i, name in zip(columns, names) if i in unknown and counts[i] == len(x)):
+        raise DatasetError(f"column {empty} has no value: leave it out")
     where = listed(f"{name} ({count:,} of {len(x):,} rows)" for name, count in zip(names, counts[columns]))
     if options.missing is None:
         raise DatasetError(
             f"values are missing in column {where}: fill them in, leave these rows or columns out, or give "
             "--missing=median"
         )
-    medians = _known_medians(data, options.reading)
-    unknown = [i for i in columns if i not in medians]
-    if empty := listed(name for i, name in zip(columns, names) if i in unknown and counts[i] == len(x)):
-        raise DatasetError(f"column {empty} has no value, so no median: leave it out")
     x = x.copy()
     for i in columns:
         x[np.isnan(x[:, i]), i] = medians[i] if i in medians else np.nanmedian(x[:, i])

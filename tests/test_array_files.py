@@ -107,6 +107,13 @@ def test_rows_of_zeros_among_vectors_of_length_1_change_no_scale_which_is_said(t
     assert not samples.has_unit_length(np.zeros((3, 2))) and not samples.has_unit_length(x * 1.1)
 
 
+def test_a_column_without_any_value_has_no_median_to_offer(tmp_path):
+    np.save(tmp_path / "a.npy", np.where([True, False, True], X, np.nan))
+    for options in ({}, {"missing": "median"}):
+        with pytest.raises(DatasetError, match="column 1 has no value: leave it out$"):
+            read(tmp_path / "a.npy", **options)
+
+
 def arrays_in(path, **arrays):
     """Write arrays to a file of any kind."""
     if path.suffix == ".npz":

@@ -293,8 +293,16 @@ def test_missing_values_are_refused_with_columns_and_counts_or_filled(tmp_path):
         read(tmp_path / "a.csv", text)
     data, _ = read(tmp_path / "a.csv", text, missing="median")
     assert data.x.tolist() == [[1, 2, 1.5], [3, 7, 1.5], [5, 7, 1], [8, 9, 2]]
-    with pytest.raises(DatasetError, match="column b has no value"):
-        read(tmp_path / "a.csv", "a,b\n1,\n2,\n", missing="median")
+
+
+@pytest.mark.parametrize("options", [{}, {"missing": "median"}])
+def test_a_column_without_any_value_is_named_and_no_constant(tmp_path, options):
+    (tmp_path / "a.csv").write_text("a,b,c\n1,,3\n2,,4\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DatasetError, match="column b has no value: leave it out, as --drop does$"):
+            files.read(tmp_path / "a.csv", **options)
+    assert read(tmp_path / "a.csv", drop=("b",))[0].x.tolist() == [[1, 3], [2, 4]]
 
 
 def test_columns_that_look_odd_are_named(tmp_path):
