@@ -2,7 +2,7 @@
 
 from . import annotated, array_files, image_files, table_files
 from .options import Options
-from .samples import DatasetError, checked
+from .samples import DatasetError, checked, stand_in
 
 READERS = {
     ".npy": array_files.read_npy,
@@ -74,11 +74,16 @@ def read(path, **options):
     if odd := [name for name in options.given if name not in taken]:
         advice = ": folders are its classes" if odd[0] == "label_column" and reader is image_files.read_folder else ""
         raise DatasetError(f"--{odd[0]} is not for {kind}, which {path} is{advice}")
+    if words := stand_in(path):
+        raise DatasetError(f"{path} is {words}")
     try:
         return checked(reader(path, options), options)
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
     except Exception as error:  # whatever a parser makes of a stranger's bytes
+        for file in path.rglob("*"):  # of a folder
+            if words := stand_in(file):
+                raise DatasetError(f"{file} is {words}") from error
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         advice = ": save numbers, x.astype(float)" if "bject" in reason else ""  # pickles may hold programs
         raise DatasetError(f"{path} cannot be read ({reason}){advice}") from error

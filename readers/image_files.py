@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .samples import Dataset, DatasetError, classes, listed, notice
+from .samples import Dataset, DatasetError, classes, listed, notice, stand_in
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}  # no classes
@@ -175,7 +175,7 @@ def _tried(function, broken, file, *arguments):
     except MemoryError:
         raise
     except Exception as error:  # whatever Pillow makes of a stranger's bytes
-        broken[file] = str(error).replace(str(file), file.name)
+        broken[file] = stand_in(file) or str(error).replace(str(file), file.name)
         return None
 
 

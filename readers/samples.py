@@ -17,6 +17,12 @@ MANY = 5  # names that a message lists
 FAR = 128  # whole numbers that reach it, and not 256, are bytes, and not in [0, 1]
 FORMULA = r"[=+\-@\t\r]"  # how a spreadsheet's formulas begin
 UNITS = ("0 and 1", "numbers in [0, 1]", "bytes", "whole numbers beyond 255")
+STAND_INS = {  # how a file begins that stands where another should be, in small letters
+    b"version https://git-lfs.github.com/spec/": "a Git LFS pointer, not the file itself: git lfs pull",
+    b"/annex/objects/": "a git-annex pointer, not the file itself: git annex get",
+    b"<!doctype html": "a web page, not the file itself: download that",
+    b"<html": "a web page, not the file itself: download that",
+}
 NAMES = ("label_names", "feature_names", "sample_names")  # parts of a dataset
 COLUMNS = 100  # that are copied together
 FULL = 0.5  # numbers that reach further than this towards 1 or -1 have been scaled to them
@@ -75,6 +81,15 @@ class Dataset:
         if is_known.all():
             return self.y, self.label_names
         return np.where(is_known, self.y, len(self.label_names)), (*self.label_names, "unknown")
+
+
+def stand_in(path):
+    """What a file is, in words, if it only stands where another should be; or None."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        start = file.read(max(map(len, STAND_INS))).lower()
+    return next((words for begin, words in STAND_INS.items() if start.startswith(begin)), None)
 
 
 def notice(text):
