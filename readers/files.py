@@ -1,6 +1,6 @@
 """The user's own data: which reader is for which file."""
 
-from . import annotated, array_files, image_files, table_files
+from . import annotated, array_files, image_files, svmlight, table_files
 from .options import Options
 from .samples import DatasetError, checked, stand_in
 
@@ -17,6 +17,9 @@ READERS = {
     ".dat": table_files.read_text,
     ".data": table_files.read_text,
     ".vec": table_files.read_text,
+    ".svm": svmlight.read_svmlight,
+    ".svmlight": svmlight.read_svmlight,
+    ".libsvm": svmlight.read_svmlight,
     ".csv.gz": table_files.read_text,
     ".csv.bz2": table_files.read_text,
     ".csv.xz": table_files.read_text,
@@ -31,6 +34,7 @@ OF_COLUMNS = {"label_column", "id_column", "drop", "categorical", "missing"}
 OPTIONS = {  # that each reader takes, and what it reads
     array_files.read_npy: ({"missing"}, "an .npy array"),
     annotated.read_h5ad: ({"label_column", "layer", "obsm", "missing"}, "annotated data"),
+    svmlight.read_svmlight: ({"missing"}, "sparse text of SVMlight's"),
     table_files.read_text: (OF_COLUMNS | {"header", "decimal"}, "a table"),
     table_files.read_excel: (OF_COLUMNS | {"header"}, "a workbook"),
     table_files.read_parquet: (OF_COLUMNS, "a .parquet table"),
@@ -52,6 +56,7 @@ def read(path, **options):
         - .npz, .mat, .h5, .hdf5, .zarr: the same as `x`, `data` or its only array, and labels as `y` or `labels`;
         - .csv, .tsv, .txt, .dat, .data, .vec, the first two also in .gz, .bz2, .xz or alone in a .zip; .xlsx, .feather,
           .parquet: a table of numbers, with or without a header;
+        - .svm, .svmlight, .libsvm, and text that looks like it: sparse, with a label at the beginning of each line;
         - .h5ad: annotated data, its `X`, counts normalised;
         - a folder of images (PNG, JPEG, TIFF, BMP, GIF, WebP), or of one subfolder of images for each class.
     **options
@@ -67,14 +72,17 @@ def read(path, **options):
         If it cannot be read, or holds anything but finite numbers; the message names the place.
     """
     options = Options(**options)
-    reader = _reader_of(path)
+    try:
+        reader, words = _reader_of(path), stand_in(path)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror})") from error
     if reader is None:
         raise DatasetError(f"{path} must be a folder of images, or end in {', '.join(READERS)}")
     taken, kind = OPTIONS.get(reader, OF_ARRAYS)
     if odd := [name for name in options.given if name not in taken]:
         advice = ": folders are its classes" if odd[0] == "label_column" and reader is image_files.read_folder else ""
         raise DatasetError(f"--{odd[0]} is not for {kind}, which {path} is{advice}")
-    if words := stand_in(path):
+    if words:
         raise DatasetError(f"{path} is {words}")
     try:
         return checked(reader(path, options), options)
@@ -92,5 +100,6 @@ def read(path, **options):
 def _reader_of(path):
     for end, reader in READERS.items():
         if path.name.lower().endswith(end) and path.is_dir() == (end == ".zarr"):
-            return reader
+            is_plain = reader is table_files.read_text and path.suffix.lower() not in (".zip", *table_files.PACKED)
+            return svmlight.read_svmlight if is_plain and svmlight.is_svmlight(path) else reader
     return image_files.read_folder if path.is_dir() else None

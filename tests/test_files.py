@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -184,3 +186,14 @@ def test_a_file_that_stands_for_another_is_told_as_that(tmp_path, file, text, ad
     write(tmp_path / file, text)
     with pytest.raises(DatasetError, match=f"not the file itself: {advice}"):
         files.read(tmp_path / file.split("/")[0])
+
+
+@pytest.mark.parametrize("ending", ["csv", "npy"])
+def test_a_file_that_may_not_be_opened_is_refused(tmp_path, monkeypatch, ending):
+    def refuse(path, *mode):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    path = write(tmp_path / f"a.{ending}", "1,2\n")
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(DatasetError, match=rf"a.{ending} cannot be read \(Permission denied\)"):
+        files.read(path)
