@@ -1,6 +1,6 @@
 """The user's own data: which reader is for which file."""
 
-from . import annotated, array_files, image_files, svmlight, table_files
+from . import annotated, array_files, image_files, image_kinds, svmlight, table_files
 from .options import Options
 from .samples import DatasetError, checked, stand_in
 
@@ -58,7 +58,7 @@ def read(path, **options):
           .parquet: a table of numbers, with or without a header;
         - .svm, .svmlight, .libsvm, and text that looks like it: sparse, with a label at the beginning of each line;
         - .h5ad: annotated data, its `X`, counts normalised;
-        - a folder of images (PNG, JPEG, TIFF, BMP, GIF, WebP), or of one subfolder of images for each class.
+        - a folder of images, of the kinds that Pillow opens, or of one subfolder of images for each class.
     **options
         See `options.Options`.
 
@@ -76,6 +76,8 @@ def read(path, **options):
         reader, words = _reader_of(path), stand_in(path)
     except OSError as error:
         raise DatasetError(f"{path} cannot be read ({error.strerror})") from error
+    if image_kinds.is_matrix_market(path.name):
+        raise DatasetError(f"{path}: {image_kinds.MATRIX_MARKET}")
     if reader is None:
         raise DatasetError(f"{path} must be a folder of images, or end in {', '.join(READERS)}")
     taken, kind = OPTIONS.get(reader, OF_ARRAYS)

@@ -1,15 +1,14 @@
 """Folders of images of the user's own."""
 
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from .image_kinds import found
 from .samples import Dataset, DatasetError, classes, listed, notice, stand_in
 
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}  # no classes
 MAX_SIDE = 64  # pixels, of images that come in many sizes
 BRIGHT = 200  # of 255: images that are brighter would vanish on white
@@ -66,9 +65,7 @@ def read_folder(folder, options):
     DatasetError
         If there are no images, or it cannot be told whether folders are classes; with `strict` if one is broken.
     """
-    files, left_out = _found(folder)
-    if not files:
-        raise DatasetError(f"it has no images: a folder must hold {', '.join(IMAGES)} files or folders of them")
+    files, left_out = found(folder)
     labels = _classes_of([file.relative_to(folder).parts for file in files])
     labels = labels and dict(zip(files, labels))
     broken = {}
@@ -100,45 +97,6 @@ def read_folder(folder, options):
     scale = None if look.mode == "F" else "255"
     x = x.reshape(len(x), -1)
     return Dataset(x, y, label_names, shape, scale, None, names, kinds, tuple(left_out), reading=reading)
-
-
-def _found(folder):
-    """The images below a folder, and what is no image or is met again, in words."""
-    files, hidden, foreign, again, closed, seen = [], 0, [], [], [], set()
-    for where, folders, names in os.walk(folder, followlinks=True, onerror=closed.append):
-        folders.sort()  # of two links to one folder the first is read, on every machine
-        where = Path(where)
-        if (real := os.path.realpath(where)) in seen:  # by a link, perhaps to a folder above
-            again.append(where.relative_to(folder))
-            folders.clear()
-            continue
-        seen.add(real)
-        is_hidden = any(map(_is_hidden, where.relative_to(folder).parts))
-        for name in names:
-            if is_hidden or _is_hidden(name):
-                hidden += 1
-            elif name.lower().endswith(IMAGES):
-                files.append(where / name)
-            else:
-                foreign.append(Path(name).suffix or name)
-    left_out = [f"{hidden:,} hidden files"] if hidden else []
-    if foreign:
-        kinds = listed(f"{count:,} {kind}" for kind, count in Counter(foreign).most_common())
-        left_out.append(f"{len(foreign):,} files that are no images ({kinds})")
-        notice(f"files that are no images are passed over: {kinds}")
-    if again:
-        left_out.append(f"{len(again):,} folders that are links to others ({listed(again)})")
-        notice(f"folders that are links to others here are passed over: {listed(again)}")
-    if closed:
-        names = listed(Path(error.filename).relative_to(folder) for error in closed)
-        left_out.append(f"{len(closed):,} folders that cannot be read ({names})")
-        notice(f"folders that cannot be read are passed over: {names} ({closed[0].strerror})")
-    return sorted(files), left_out
-
-
-def _is_hidden(name):
-    """Mac's, editors' and Windows' own files."""
-    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 
 def _classes_of(paths):

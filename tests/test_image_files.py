@@ -1,8 +1,10 @@
 import os
 import struct
+import sys
 import tracemalloc
 import warnings
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import n2d
-from n2d.readers import files, samples
+from n2d.readers import files, image_kinds, samples
 from n2d.readers.samples import DatasetError
 
 
@@ -79,6 +81,61 @@ def test_every_image_is_found_whatever_its_kind_and_wherever_it_lies(tmp_path):
     assert samples.summary("a", data) == (
         "a: 8 samples, 48 features, 2 classes; images of 6 x 8 pixels, grey; left out: nothing"
     )
+
+
+@pytest.mark.parametrize("ending", ["jfif", "jp2", "tga", "ico", "avif"])
+def test_whatever_pillow_opens_is_an_image(tmp_path, ending):
+    if f".{ending}" not in image_kinds.endings():
+        pytest.skip(f"Pillow does not read .{ending} here")
+    save(tmp_path / "0.png", noise(0, 16, 16, 3))
+    Image.fromarray(noise(1, 16, 16, 3)).save(tmp_path / f"1.{ending}", "JPEG" if ending == "jfif" else None)
+    data, notices = read(tmp_path)
+    assert data.sample_names == ("0.png", f"1.{ending}") and not notices
+
+
+def test_what_has_no_pixels_is_no_image(tmp_path):
+    save(tmp_path / "0.png", noise(0))
+    for ending in ("pdf", "eps", "mpg", "h5"):
+        (tmp_path / f"a.{ending}").touch()
+    assert read(tmp_path)[0].sample_names == ("0.png",)
+
+
+def test_images_of_a_kind_that_is_not_read_are_told_as_that_with_a_way_to_read_them(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as if it were not installed
+    image_kinds.endings.cache_clear()
+    (tmp_path / "a.CR2").touch()
+    with pytest.raises(DatasetError, match="no images of a kind that is read, but 1 .CR2: convert them to PNG or TIFF"):
+        read(tmp_path)
+    (tmp_path / "b.HEIC").touch()
+    save(tmp_path / "c.png", noise(0))
+    data, notices = read(tmp_path)
+    assert data.left_out == ("2 images of a kind that is not read (1 .CR2, 1 .HEIC)",)
+    assert notices == [
+        "images of a kind that is not read are passed over: 1 .CR2, 1 .HEIC: pip install pillow-heif for .heic, or "
+        "convert them to PNG or TIFF"
+    ]
+
+
+def test_pillow_heif_is_used_where_it_is_installed(monkeypatch):
+    asked = []
+    heif = SimpleNamespace(register_heif_opener=lambda: asked.append("to open .heic"))
+    monkeypatch.setitem(sys.modules, "pillow_heif", heif)
+    image_kinds.endings.cache_clear()
+    image_kinds.endings()
+    assert asked == ["to open .heic"]
+
+
+@pytest.mark.parametrize("name", ["10x/matrix.mtx", "10x/matrix.mtx.gz"])
+def test_a_folder_of_matrix_market_is_told_as_that(tmp_path, name):
+    for file in (name, "10x/barcodes.tsv", "10x/genes.tsv"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    for path in (tmp_path / "10x", tmp_path / name):
+        with pytest.raises(DatasetError, match="in Matrix Market's format: read it with scanpy .*save it as .h5ad"):
+            read(path)
+    (tmp_path / name).unlink()
+    with pytest.raises(DatasetError, match="it has no images, but 2 .tsv: a folder must hold"):
+        read(tmp_path / "10x")
 
 
 def test_training_and_test_images_are_read_together(tmp_path):
