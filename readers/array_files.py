@@ -10,6 +10,10 @@ from .samples import CHANNELS, FAR, Dataset, DatasetError, classes, listed, noti
 
 SAMPLES = ("x", "X", "data", "fea")  # names of arrays
 LABELS = ("y", "Y", "labels", "label", "target", "gnd")
+SPARSE = {  # parts of sparse matrices, and what makes these readable
+    "indptr": "read it with scanpy (sc.read_10x_h5), and save it as .h5ad",
+    "ir": "save full(x)",
+}
 MIN_SIDE = 8  # pixels, of arrays of other numbers than bytes that are taken for images
 MAX_ASPECT = 2  # of their sides
 
@@ -80,6 +84,9 @@ def read_hdf5(path, options, turned=False):
 
     with h5py.File(path) as file:
         file.visititems(keep)
+        if all(item.ndim < 2 for item in found.values()):
+            for part in {name.split("/")[-1] for name in found} & set(SPARSE):
+                raise DatasetError(f"it holds a sparse matrix: {SPARSE[part]}")
         return from_arrays({name: np.asarray(item[()]).T if turned else item for name, item in found.items()}, options)
 
 

@@ -221,3 +221,13 @@ def test_arrays_deep_in_an_hdf5_file_are_found(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["a/b/c/points"] = X
     assert np.array_equal(read(tmp_path / "a.h5")[0].x, X)
+
+
+@pytest.mark.parametrize("parts, way", [(("data", "indices", "indptr"), "scanpy"), (("data", "ir", "jc"), "save full")])
+def test_a_sparse_matrix_in_hdf5_is_told_as_that(tmp_path, parts, way):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for part in parts:
+            file[f"matrix/{part}"] = np.arange(3)
+    with pytest.raises(DatasetError, match=f"it holds a sparse matrix: .*{way}"):
+        read(tmp_path / "a.h5")
