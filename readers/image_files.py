@@ -1,5 +1,6 @@
 """Folders of images of the user's own."""
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,8 +69,8 @@ def read_folder(folder, options):
     files, left_out = found(folder)
     labels = _classes_of([file.relative_to(folder).parts for file in files])
     labels = labels and dict(zip(files, labels))
-    broken = {}
-    headers = [header for file in files if (header := _tried(_header, broken, file))]
+    broken, warned = {}, {}
+    headers = [header for file in files if (header := _tried(_header, broken, warned, file))]
     _refuse_broken(broken, options.strict or not headers)
     look = _look_of(headers, options)
     channels = 3 if look.mode == "RGB" else 1
@@ -77,8 +78,10 @@ def read_folder(folder, options):
     clear = []
     names = []
     for header in headers:
-        if _tried(_fill, broken, header.path, x[len(names)], look, clear):
+        if _tried(_fill, broken, warned, header.path, x[len(names)], look, clear):
             names.append(header.path)
+    for words, odd in warned.items():
+        notice(f"{words}: {listed(odd)}")
     _refuse_broken(broken, options.strict or not names)
     x = x[: len(names)]  # no copy
     reading = {}
@@ -126,15 +129,24 @@ def _is_deeper(paths, level, of=all):
     return of(len(path) > level + 2 for path in paths)
 
 
-def _tried(function, broken, file, *arguments):
-    """What a function makes of a file; None if it is broken, which is noted."""
-    try:
-        return function(file, *arguments)
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever Pillow makes of a stranger's bytes
-        broken[file] = stand_in(file) or str(error).replace(str(file), file.name)
-        return None
+def _tried(function, broken, warned, file, *arguments):
+    """What a function makes of a file; None if it is broken. This is noted, and so is what Pillow warns of."""
+    from PIL import Image
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            return function(file, *arguments)
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever Pillow makes of a stranger's bytes
+            broken[file] = stand_in(file) or str(error).replace(str(file), file.name)
+            return None
+        finally:
+            for warning in caught:
+                is_large = issubclass(warning.category, Image.DecompressionBombWarning)
+                words = f"images of more than {Image.MAX_IMAGE_PIXELS:,} pixels" if is_large else str(warning.message)
+                warned.setdefault(words, {})[file.name] = None
 
 
 def _refuse_broken(broken, refuses):
@@ -198,7 +210,7 @@ def _background(headers):
         return np.average(pixels[..., 0], weights=pixels[..., 1]) if pixels[..., 1].any() else None
 
     clear = [header.path for header in headers if header.is_transparent][:SOME]
-    found = [_tried(brightness, {}, file) for file in clear]  # what is broken is noted when it is read
+    found = [_tried(brightness, {}, {}, file) for file in clear]  # what is broken is noted when it is read
     light = [mean for mean in found if mean is not None]
     return 0 if light and np.mean(light) > BRIGHT else 255
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 import n2d
@@ -328,6 +328,22 @@ def test_colours_of_16_bits_lose_the_lower_8_which_is_said(tmp_path):
     data, notices = read(tmp_path)
     assert np.array_equal(data.x[0].reshape(3, 6, 8), colours.transpose(2, 0, 1) >> 8)
     assert notices == ["of colours of 16 bits the upper 8 are read: a.png"]
+
+
+def test_what_pillow_warns_of_is_said_once_with_the_names_of_the_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    for i, shape in enumerate([(6, 8), (11, 12), (12, 11)]):
+        save(tmp_path / f"{i}.png", noise(i, *shape))
+    exif_transpose = ImageOps.exif_transpose
+
+    def warn(picture):
+        warnings.warn("Corrupt EXIF data", stacklevel=2)
+        return exif_transpose(picture)
+
+    monkeypatch.setattr(ImageOps, "exif_transpose", warn)
+    data, notices = read(tmp_path, image_size=(6, 8))
+    assert notices == ["images of more than 100 pixels: 1.png, 2.png", "Corrupt EXIF data: 0.png, 1.png, 2.png"]
+    assert len(data.x) == 3
 
 
 def test_a_broken_image_among_many_costs_no_second_copy(tmp_path):
