@@ -366,6 +366,7 @@ def add_file_arguments(parser):
         help="columns of words become a column of 0 and 1 for each word (they are refused)",
     )
     add("--missing", choices=("median",), help="fill missing values with their column's median (they are refused)")
+    add("--sheet", metavar="NAME", help="sheet with the samples, of a workbook with several (the first)")
     add("--layer", metavar="NAME", help="of annotated data, the layer with the samples (X)")
     add("--obsm", metavar="NAME", help="of annotated data, the embedding with the samples, such as X_pca (X)")
     add("--array", metavar="NAME", help="array with the samples, of a file with several (x, X, data, or the only one)")
@@ -404,7 +405,7 @@ def of_protocol(name):
 def reading_of(args):
     """How the command line wants data to be read, see `options.Options`."""
     names = {field.name for field in dataclasses.fields(Options)} - {"reading"}
-    options = {name: getattr(args, name) for name in names} | {"drop": tuple(args.drop)}
+    options = {name: getattr(args, name) for name in names if hasattr(args, name)} | {"drop": tuple(args.drop)}
     return options | {"image_size": args.image_size and tuple(args.image_size)}
 
 

@@ -36,7 +36,7 @@ OPTIONS = {  # that each reader takes, and what it reads
     annotated.read_h5ad: ({"label_column", "layer", "obsm", "missing"}, "annotated data"),
     svmlight.read_svmlight: ({"missing"}, "sparse text of SVMlight's"),
     table_files.read_text: (OF_COLUMNS | {"header", "decimal"}, "a table"),
-    table_files.read_excel: (OF_COLUMNS | {"header"}, "a workbook"),
+    table_files.read_excel: (OF_COLUMNS | {"header", "sheet"}, "a workbook"),
     table_files.read_parquet: (OF_COLUMNS, "a .parquet table"),
     table_files.read_feather: (OF_COLUMNS, "a .feather table"),
     image_files.read_folder: ({"image_size", "grayscale", "strict"}, "a folder of images"),

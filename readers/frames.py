@@ -12,7 +12,7 @@ MAX_WORDS = 100  # different ones in a column that --categorical=onehot encodes
 MIN_IDS = 10  # rows of which a column of different whole numbers looks like names of the rows
 
 
-def from_frame(frame, options, how=""):
+def from_frame(frame, options, how="", left_out=()):
     """The dataset in a table.
 
     Parameters
@@ -22,6 +22,8 @@ def from_frame(frame, options, how=""):
     options : options.Options
     how : str
         How the table is written, for the summary.
+    left_out : sequence of str
+        What of the file is not in the table.
 
     Raises
     ------
@@ -30,7 +32,7 @@ def from_frame(frame, options, how=""):
     """
     if not len(frame):
         raise DatasetError("a table must have rows")
-    left_out = []
+    left_out = list(left_out)
     frame = _without_nothing(frame, left_out)
     (y, label_names), ids, frame = _told(frame, options, left_out)
     frame = unfolded(frame)

@@ -24,6 +24,8 @@ class Options:
         What becomes of columns of words or of yes and no: refused, or a column of 0 and 1 for each word.
     missing : {'median'} or None
         What becomes of missing values: refused, or the median of their column.
+    sheet : str or None
+        Name of a workbook's sheet; None is the first.
     layer, obsm : str or None
         Names of the layer, or of the embedding, of annotated data that has the samples; None is its X.
     array : str or None
@@ -46,6 +48,7 @@ class Options:
     decimal: str | None = None
     categorical: str | None = None
     missing: str | None = None
+    sheet: str | None = None
     layer: str | None = None
     obsm: str | None = None
     array: str | None = None

@@ -13,7 +13,7 @@ from itertools import islice
 
 from .cells import FORMATS, MISSING, PREVIEW, matches, stray_quote
 from .frames import from_frame, is_counted, position
-from .samples import LINE, DatasetError, listed, notice
+from .samples import LINE, DatasetError, listed, notice, or_near
 from .table_text import WINDOWS, describe, encoding_of, has_names
 
 TEXTS = (".csv", ".tsv")
@@ -140,19 +140,24 @@ def read_feather(path, options):
 
 
 def read_excel(path, options):
-    """The first sheet of a workbook."""
+    """A sheet of a workbook, the first unless another is named."""
     import pandas as pd
 
     with _with("openpyxl", pd.ExcelFile, path) as book:
-        return _first_sheet(book, options)
+        names = book.sheet_names
+        sheet = names[0] if options.sheet is None else options.sheet
+        if sheet not in names:
+            raise DatasetError(f"--sheet {sheet} is not there ({or_near(sheet, names)})")
+        others = [name for name in names if name != sheet]
+        if others and options.sheet is None:
+            notice(f"of {len(names)} sheets the first is read, {sheet}: --sheet reads another ({listed(others)})")
+        return _table_in(book, sheet, options, [f"sheet {name}" for name in others])
 
 
-def _first_sheet(book, options):
+def _table_in(book, sheet, options, left_out):
     import pandas as pd
 
-    if len(book.sheet_names) > 1:
-        notice(f"of {len(book.sheet_names)} sheets the first is read, {book.sheet_names[0]}")
-    frame = book.parse(0, header=None, na_values=MISSING, nrows=PREVIEW, dtype=str)
+    frame = book.parse(sheet, header=None, na_values=MISSING, nrows=PREVIEW, dtype=str)
     rows = frame.fillna("").to_numpy().tolist()
     if not rows:
         raise DatasetError("it is empty")
@@ -161,11 +166,11 @@ def _first_sheet(book, options):
         said = [cell for row in rows[:n_titles] for cell in row if cell]
         notice(f"lines above the table are left out: {listed(said, 2)}")
     header = 0 if has_names(rows[n_titles:], partial(matches, *FORMATS[0]), options) else None
-    frame = book.parse(0, header=header, skiprows=n_titles, na_values=MISSING)
+    frame = book.parse(sheet, header=header, skiprows=n_titles, na_values=MISSING)
     if is_counted(frame):
         first = n_titles + 1 + (header is not None)
         frame.index = pd.RangeIndex(first, first + len(frame), name=LINE)
-    return from_frame(frame, options)
+    return from_frame(frame, options, left_out=left_out)
 
 
 def _titles(rows):

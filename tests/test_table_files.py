@@ -111,10 +111,15 @@ def test_excel(tmp_path):
     frame = pd.DataFrame(ROWS, columns=["a", "b", "c"])
     with pd.ExcelWriter(tmp_path / "a.xlsx") as book:
         frame.to_excel(book, sheet_name="first", index=False)
-        frame.to_excel(book, sheet_name="second", index=False)
+        frame[["c"]].to_excel(book, sheet_name="second", index=False)
     data, notices = read(tmp_path / "a.xlsx")
     assert data.x.tolist() == ROWS and data.feature_names == ("a", "b", "c")
-    assert notices == ["of 2 sheets the first is read, first"]
+    assert notices == ["of 2 sheets the first is read, first: --sheet reads another (second)"]
+    assert data.left_out == ("sheet second",)
+    data, notices = read(tmp_path / "a.xlsx", sheet="second")
+    assert data.feature_names == ("c",) and data.left_out == ("sheet first",) and not notices
+    with pytest.raises(DatasetError, match=r"--sheet secnd is not there \(did you mean second\?\)"):
+        read(tmp_path / "a.xlsx", sheet="secnd")
     frame.to_excel(tmp_path / "b.xlsx", index=False, header=False)
     assert read(tmp_path / "b.xlsx")[0].x.tolist() == ROWS
 
