@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from .readers import files
-from .readers.samples import Dataset, DatasetError, Options
+from .readers.options import Options
+from .readers.samples import Dataset, DatasetError
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian package dataset-fashion-mnist
 DIGIT_NAMES = tuple("0123456789")
@@ -86,7 +87,7 @@ def load(name, data_dir="data", **options):
         Where the files of the registry are looked for, in the layout of their official download, and where they are
         downloaded to.
     **options
-        Of the user's own data, see `samples.Options`.
+        Of the user's own data, see `options.Options`.
 
     Returns
     -------

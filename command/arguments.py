@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from .. import datasets
-from ..readers import samples
+from ..readers.options import Options
+from ..readers.samples import writable
 from . import limits
 from .limits import PROTOCOLS, WITH_GRAPH
 from .version import __version__
@@ -365,6 +366,7 @@ def add_file_arguments(parser):
         help="columns of words become a column of 0 and 1 for each word (they are refused)",
     )
     add("--missing", choices=("median",), help="fill missing values with their column's median (they are refused)")
+    add("--sheet", metavar="NAME", help="sheet with the samples, of a workbook with several (the first)")
     add("--layer", metavar="NAME", help="of annotated data, the layer with the samples (X)")
     add("--obsm", metavar="NAME", help="of annotated data, the embedding with the samples, such as X_pca (X)")
     add("--array", metavar="NAME", help="array with the samples, of a file with several (x, X, data, or the only one)")
@@ -401,9 +403,9 @@ def of_protocol(name):
 
 
 def reading_of(args):
-    """How the command line wants data to be read, see `samples.Options`."""
-    names = {field.name for field in dataclasses.fields(samples.Options)} - {"reading"}
-    options = {name: getattr(args, name) for name in names} | {"drop": tuple(args.drop)}
+    """How the command line wants data to be read, see `options.Options`."""
+    names = {field.name for field in dataclasses.fields(Options)} - {"reading"}
+    options = {name: getattr(args, name) for name in names if hasattr(args, name)} | {"drop": tuple(args.drop)}
     return options | {"image_size": args.image_size and tuple(args.image_size)}
 
 
@@ -425,7 +427,7 @@ def parse_arguments(parser, argv):
             setattr(args, name, value)
     if args.n_clusters is None and args.dataset in datasets.REGISTRY:
         args.n_clusters = datasets.REGISTRY[args.dataset].n_classes
-    args.name = args.dataset if args.dataset in datasets.REGISTRY else Path(args.dataset).resolve().stem
+    args.name = args.dataset if args.dataset in datasets.REGISTRY else writable(Path(args.dataset).resolve().stem)
     if args.save_dir is None:
         args.save_dir = Path("runs") / f"{args.name}-n2d"
     limits.check_ranges(parser, args)

@@ -33,7 +33,7 @@ def main(argv):
     else:
         table = clusters_table(data, labels, confidence, model.cluster_names_, outlier)
         table.to_csv(args.out, index_label="index", float_format="%.4f")
-    print(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}")
+    print(samples.writable(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}"))
     if n_far := int((outlier > FAR).sum()):
         print(f"{n_far:,} of them are like no sample of the model: outlier above {FAR}")
     if data.y is not None:
@@ -88,6 +88,8 @@ def refuse_other_units(parser, args, model, data):
         ways = [f"--image_size={height}x{width}"] * (tuple(data.image_shape[-2:]) != (height, width))
         ways += ["--grayscale"] * (len(data.image_shape) > len(model.image_shape))
         advice = " ".join(ways) or "images in colour"
+        if data.sample_names is None:  # images of an array, which these flags are not for
+            advice = "the same"
         parser.error(f"{args.dataset} has images of {now}, and the model is of {then}: give {advice}")
     now, then = samples.units(data.x), model.reading_.get("units")
     if are_others(now, then, model.image_shape is not None):

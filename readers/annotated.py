@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from .array_files import dense
 from .samples import Dataset, DatasetError, classes, listed, or_near
 
 
@@ -77,7 +78,7 @@ def _matrix(cells, options):
         if name is not None and name not in place:
             raise DatasetError(f"--{flag} {name} is not there ({there})")
     if options.obsm is not None:
-        return np.asarray(cells.obsm[options.obsm]), None
+        return cells.obsm[options.obsm], None
     x = cells.X if options.layer is None else cells.layers[options.layer]
     if x is None:
         raise DatasetError(f"it has no X ({there}): give --layer or --obsm")
@@ -94,16 +95,16 @@ def _normalised(x, reading, may_be_counts):
     if is_new and "cell_total" in reading and counts != (reading["cell_total"] is not None):
         now, then = ("counts", "no counts") if counts else ("no counts", "counts")
         raise DatasetError(f"it has {now}, and the model is of {then}: give the same (--layer, --obsm)")
-    dense = x if isinstance(x, np.ndarray) else x.toarray()
+    x = dense(x)
     if not counts or is_new and "cell_total" not in reading:
-        return dense, None, f"features: {dense.dtype}{' (counts)' if counts else ', taken as they are'}"
-    dense = dense.astype(np.float32)
-    totals = dense.sum(axis=1, dtype=np.float64)
+        return x, None, f"features: {x.dtype}{' (counts)' if counts else ', taken as they are'}"
+    x = x.astype(np.float32)
+    totals = x.sum(axis=1, dtype=np.float64)
     total = reading["cell_total"] if is_new else float(np.median(totals[totals > 0]))
-    dense *= (total / np.maximum(totals, 1)).astype(np.float32)[:, None]
-    np.log1p(dense, out=dense)
+    x *= (total / np.maximum(totals, 1)).astype(np.float32)[:, None]
+    np.log1p(x, out=x)
     whose = "the median of the model's samples" if is_new else "their median"
-    return dense, total, f"features: counts, each cell brought to {total:g} in all ({whose}), then log(1 + x)"
+    return x, total, f"features: counts, each cell brought to {total:g} in all ({whose}), then log(1 + x)"
 
 
 def _are_counts(x):

@@ -10,6 +10,10 @@ from .samples import CHANNELS, FAR, Dataset, DatasetError, classes, listed, noti
 
 SAMPLES = ("x", "X", "data", "fea")  # names of arrays
 LABELS = ("y", "Y", "labels", "label", "target", "gnd")
+SPARSE = {  # parts of sparse matrices, and what makes these readable
+    "indptr": "read it with scanpy (sc.read_10x_h5), and save it as .h5ad",
+    "ir": "save full(x)",
+}
 MIN_SIDE = 8  # pixels, of arrays of other numbers than bytes that are taken for images
 MAX_ASPECT = 2  # of their sides
 
@@ -24,13 +28,32 @@ def read_npz(path, options):
     import scipy.sparse
 
     with zipfile.ZipFile(path) as archive:
-        size = sum(member.file_size for member in archive.infolist())
-    if size > (memory := _memory()):
-        raise DatasetError(f"it unpacks to {size / 2**30:.0f} GB, but there are {memory / 2**30:.0f} GB of memory")
+        _refuse_large(sum(member.file_size for member in archive.infolist()))
     with np.load(path, allow_pickle=False) as arrays:
         if {"indptr", "shape", "format"} <= set(arrays):
-            return from_array(scipy.sparse.load_npz(path).toarray())
+            return from_array(dense(scipy.sparse.load_npz(path)))
         return from_arrays(arrays, options)
+
+
+def dense(x):
+    """An array, of a sparse matrix too, if memory takes it.
+
+    Raises
+    ------
+    DatasetError
+        If it does not.
+    """
+    import scipy.sparse
+
+    if not scipy.sparse.issparse(x):
+        return np.asarray(x)
+    _refuse_large(math.prod(x.shape) * x.dtype.itemsize)
+    return x.toarray()
+
+
+def _refuse_large(size):
+    if size > (memory := _memory()):
+        raise DatasetError(f"it unpacks to {size / 2**30:,.0f} GB, but there are {memory / 2**30:.0f} GB of memory")
 
 
 def _memory():
@@ -41,14 +64,12 @@ def _memory():
 def read_mat(path, options):
     """MATLAB's arrays; since version 7.3 these are HDF5, turned round."""
     import scipy.io
-    import scipy.sparse
 
     try:
         arrays = scipy.io.loadmat(path)
     except NotImplementedError:
         return read_hdf5(path, options, turned=True)
-    arrays = {name: a.toarray() if scipy.sparse.issparse(a) else a for name, a in arrays.items() if name[0] != "_"}
-    return from_arrays(arrays, options)
+    return from_arrays({name: dense(array) for name, array in arrays.items() if name[0] != "_"}, options)
 
 
 def read_hdf5(path, options, turned=False):
@@ -63,6 +84,9 @@ def read_hdf5(path, options, turned=False):
 
     with h5py.File(path) as file:
         file.visititems(keep)
+        if all(item.ndim < 2 for item in found.values()):
+            for part in {name.split("/")[-1] for name in found} & set(SPARSE):
+                raise DatasetError(f"it holds a sparse matrix: {SPARSE[part]}")
         return from_arrays({name: np.asarray(item[()]).T if turned else item for name, item in found.items()}, options)
 
 

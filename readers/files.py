@@ -1,7 +1,8 @@
 """The user's own data: which reader is for which file."""
 
-from . import annotated, array_files, image_files, table_files
-from .samples import DatasetError, Options, checked
+from . import annotated, array_files, image_files, image_kinds, svmlight, table_files
+from .options import Options
+from .samples import DatasetError, checked, stand_in
 
 READERS = {
     ".npy": array_files.read_npy,
@@ -15,6 +16,10 @@ READERS = {
     ".txt": table_files.read_text,
     ".dat": table_files.read_text,
     ".data": table_files.read_text,
+    ".vec": table_files.read_text,
+    ".svm": svmlight.read_svmlight,
+    ".svmlight": svmlight.read_svmlight,
+    ".libsvm": svmlight.read_svmlight,
     ".csv.gz": table_files.read_text,
     ".csv.bz2": table_files.read_text,
     ".csv.xz": table_files.read_text,
@@ -29,8 +34,9 @@ OF_COLUMNS = {"label_column", "id_column", "drop", "categorical", "missing"}
 OPTIONS = {  # that each reader takes, and what it reads
     array_files.read_npy: ({"missing"}, "an .npy array"),
     annotated.read_h5ad: ({"label_column", "layer", "obsm", "missing"}, "annotated data"),
+    svmlight.read_svmlight: ({"missing"}, "sparse text of SVMlight's"),
     table_files.read_text: (OF_COLUMNS | {"header", "decimal"}, "a table"),
-    table_files.read_excel: (OF_COLUMNS | {"header"}, "a workbook"),
+    table_files.read_excel: (OF_COLUMNS | {"header", "sheet"}, "a workbook"),
     table_files.read_parquet: (OF_COLUMNS, "a .parquet table"),
     table_files.read_feather: (OF_COLUMNS, "a .feather table"),
     image_files.read_folder: ({"image_size", "grayscale", "strict"}, "a folder of images"),
@@ -48,12 +54,13 @@ def read(path, **options):
 
         - .npy: an array (n_samples, n_features), or of images;
         - .npz, .mat, .h5, .hdf5, .zarr: the same as `x`, `data` or its only array, and labels as `y` or `labels`;
-        - .csv, .tsv, .txt, .dat, .data, the first two also in .gz, .bz2, .xz or alone in a .zip; .xlsx, .feather,
+        - .csv, .tsv, .txt, .dat, .data, .vec, the first two also in .gz, .bz2, .xz or alone in a .zip; .xlsx, .feather,
           .parquet: a table of numbers, with or without a header;
+        - .svm, .svmlight, .libsvm, and text that looks like it: sparse, with a label at the beginning of each line;
         - .h5ad: annotated data, its `X`, counts normalised;
-        - a folder of images (PNG, JPEG, TIFF, BMP, GIF, WebP), or of one subfolder of images for each class.
+        - a folder of images, of the kinds that Pillow opens, or of one subfolder of images for each class.
     **options
-        See `samples.Options`.
+        See `options.Options`.
 
     Returns
     -------
@@ -65,18 +72,28 @@ def read(path, **options):
         If it cannot be read, or holds anything but finite numbers; the message names the place.
     """
     options = Options(**options)
-    reader = _reader_of(path)
+    try:
+        reader, words = _reader_of(path), stand_in(path)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror})") from error
+    if image_kinds.is_matrix_market(path.name):
+        raise DatasetError(f"{path}: {image_kinds.MATRIX_MARKET}")
     if reader is None:
         raise DatasetError(f"{path} must be a folder of images, or end in {', '.join(READERS)}")
     taken, kind = OPTIONS.get(reader, OF_ARRAYS)
     if odd := [name for name in options.given if name not in taken]:
         advice = ": folders are its classes" if odd[0] == "label_column" and reader is image_files.read_folder else ""
         raise DatasetError(f"--{odd[0]} is not for {kind}, which {path} is{advice}")
+    if words:
+        raise DatasetError(f"{path} is {words}")
     try:
         return checked(reader(path, options), options)
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
     except Exception as error:  # whatever a parser makes of a stranger's bytes
+        for file in path.rglob("*"):  # of a folder
+            if words := stand_in(file):
+                raise DatasetError(f"{file} is {words}") from error
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         advice = ": save numbers, x.astype(float)" if "bject" in reason else ""  # pickles may hold programs
         raise DatasetError(f"{path} cannot be read ({reason}){advice}") from error
@@ -85,5 +102,6 @@ def read(path, **options):
 def _reader_of(path):
     for end, reader in READERS.items():
         if path.name.lower().endswith(end) and path.is_dir() == (end == ".zarr"):
-            return reader
+            is_plain = reader is table_files.read_text and path.suffix.lower() not in (".zip", *table_files.PACKED)
+            return svmlight.read_svmlight if is_plain and svmlight.is_svmlight(path) else reader
     return image_files.read_folder if path.is_dir() else None

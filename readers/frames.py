@@ -4,24 +4,26 @@ import warnings
 
 import numpy as np
 
-from .samples import Dataset, DatasetError, classes, is_number, listed, notice, or_near
+from .samples import LINE, Dataset, DatasetError, classes, is_number, listed, notice, or_near
+from .vectors import place, unfolded
 
 LABELS = ("label", "labels", "target", "class", "classes", "category", "species", "ground_truth")
 MAX_WORDS = 100  # different ones in a column that --categorical=onehot encodes
-LINE = "line"  # name of an index that has where each row stands in its file
 MIN_IDS = 10  # rows of which a column of different whole numbers looks like names of the rows
 
 
-def from_frame(frame, options, how=""):
+def from_frame(frame, options, how="", left_out=()):
     """The dataset in a table.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         With whole numbers as names of the columns if it has no header.
-    options : samples.Options
+    options : options.Options
     how : str
         How the table is written, for the summary.
+    left_out : sequence of str
+        What of the file is not in the table.
 
     Raises
     ------
@@ -30,14 +32,17 @@ def from_frame(frame, options, how=""):
     """
     if not len(frame):
         raise DatasetError("a table must have rows")
-    left_out = []
+    left_out = list(left_out)
     frame = _without_nothing(frame, left_out)
     (y, label_names), ids, frame = _told(frame, options, left_out)
+    frame = unfolded(frame)
     sample_names, frame = _row_names(frame, left_out)
     sample_names = sample_names if ids is None else ids
     if not frame.shape[1]:
         raise DatasetError("a table must have columns of numbers")
     if options.reading is None:  # new points have the model's columns, odd or not
+        if empty := listed(frame.columns[frame.isna().all()]):
+            raise DatasetError(f"column {empty} has no value: leave it out, as --drop does")
         _name_odd_columns(frame, options.label_column)
     frame, kinds = _as_numbers(_without_quotes(frame), options)
     names = None if frame.columns.dtype.kind == "i" else tuple(map(str, frame))
@@ -78,8 +83,8 @@ def _told(frame, options, left_out):
     """Classes and their names, the names of the samples, and the columns that the user has not named."""
     names = [str(name) for name in frame]
     flags = {"label_column": options.label_column, "id_column": options.id_column}
-    taken = {flag: _position(names, flag, column) for flag, column in flags.items() if column is not None}
-    dropped = [_position(names, "drop", column) for column in options.drop]
+    taken = {flag: position(names, flag, column) for flag, column in flags.items() if column is not None}
+    dropped = [position(names, "drop", column) for column in options.drop]
     if "label_column" in taken and taken["label_column"] == taken.get("id_column"):
         raise DatasetError(f"--label_column and --id_column must be two columns, got {options.id_column} for both")
     labels, ids = (None, ()), None
@@ -94,8 +99,14 @@ def _told(frame, options, left_out):
     return labels, ids, frame.iloc[:, [i for i in range(len(names)) if i not in gone]]
 
 
-def _position(names, flag, column):
-    """Of a column that is told by its name, or by its number from 0."""
+def position(names, flag, column):
+    """Of a column that a flag tells by its name, or by its number from 0.
+
+    Raises
+    ------
+    DatasetError
+        If it is not there.
+    """
     try:
         return names.index(column) if column in names else range(len(names))[int(column)]
     except (ValueError, IndexError) as error:
@@ -147,7 +158,8 @@ def _without_quotes(frame):
     written = [name for name in words if _kind(words[name]) == "words" and words[name].dropna().map(is_number).all()]
     if not written:
         return frame
-    notice(f"column {listed(written)} holds numbers as words: read as numbers")
+    if said := [name for name in written if frame[name].notna().any()]:
+        notice(f"column {listed(said)} holds numbers as words: read as numbers")
     frame = frame.copy()
     for name in written:
         frame[name] = frame[name].map(float, na_action="ignore").astype(float)
@@ -163,20 +175,21 @@ def _as_numbers(frame, options):
     dates = [name for name in frame if kinds[name] == "dates"]
     if dates:
         raise DatasetError(f"columns must be numbers, got dates in {listed(dates)}: remove them, or give days or years")
+    n_words = {name: frame[name].astype(str).nunique() for name in words}
     if words and options.categorical is None:
         what = listed(f"{name}{_mistyped(frame[name], kinds[name])}" for name in words)
-        raise DatasetError(
-            f"columns must be numbers, got {what}: remove them, as --drop does, give --label_column for the "
-            "classes, --id_column for names, or --categorical=onehot"
-        )
+        ways = ["remove them, as --drop does", "give --label_column for the classes", "--id_column for names"]
+        ways += ["--categorical=onehot"] * (max(n_words.values()) <= MAX_WORDS)
+        raise DatasetError(f"columns must be numbers, got {what}: {', '.join(ways[:-1])}, or {ways[-1]}")
     for name in words:
         if n_missing := frame[name].isna().sum():
             rows = f"{n_missing:,} of {len(frame):,} rows"
             raise DatasetError(
                 f"words are missing in column {name} ({rows}): fill them in, or leave rows or column out"
             )
-        if kinds[name] == "words" and (n_words := frame[name].nunique()) > MAX_WORDS:
-            raise DatasetError(f"column {name} has {n_words:,} different words, too many for --categorical: --drop it")
+        if n_words[name] > MAX_WORDS:
+            reason = f"column {name} has {n_words[name]:,} different words, too many for --categorical: --drop it"
+            raise DatasetError(reason)
     counts = [f"{count:,} {kind}" for kind, count in pd.Series(kinds.values()).value_counts(sort=False).items()]
     return _encoded(frame, words, kinds), "features: " + ", ".join(counts)
 
@@ -204,7 +217,7 @@ def _kind(column):
     import pandas as pd
 
     types = pd.api.types
-    if types.is_bool_dtype(column.dtype) or column.dtype == object and set(column.dropna().unique()) <= {True, False}:
+    if types.is_bool_dtype(column.dtype) or types.infer_dtype(column, skipna=True) == "boolean":
         return "yes/no"
     if types.is_numeric_dtype(column.dtype) and not types.is_complex_dtype(column.dtype):
         return "whole" if types.is_integer_dtype(column.dtype) else "decimal"
@@ -223,8 +236,9 @@ def _mistyped(column, kind):
     """Where the words begin, in a column that has more numbers than words."""
     if kind != "words":
         return f" ({kind})"
-    numbers = column.dropna().astype(str).map(is_number)
+    column = column.dropna().astype(str)
+    numbers = column.map(is_number)
     if not 0.5 < numbers.mean() < 1:
         return ""
-    row = numbers.index[~numbers][0]
-    return f" ({column[row]!r} in {'line' if column.index.name == LINE else 'row'} {row})"
+    i = int(np.argmin(numbers))
+    return f" ({column.iat[i]!r} in {place(column, i)})"

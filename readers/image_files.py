@@ -1,15 +1,15 @@
 """Folders of images of the user's own."""
 
-import os
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from .samples import Dataset, DatasetError, classes, listed, notice
+from .image_kinds import found
+from .samples import Dataset, DatasetError, classes, listed, notice, stand_in
 
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}  # no classes
 MAX_SIDE = 64  # pixels, of images that come in many sizes
 BRIGHT = 200  # of 255: images that are brighter would vanish on white
@@ -66,13 +66,11 @@ def read_folder(folder, options):
     DatasetError
         If there are no images, or it cannot be told whether folders are classes; with `strict` if one is broken.
     """
-    files, left_out = _found(folder)
-    if not files:
-        raise DatasetError(f"it has no images: a folder must hold {', '.join(IMAGES)} files or folders of them")
+    files, left_out = found(folder)
     labels = _classes_of([file.relative_to(folder).parts for file in files])
     labels = labels and dict(zip(files, labels))
-    broken = {}
-    headers = [header for file in files if (header := _tried(_header, broken, file))]
+    broken, warned = {}, {}
+    headers = [header for file in files if (header := _tried(_header, broken, warned, file))]
     _refuse_broken(broken, options.strict or not headers)
     look = _look_of(headers, options)
     channels = 3 if look.mode == "RGB" else 1
@@ -80,8 +78,10 @@ def read_folder(folder, options):
     clear = []
     names = []
     for header in headers:
-        if _tried(_fill, broken, header.path, x[len(names)], look, clear):
+        if _tried(_fill, broken, warned, header.path, x[len(names)], look, clear):
             names.append(header.path)
+    for words, odd in warned.items():
+        notice(f"{words}: {listed(odd)}")
     _refuse_broken(broken, options.strict or not names)
     x = x[: len(names)]  # no copy
     reading = {}
@@ -100,35 +100,6 @@ def read_folder(folder, options):
     scale = None if look.mode == "F" else "255"
     x = x.reshape(len(x), -1)
     return Dataset(x, y, label_names, shape, scale, None, names, kinds, tuple(left_out), reading=reading)
-
-
-def _found(folder):
-    """The images below a folder, and what is no image, in words."""
-    files, hidden, foreign, seen = [], 0, [], set()
-    for where, folders, names in os.walk(folder, followlinks=True):
-        if (real := os.path.realpath(where)) in seen:  # a link to a folder above
-            folders.clear()
-            continue
-        seen.add(real)
-        is_hidden = any(_is_hidden(part) for part in Path(where).relative_to(folder).parts)
-        for name in names:
-            if is_hidden or _is_hidden(name):
-                hidden += 1
-            elif name.lower().endswith(IMAGES):
-                files.append(Path(where) / name)
-            else:
-                foreign.append(Path(name).suffix or name)
-    left_out = [f"{hidden:,} hidden files"] if hidden else []
-    if foreign:
-        kinds = listed(f"{count:,} {kind}" for kind, count in Counter(foreign).most_common())
-        left_out.append(f"{len(foreign):,} files that are no images ({kinds})")
-        notice(f"files that are no images are passed over: {kinds}")
-    return sorted(files), left_out
-
-
-def _is_hidden(name):
-    """Mac's, editors' and Windows' own files."""
-    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 
 def _classes_of(paths):
@@ -158,15 +129,24 @@ def _is_deeper(paths, level, of=all):
     return of(len(path) > level + 2 for path in paths)
 
 
-def _tried(function, broken, file, *arguments):
-    """What a function makes of a file; None if it is broken, which is noted."""
-    try:
-        return function(file, *arguments)
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever Pillow makes of a stranger's bytes
-        broken[file] = str(error).replace(str(file), file.name)
-        return None
+def _tried(function, broken, warned, file, *arguments):
+    """What a function makes of a file; None if it is broken. This is noted, and so is what Pillow warns of."""
+    from PIL import Image
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            return function(file, *arguments)
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever Pillow makes of a stranger's bytes
+            broken[file] = stand_in(file) or str(error).replace(str(file), file.name)
+            return None
+        finally:
+            for warning in caught:
+                is_large = issubclass(warning.category, Image.DecompressionBombWarning)
+                words = f"images of more than {Image.MAX_IMAGE_PIXELS:,} pixels" if is_large else str(warning.message)
+                warned.setdefault(words, {})[file.name] = None
 
 
 def _refuse_broken(broken, refuses):
@@ -230,7 +210,7 @@ def _background(headers):
         return np.average(pixels[..., 0], weights=pixels[..., 1]) if pixels[..., 1].any() else None
 
     clear = [header.path for header in headers if header.is_transparent][:SOME]
-    found = [_tried(brightness, {}, file) for file in clear]  # what is broken is noted when it is read
+    found = [_tried(brightness, {}, {}, file) for file in clear]  # what is broken is noted when it is read
     light = [mean for mean in found if mean is not None]
     return 0 if light and np.mean(light) > BRIGHT else 255
 
@@ -246,13 +226,16 @@ def _fill(file, pixels, look, clear):
             if picture.getextrema()[3][0] < 255:
                 clear.append(file)
             picture = Image.alpha_composite(Image.new("RGBA", picture.size, (look.background,) * 3 + (255,)), picture)
-        if look.mode != "F" and picture.mode[0] in "IF":
+        if picture.mode[0] in "IF":
             deep = np.asarray(picture, np.float64)
-            if deep.min() < 0 or deep.max() >= 2**16:
+            if n_odd := deep.size - np.isfinite(deep).sum():
+                raise OSError(f"{n_odd:,} of {deep.size:,} pixels are NaN or infinite: fill them in")
+            if look.mode == "F":
+                picture = Image.fromarray(deep.astype(np.float32))  # of 16 bits, Pillow itself would clip some
+            elif deep.min() < 0 or deep.max() >= 2**16:
                 raise OSError("more than 16 bits a pixel, and others have 8")
-            picture = Image.fromarray(np.rint(deep / 257).astype(np.uint8))
-        elif look.mode == "F":
-            picture = Image.fromarray(np.asarray(picture, np.float32))  # of 16 bits, Pillow itself would clip some
+            else:
+                picture = Image.fromarray(np.rint(deep / 257).astype(np.uint8))
         picture = picture.convert(look.mode)
         if picture.size[::-1] != tuple(look.size):
             picture = picture.resize(look.size[::-1], Image.Resampling.LANCZOS)

@@ -8,76 +8,28 @@ import warnings
 
 import numpy as np
 
+from .options import Options
+
+LINE = "line"  # name of a table's index that has where each row stands in its file
 CHUNK = 20_000  # samples that are looked at together
 CHANNELS = (1, 3, 4)  # grey, red-green-blue, and that with transparency
 MANY = 5  # names that a message lists
 FAR = 128  # whole numbers that reach it, and not 256, are bytes, and not in [0, 1]
 FORMULA = r"[=+\-@\t\r]"  # how a spreadsheet's formulas begin
 UNITS = ("0 and 1", "numbers in [0, 1]", "bytes", "whole numbers beyond 255")
+STAND_INS = {  # how a file begins that stands where another should be, in small letters
+    b"version https://git-lfs.github.com/spec/": "a Git LFS pointer, not the file itself: git lfs pull",
+    b"/annex/objects/": "a git-annex pointer, not the file itself: git annex get",
+    b"<!doctype html": "a web page, not the file itself: download that",
+    b"<html": "a web page, not the file itself: download that",
+}
+NAMES = ("label_names", "feature_names", "sample_names")  # parts of a dataset
 COLUMNS = 100  # that are copied together
 FULL = 0.5  # numbers that reach further than this towards 1 or -1 have been scaled to them
 
 
 class DatasetError(ValueError):
     """A dataset that cannot be had: no file and no download, or a file that is not what it should be."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """How to read the user's own files.
-
-    Attributes
-    ----------
-    label_column : str or None
-        Name, or number from 0, of a table's column with the classes; of .h5ad a name in `obs`; of a file of several
-        arrays the name of one.
-    id_column : str or None
-        Name, or number from 0, of a table's column with the names of the samples.
-    drop : tuple of str
-        Names, or numbers from 0, of a table's columns that are left out.
-    header : {'auto', 'yes', 'no'}
-        Whether the first line of a table names its columns.
-    decimal : {'.', ','} or None
-        The decimal mark of a table in text; None is whichever makes numbers of its words.
-    categorical : {'onehot'} or None
-        What becomes of columns of words or of yes and no: refused, or a column of 0 and 1 for each word.
-    missing : {'median'} or None
-        What becomes of missing values: refused, or the median of their column.
-    layer, obsm : str or None
-        Names of the layer, or of the embedding, of annotated data that has the samples; None is its X.
-    array : str or None
-        Name of the array with the samples, of a file with several; None is x, X, data, or the only one.
-    image_size : tuple of int or None
-        (height, width) that the images of a folder are resized to. None: the size that they have, or if they have
-        several, that of most of them, or their median up to 64 pixels a side.
-    grayscale : bool
-        Read the images of a folder without their colours.
-    strict : bool
-        Refuse a folder in which an image cannot be read, instead of leaving it out.
-    reading : dict or None
-        What `settled` kept of the samples of a model, if these are new points for it.
-    """
-
-    label_column: str | None = None
-    id_column: str | None = None
-    drop: tuple = ()
-    header: str = "auto"
-    decimal: str | None = None
-    categorical: str | None = None
-    missing: str | None = None
-    layer: str | None = None
-    obsm: str | None = None
-    array: str | None = None
-    image_size: tuple | None = None
-    grayscale: bool = False
-    strict: bool = False
-    reading: dict | None = None
-
-    @property
-    def given(self):
-        """Names of the options that the user gave: that are not what they are by default."""
-        fields = [field for field in dataclasses.fields(self) if field.name != "reading"]
-        return [field.name for field in fields if getattr(self, field.name) != field.default]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,20 +83,34 @@ class Dataset:
         return np.where(is_known, self.y, len(self.label_names)), (*self.label_names, "unknown")
 
 
+def stand_in(path):
+    """What a file is, in words, if it only stands where another should be; or None."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        start = file.read(max(map(len, STAND_INS))).lower()
+    return next((words for begin, words in STAND_INS.items() if start.startswith(begin)), None)
+
+
 def notice(text):
     """Tell the user what was understood of a file; the program prints it as one line."""
     warnings.warn(text, stacklevel=3)
 
 
+def writable(text):
+    """A text that every file and screen takes: of a file name, bytes that are not UTF-8 become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def listed(names, most=MANY):
     """Names for a message on one line, the first few of many."""
-    names = [" ".join(str(name).split()) for name in names]
+    names = [writable(" ".join(str(name).split())) for name in names]
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def in_columns(text):
     """A text for a screen, in lines of at most 80 columns; a longer word, as a path may be, stays whole."""
-    return textwrap.fill(text, 80, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+    return textwrap.fill(writable(text), 80, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
 
 def or_near(name, names):
@@ -268,19 +234,21 @@ def is_number(text):
     """Whether a word of a table is a number."""
     try:
         float(text)
-    except ValueError:
+    except (TypeError, ValueError):  # a cell may hold anything
         return False
     return True
 
 
-def checked(data, options=Options()):
+def checked(data, options=None):
     """The user's own data, finite, with a scale that suits it: bytes, or float32; float64 if they are to be scaled.
+
+    All names are such that they can be written, see `writable`.
 
     Parameters
     ----------
     data : Dataset
         Its `scale` may be None.
-    options : Options
+    options : Options or None
 
     Returns
     -------
@@ -291,13 +259,18 @@ def checked(data, options=Options()):
     DatasetError
         If there are no samples, or a number is missing or infinite: the message says where.
     """
+    options = options or Options()
     exact = data.x.dtype in (np.uint8, np.float32)
     x = np.ascontiguousarray(data.x, dtype=data.x.dtype if exact else np.float64)
     if not x.size:
         raise DatasetError("it has no samples")
+    data = _written(data)
     data = dataclasses.replace(data, feature_names=_told_apart(data.feature_names), left_out=data.left_out or ())
     x = _without_gaps(x, data, options)
     _refuse_infinite(x, data)
+    n_zero = np.sum(~x.any(axis=1))
+    if n_zero and data.image_shape is None and has_unit_length(x):
+        notice(f"{n_zero:,} rows are all zeros; the others have length 1")
     scale = data.scale or suitable_scale(x, data.image_shape)
     if x.dtype == np.float64 and (scale == "none" or data.image_shape is not None and scale != "standard"):
         x = x.astype(np.float32)
@@ -318,9 +291,25 @@ def suitable_scale(x, image_shape=None):
 
 
 def has_unit_length(x):
-    """Whether all samples, ndarray (n_samples, n_features), are vectors of length 1, as embeddings of texts are."""
+    """Whether all samples, ndarray (n_samples, n_features), are vectors of length 1, as embeddings of texts are.
+
+    Of rows of zeros, as an empty text may have, there may be some beside them.
+    """
+    if x.dtype == np.uint8:
+        return False
     parts = (x[start : start + CHUNK] for start in range(0, len(x), CHUNK))
-    return x.dtype != np.uint8 and all(np.allclose(np.linalg.norm(part, axis=1), 1, atol=1e-3) for part in parts)
+    lengths = np.concatenate([np.linalg.norm(part, axis=1) for part in parts])
+    lengths = lengths[lengths > 0]
+    return len(lengths) > 0 and np.allclose(lengths, 1, atol=1e-3)
+
+
+def _written(data):
+    """The dataset with names that can be written, and a notice of those that could not."""
+    told = {part: tuple(map(writable, names)) for part in NAMES if (names := getattr(data, part))}
+    odd = [new for part, names in told.items() for new, name in zip(names, getattr(data, part)) if new != name]
+    if odd:
+        notice(f"names that are not in UTF-8 are written with escapes: {listed(odd)}")
+    return dataclasses.replace(data, **told)
 
 
 def _told_apart(names):
@@ -349,16 +338,16 @@ def _without_gaps(x, data, options):
     counts = np.isnan(x[rows]).sum(axis=0)
     columns = np.flatnonzero(counts)
     names = [data.feature_names[i] if data.feature_names else i for i in columns]
+    medians = _known_medians(data, options.reading)
+    unknown = [i for i in columns if i not in medians]
+    if empty := listed(name for i, name in zip(columns, names) if i in unknown and counts[i] == len(x)):
+        raise DatasetError(f"column {empty} has no value: leave it out")
     where = listed(f"{name} ({count:,} of {len(x):,} rows)" for name, count in zip(names, counts[columns]))
     if options.missing is None:
         raise DatasetError(
             f"values are missing in column {where}: fill them in, leave these rows or columns out, or give "
             "--missing=median"
         )
-    medians = _known_medians(data, options.reading)
-    unknown = [i for i in columns if i not in medians]
-    if empty := listed(name for i, name in zip(columns, names) if i in unknown and counts[i] == len(x)):
-        raise DatasetError(f"column {empty} has no value, so no median: leave it out")
     x = x.copy()
     for i in columns:
         x[np.isnan(x[:, i]), i] = medians[i] if i in medians else np.nanmedian(x[:, i])

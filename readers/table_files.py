@@ -1,15 +1,20 @@
 """Tables in files: text, Parquet, Feather, Excel."""
 
 import bz2
+import csv
+import dataclasses
 import gzip
 import io
 import lzma
 import zipfile
 from contextlib import contextmanager
+from functools import partial
+from itertools import islice
 
-from .frames import LINE, from_frame, is_counted
-from .samples import DatasetError, is_number, listed, notice
-from .table_text import MISSING, PREVIEW, WINDOWS, describe, encoding_of, has_names
+from .cells import FORMATS, MISSING, PREVIEW, matches, stray_quote
+from .frames import from_frame, is_counted, position
+from .samples import LINE, DatasetError, listed, notice, or_near
+from .table_text import WINDOWS, describe, encoding_of, has_names
 
 TEXTS = (".csv", ".tsv")
 PACKED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -49,6 +54,11 @@ def read_text(path, options):
         encoding = encoding_of(file)
     with opened_as_text(path, encoding) as file:
         dialect = describe(file, encoding, options)
+    with opened_as_text(path, encoding) as file:
+        stray = stray_quote(islice(file, dialect.n_skipped, None), dialect.separator, is_whole=True)
+    if stray:
+        stray += dialect.n_skipped
+        notice(f"line {stray} has a quotation mark without its pair: all are read as letters")
     settings = {
         "sep": dialect.separator,
         "header": 0 if dialect.has_header else None,
@@ -57,17 +67,33 @@ def read_text(path, options):
         "dtype": None if dialect.thousands is None else str,  # pandas would make a number of 01.02.2020
         "na_values": MISSING,
         "skipinitialspace": True,
+        "quoting": csv.QUOTE_NONE if stray else csv.QUOTE_MINIMAL,
         "low_memory": False,
         "index_col": False if dialect.trails else None,
     }
     if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):  # whose default loses the last digits of long numbers
         settings["float_precision"] = "round_trip"
     with opened_as_text(path, encoding) as file:
-        frame = pd.read_csv(file, **settings)
+        try:
+            frame = pd.read_csv(file, **settings)
+        except pd.errors.ParserError as error:
+            if not stray:
+                raise
+            raise DatasetError(f"line {stray} has a quotation mark without its pair: remove it") from error
     with opened_as_text(path, encoding) as file:
         frame = _with_lines(frame, file, dialect)
+    if dialect.n_words is not None:
+        options = dataclasses.replace(options, id_column=options.id_column or "0")
+        if len(frame) != dialect.n_words:
+            notice(f"of the {dialect.n_words:,} words that the first line counts, {len(frame):,} are there")
     if dialect.thousands is not None:
         frame = _with_thousands(frame, dialect)
+    if options.id_column is not None and is_counted(frame):
+        i = position(list(map(str, frame)), "id_column", options.id_column)
+        settings |= {"usecols": [i], "dtype": str, "na_filter": False}  # NA is a name, and 007 no number
+        with opened_as_text(path, encoding) as file:
+            names = pd.read_csv(file, **settings).iloc[:, 0].set_axis(frame.index)
+        frame.isetitem(i, names.where(names != ""))
     if dialect.has_header:
         frame.columns = [name.lstrip("# ") if i == 0 else name for i, name in enumerate(frame)]
     return from_frame(frame, options, dialect.line)
@@ -114,19 +140,24 @@ def read_feather(path, options):
 
 
 def read_excel(path, options):
-    """The first sheet of a workbook."""
+    """A sheet of a workbook, the first unless another is named."""
     import pandas as pd
 
     with _with("openpyxl", pd.ExcelFile, path) as book:
-        return _first_sheet(book, options)
+        names = book.sheet_names
+        sheet = names[0] if options.sheet is None else options.sheet
+        if sheet not in names:
+            raise DatasetError(f"--sheet {sheet} is not there ({or_near(sheet, names)})")
+        others = [name for name in names if name != sheet]
+        if others and options.sheet is None:
+            notice(f"of {len(names)} sheets the first is read, {sheet}: --sheet reads another ({listed(others)})")
+        return _table_in(book, sheet, options, [f"sheet {name}" for name in others])
 
 
-def _first_sheet(book, options):
+def _table_in(book, sheet, options, left_out):
     import pandas as pd
 
-    if len(book.sheet_names) > 1:
-        notice(f"of {len(book.sheet_names)} sheets the first is read, {book.sheet_names[0]}")
-    frame = book.parse(0, header=None, na_values=MISSING, nrows=PREVIEW, dtype=str)
+    frame = book.parse(sheet, header=None, na_values=MISSING, nrows=PREVIEW, dtype=str)
     rows = frame.fillna("").to_numpy().tolist()
     if not rows:
         raise DatasetError("it is empty")
@@ -134,19 +165,21 @@ def _first_sheet(book, options):
     if n_titles:
         said = [cell for row in rows[:n_titles] for cell in row if cell]
         notice(f"lines above the table are left out: {listed(said, 2)}")
-    header = 0 if has_names(rows[n_titles:], is_number, options) else None
-    frame = book.parse(0, header=header, skiprows=n_titles, na_values=MISSING)
+    header = 0 if has_names(rows[n_titles:], partial(matches, *FORMATS[0]), options) else None
+    frame = book.parse(sheet, header=header, skiprows=n_titles, na_values=MISSING)
     if is_counted(frame):
         first = n_titles + 1 + (header is not None)
         frame.index = pd.RangeIndex(first, first + len(frame), name=LINE)
-    return from_frame(frame, options)
+    return from_frame(frame, options, left_out=left_out)
 
 
 def _titles(rows):
     """The number of rows above a table that have one cell, or none, where those below have several."""
-    n_cells = [sum(cell != "" for cell in row) for row in rows]
-    several = (i for i, n in enumerate(n_cells) if n > 1)
-    return next(several, 0)
+    for i, row in enumerate(rows):
+        words = [cell for cell in row if cell]
+        if len(words) > 1 or words and row == ["", *words]:  # the name of a column beside names of rows
+            return i
+    return 0
 
 
 def _with(package, reader, path):

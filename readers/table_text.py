@@ -2,24 +2,20 @@
 
 import codecs
 import csv
-import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from itertools import chain, zip_longest
 
 import numpy as np
 
+from .cells import BLANKS, FORMATS, MAX_LINE, MISSING, PREVIEW, SOME, matches, may_be_number, split
 from .samples import DatasetError, is_number, listed, notice
+from .vectors import is_torn, is_vector
 
 WINDOWS = "cp1252"
-MAX_LINE = 2**22  # characters of a table's line
-PREVIEW = 1000  # lines that are looked at
-MISSING = ("", "?", "-", "--", ".", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "None", "<NA>")
-BLANKS = r"\s+"
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", BLANKS: "blanks"}
-SPACES = (" ", "\u00a0", "\u202f")  # and those that do not break a line
-FORMATS = ((".", None), (",", None), (".", ","), (",", "."), *((d, t) for t in (*SPACES, "'") for d in (",", ".")))
+FEW = 10  # lines of which all cells are looked at, however many
 CELLS = 20_000  # that tell how numbers are written
 SURE = 0.9  # of a column's words must be numbers to make it one of numbers: one may be mistyped
 ENOUGH = 10  # rows that tell within what numbers a column lies
@@ -40,6 +36,8 @@ class Dialect:
         Columns that hold no numbers.
     trails : bool
         Whether every row but the header ends in a separator.
+    n_words : int or None
+        Of word vectors with a count above them: how many these should be.
     """
 
     encoding: str
@@ -50,6 +48,7 @@ class Dialect:
     n_skipped: int
     words: tuple
     trails: bool = False
+    n_words: int | None = None
 
     @property
     def line(self):
@@ -92,7 +91,7 @@ def describe(file, encoding, options):
     file : text file
     encoding : str
         Of the file.
-    options : samples.Options
+    options : options.Options
 
     Raises
     ------
@@ -113,18 +112,24 @@ def describe(file, encoding, options):
         rows.insert(0, split([lines[n_comments - 1].lstrip("# ")], separator)[0])
     if said := [line.strip() for line in lines[:n_skipped] if line.strip()]:
         notice(f"lines above the table are left out: {listed(said, 2)}")
-    trails = False
+    trails, n_words = False, None
+    if _counts_words(rows):
+        n_words = int(rows[0][0])
+        notice(
+            f"the first line ({lines[n_skipped].strip()}) counts words and their numbers, as word2vec does: left out"
+        )
+        n_skipped, rows = n_skipped + 1, rows[1:]
     if len(rows) > 1 and len(rows[0]) == len(rows[1]) - 1:
         trails = not any(row[-1] for row in rows[1:])
         rows[0].insert(len(rows[0]) if trails else 0, "")  # R writes no name above the names of the rows
     decimal, thousands = number_format(rows[1:] or rows, options.decimal)
-    numeric = partial(_matches, decimal, thousands)
-    has_header = has_names(rows, numeric, options)
+    numeric = partial(matches, decimal, thousands)
+    has_header = n_words is None and has_names(rows, numeric, options)
     if has_header and (twice := [name for name, count in Counter(rows[0]).items() if name and count > 1]):
         notice(f"columns have the same name ({listed(twice)}): the second is called {twice[0]}.1, and so on")
     below = zip_longest(*rows[has_header:], fillvalue="")
     words = tuple(i for i, cells in enumerate(below) if not _holds_numbers(cells, numeric))
-    return Dialect(encoding, separator, decimal, thousands, has_header, n_skipped, words, trails)
+    return Dialect(encoding, separator, decimal, thousands, has_header, n_skipped, words, trails, n_words)
 
 
 def first_lines(file):
@@ -138,28 +143,26 @@ def first_lines(file):
     return lines
 
 
-def split(lines, separator):
-    """The cells of each row; rows of nothing are left out."""
-    rows = (line.split() for line in lines) if separator == BLANKS else csv.reader(lines, delimiter=separator)
-    rows = [[cell.strip() for cell in row] for row in rows if row]
-    return rows[:-1] if len(lines) == PREVIEW else rows  # the last may be half a row, if its cells have line breaks
-
-
 def separator_of(lines):
     """Whatever divides most lines into equally many cells, most of them numbers."""
-    scores = {}
+    found = {}
     for separator in SEPARATORS:
         try:
-            rows = split(lines[:100], separator)
+            rows = split(lines[:SOME], separator)
         except csv.Error:  # what it divides is too long for a cell
             rows = [[""]]
+        if all(map(is_torn, rows[1:FEW] or rows)):
+            continue
         width, n_equal = Counter(map(len, rows)).most_common(1)[0]
         cells = [cell for row in rows[1:] or rows for cell in row]
         cells = cells[:: max(1, 10 * len(cells) // CELLS)]
-        n_numbers = sum(cell in MISSING or any(_matches(*marks, cell) for marks in FORMATS) for cell in cells)
-        scores[separator] = (width > 1, n_equal / len(rows) * (0.1 + n_numbers / max(1, len(cells))))
-    best = max(scores, key=scores.get)
-    return best if scores[best][0] else ","
+        found[separator] = (width > 1, n_equal / len(rows), np.mean(list(map(may_be_number, cells)) or [0]))
+    if not any(is_wide for is_wide, *_ in found.values()):
+        return next((separator for separator in (",", *found) if separator in found), ",")
+    best = max(found, key=lambda separator: (found[separator][0], found[separator][1] * (0.1 + found[separator][2])))
+    if best == BLANKS and found[best][2] < 1 and found.get("\t", ())[:2] == (True, 1):
+        return "\t"  # blanks are in the names
+    return best
 
 
 def _titles(lines, separator):
@@ -168,29 +171,23 @@ def _titles(lines, separator):
     for i, line in enumerate(lines):
         if line.count('"') % 2:  # a cell with a line break in it
             return i
-        words = [cell for row in split([line], separator) for cell in row if cell]
-        if width == 1 or len(words) > 1 or words and is_number(words[0]):
+        cells = [cell for row in split([line], separator) for cell in row]
+        words = list(filter(None, cells))
+        if width == 1 or len(words) > 1 or words and (is_number(words[0]) or cells == ["", *words]):
             return i
     return 0
+
+
+def _counts_words(rows):
+    """Whether the first row says how many words with how many numbers follow."""
+    first, second = rows[0], rows[min(1, len(rows) - 1)]
+    return len(first) == 2 < len(second) and all(map(str.isdecimal, first)) and len(second) == 1 + int(first[1])
 
 
 def _names_columns(comment, rows, separator):
     """Whether a comment is the header, as NumPy writes it."""
     cells = split([comment.lstrip("# ")], separator)
     return len(rows[0]) > 1 and bool(cells) and len(cells[0]) == len(rows[0])
-
-
-def _matches(decimal, thousands, cell):
-    """Whether a cell is a number that is written with these marks."""
-    if (decimal, thousands) == (".", None):
-        return "_" not in cell and is_number(cell)
-    return _pattern(decimal, thousands).fullmatch(cell) is not None
-
-
-@cache
-def _pattern(decimal, thousands):
-    whole = r"\d+" if thousands is None else rf"(\d{{1,3}}({re.escape(thousands)}\d{{3}})+|\d+)"
-    return re.compile(rf"[+-]?{whole}({re.escape(decimal)}\d+)?([eE][+-]?\d+)?")
 
 
 def number_format(rows, decimal=None):
@@ -202,14 +199,14 @@ def number_format(rows, decimal=None):
         If a comma may be either.
     """
     some = rows[: max(10, CELLS // max(1, len(rows[0])))]
-    cells = {cell for row in some for cell in row if any(map(str.isdigit, cell))}
-    if decimal != "," and all(_matches(*FORMATS[0], cell) for cell in cells):
+    cells = {cell for row in some for cell in row if any(map(str.isdigit, cell)) and not is_vector(cell)}
+    if decimal != "," and all(matches(*FORMATS[0], cell) for cell in cells):
         return FORMATS[0]
     formats = [marks for marks in FORMATS if decimal in (None, marks[0])]
-    counts = [sum(_matches(*marks, cell) for cell in cells) for marks in formats]
+    counts = [sum(matches(*marks, cell) for cell in cells) for marks in formats]
     best = [marks for marks, count in zip(formats, counts) if count == max(counts)]
     if best[0] == (",", None) and (".", ",") in best:
-        cell = next(cell for cell in sorted(cells) if "," in cell and _matches(",", None, cell))
+        cell = next(cell for cell in sorted(cells) if "," in cell and matches(",", None, cell))
         raise DatasetError(
             f"it cannot be told whether {cell} has a decimal comma or thousands: give --decimal=, or --decimal=."
         )
@@ -258,6 +255,8 @@ def header_of(rows, numeric, known=()):
     above_numbers = [i for i in words if i in of_numbers]
     if any(first[i] in known for i in words):
         return True
+    if any(map(is_vector, first)):
+        return False
     if not words:
         return _counts(first, columns)
     if above_numbers:  # a word among numbers may also be a value that is missing

@@ -10,7 +10,7 @@ import scipy.sparse
 import n2d
 from n2d import annotate
 from n2d.pipeline import N2D
-from n2d.readers import files
+from n2d.readers import array_files, files
 from n2d.readers.samples import DatasetError
 
 anndata = pytest.importorskip("anndata", reason="anndata is not installed (pip install anndata)")
@@ -55,6 +55,20 @@ def test_h5ad_without_x_says_what_is_there(tmp_path):
     assert np.array_equal(data.x, X[:, :2]) and data.feature_names is None
     with pytest.raises(DatasetError, match=r"--layer logs is not there \(layers: counts; obsm: X_pca\)"):
         read(tmp_path / "a.h5ad", layer="logs")
+
+
+@pytest.mark.parametrize("kind", [scipy.sparse.csr_matrix, scipy.sparse.csc_array, pd.DataFrame])
+def test_an_embedding_that_is_sparse_or_a_frame(tmp_path, kind, monkeypatch):
+    cells = anndata.AnnData(X)
+    sparse = kind(X[:, :2])
+    cells.obsm["terms"] = sparse.set_axis(list("ab"), axis=1).set_axis(list("0123")) if kind is pd.DataFrame else sparse
+    cells.write_h5ad(tmp_path / "a.h5ad")
+    data, _ = read(tmp_path / "a.h5ad", obsm="terms")
+    assert np.array_equal(data.x, X[:, :2]) and data.scale == "standard"
+    monkeypatch.setattr(array_files, "_memory", lambda: 10)
+    if kind is not pd.DataFrame:
+        with pytest.raises(DatasetError, match="it unpacks to 0 GB, but there are 0 GB of memory"):
+            read(tmp_path / "a.h5ad", obsm="terms")
 
 
 def test_a_cell_without_a_kind_belongs_to_no_class(tmp_path):

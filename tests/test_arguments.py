@@ -28,6 +28,18 @@ def test_default_place_and_names_of_weights(tmp_path, monkeypatch):
         )
 
 
+def test_a_path_in_bytes_that_are_not_utf_8_names_a_run_that_can_be_written():
+    args = arguments.parse_arguments(arguments.build_parser(), ["caf\udce9.csv"])
+    assert args.name == r"caf\udce9" and args.save_dir == Path(r"runs/caf\udce9-n2d")
+
+
+def test_a_run_of_a_version_with_fewer_flags_is_read_again_by_those_that_it_had():
+    args = arguments.build_parser().parse_args(["a.xlsx", "--missing=median"])
+    del args.sheet  # as in the record of such a run, which `apply` reads
+    options = arguments.reading_of(args)
+    assert options["missing"] == "median" and "sheet" not in options
+
+
 def test_help_needs_no_heavy_import():
     code = "import sys; from n2d.command import arguments; arguments.build_parser().format_help(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -7,7 +7,7 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from n2d.readers import files
+from n2d.readers import files, samples
 from n2d.readers.samples import DatasetError
 
 X = np.array([[0, 100, 3], [1, 200, 4], [2, 300, 5], [3, 400, 7]], np.float32)
@@ -97,6 +97,23 @@ def test_numbers_are_scaled_unless_they_fill_the_range_or_have_length_1(tmp_path
     assert np.array_equal(data.x, array if scale == "standard" else array.astype(np.float32))
 
 
+def test_rows_of_zeros_among_vectors_of_length_1_change_no_scale_which_is_said(tmp_path):
+    x = rng.normal(size=(240, 64))
+    x = np.vstack([x / np.linalg.norm(x, axis=1, keepdims=True), np.zeros((12, 64))])
+    np.save(tmp_path / "a.npy", x)
+    data, notices = read(tmp_path / "a.npy")
+    assert data.scale == "none" and samples.has_unit_length(data.x)
+    assert notices == ["12 rows are all zeros; the others have length 1"]
+    assert not samples.has_unit_length(np.zeros((3, 2))) and not samples.has_unit_length(x * 1.1)
+
+
+def test_a_column_without_any_value_has_no_median_to_offer(tmp_path):
+    np.save(tmp_path / "a.npy", np.where([True, False, True], X, np.nan))
+    for options in ({}, {"missing": "median"}):
+        with pytest.raises(DatasetError, match="column 1 has no value: leave it out$"):
+            read(tmp_path / "a.npy", **options)
+
+
 def arrays_in(path, **arrays):
     """Write arrays to a file of any kind."""
     if path.suffix == ".npz":
@@ -164,6 +181,13 @@ def test_labels_may_be_words_or_floats(tmp_path):
     assert read(tmp_path / "a.npz")[0].label_names == ("0", "1", "10")
 
 
+def test_labels_that_no_file_takes_are_written_with_escapes(tmp_path):
+    np.savez(tmp_path / "a.npz", x=X, y=["caf\udce9", "b", "b", "\ud83d"])
+    data, notices = read(tmp_path / "a.npz")
+    assert data.label_names == ("b", r"caf\udce9", r"\ud83d")
+    assert notices == [r"names that are not in UTF-8 are written with escapes: caf\udce9, \ud83d"]
+
+
 @pytest.mark.parametrize("dtype", [np.float16, ">f4", ">i8", np.float64])
 def test_arrays_of_any_kind_and_order(tmp_path, dtype):
     np.save(tmp_path / "a.npy", np.asfortranarray(X.astype(dtype)))
@@ -197,3 +221,13 @@ def test_arrays_deep_in_an_hdf5_file_are_found(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["a/b/c/points"] = X
     assert np.array_equal(read(tmp_path / "a.h5")[0].x, X)
+
+
+@pytest.mark.parametrize("parts, way", [(("data", "indices", "indptr"), "scanpy"), (("data", "ir", "jc"), "save full")])
+def test_a_sparse_matrix_in_hdf5_is_told_as_that(tmp_path, parts, way):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for part in parts:
+            file[f"matrix/{part}"] = np.arange(3)
+    with pytest.raises(DatasetError, match=f"it holds a sparse matrix: .*{way}"):
+        read(tmp_path / "a.h5")

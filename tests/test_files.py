@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -164,3 +166,34 @@ def test_numbers_that_float32_cannot_tell_apart_stay_apart(tmp_path):
     for name in ("times.csv", "times.npy"):
         data = files.read(tmp_path / name)
         assert data.scale == "standard" and np.array_equal(data.x[:, 0], seconds)
+
+
+STAND_INS = {
+    "Git LFS": ("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2\nsize 12345\n", "git lfs pull"),
+    "git-annex": ("/annex/objects/SHA256E-s12345--4d7a2.npy\n", "git annex get"),
+    "a web page": ("<!DOCTYPE html>\n<html><body>data.csv, 3 kB</body></html>", "download that"),
+}
+
+
+@pytest.mark.parametrize(
+    "file", [*(f"a{end}" for end in files.READERS if end != ".zarr"), "a.zarr/zarr.json", "a/b.png"]
+)
+@pytest.mark.parametrize("text, advice", STAND_INS.values(), ids=STAND_INS)
+def test_a_file_that_stands_for_another_is_told_as_that(tmp_path, file, text, advice):
+    if "zarr" in file:
+        pytest.importorskip("zarr", reason="zarr is not installed (pip install zarr)")
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    write(tmp_path / file, text)
+    with pytest.raises(DatasetError, match=f"not the file itself: {advice}"):
+        files.read(tmp_path / file.split("/")[0])
+
+
+@pytest.mark.parametrize("ending", ["csv", "npy"])
+def test_a_file_that_may_not_be_opened_is_refused(tmp_path, monkeypatch, ending):
+    def refuse(path, *mode):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    path = write(tmp_path / f"a.{ending}", "1,2\n")
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(DatasetError, match=rf"a.{ending} cannot be read \(Permission denied\)"):
+        files.read(path)

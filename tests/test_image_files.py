@@ -1,15 +1,18 @@
 import os
 import struct
+import sys
 import tracemalloc
 import warnings
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from n2d.readers import files, samples
+import n2d
+from n2d.readers import files, image_kinds, samples
 from n2d.readers.samples import DatasetError
 
 
@@ -80,6 +83,61 @@ def test_every_image_is_found_whatever_its_kind_and_wherever_it_lies(tmp_path):
     )
 
 
+@pytest.mark.parametrize("ending", ["jfif", "jp2", "tga", "ico", "avif"])
+def test_whatever_pillow_opens_is_an_image(tmp_path, ending):
+    if f".{ending}" not in image_kinds.endings():
+        pytest.skip(f"Pillow does not read .{ending} here")
+    save(tmp_path / "0.png", noise(0, 16, 16, 3))
+    Image.fromarray(noise(1, 16, 16, 3)).save(tmp_path / f"1.{ending}", "JPEG" if ending == "jfif" else None)
+    data, notices = read(tmp_path)
+    assert data.sample_names == ("0.png", f"1.{ending}") and not notices
+
+
+def test_what_has_no_pixels_is_no_image(tmp_path):
+    save(tmp_path / "0.png", noise(0))
+    for ending in ("pdf", "eps", "mpg", "h5"):
+        (tmp_path / f"a.{ending}").touch()
+    assert read(tmp_path)[0].sample_names == ("0.png",)
+
+
+def test_images_of_a_kind_that_is_not_read_are_told_as_that_with_a_way_to_read_them(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as if it were not installed
+    image_kinds.endings.cache_clear()
+    (tmp_path / "a.CR2").touch()
+    with pytest.raises(DatasetError, match="no images of a kind that is read, but 1 .CR2: convert them to PNG or TIFF"):
+        read(tmp_path)
+    (tmp_path / "b.HEIC").touch()
+    save(tmp_path / "c.png", noise(0))
+    data, notices = read(tmp_path)
+    assert data.left_out == ("2 images of a kind that is not read (1 .CR2, 1 .HEIC)",)
+    assert notices == [
+        "images of a kind that is not read are passed over: 1 .CR2, 1 .HEIC: pip install pillow-heif for .heic, or "
+        "convert them to PNG or TIFF"
+    ]
+
+
+def test_pillow_heif_is_used_where_it_is_installed(monkeypatch):
+    asked = []
+    heif = SimpleNamespace(register_heif_opener=lambda: asked.append("to open .heic"))
+    monkeypatch.setitem(sys.modules, "pillow_heif", heif)
+    image_kinds.endings.cache_clear()
+    image_kinds.endings()
+    assert asked == ["to open .heic"]
+
+
+@pytest.mark.parametrize("name", ["10x/matrix.mtx", "10x/matrix.mtx.gz"])
+def test_a_folder_of_matrix_market_is_told_as_that(tmp_path, name):
+    for file in (name, "10x/barcodes.tsv", "10x/genes.tsv"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    for path in (tmp_path / "10x", tmp_path / name):
+        with pytest.raises(DatasetError, match="in Matrix Market's format: read it with scanpy .*save it as .h5ad"):
+            read(path)
+    (tmp_path / name).unlink()
+    with pytest.raises(DatasetError, match="it has no images, but 2 .tsv: a folder must hold"):
+        read(tmp_path / "10x")
+
+
 def test_training_and_test_images_are_read_together(tmp_path):
     for i, folder in enumerate(("train/cat", "train/dog", "test/cat", "test/dog")):
         save(tmp_path / folder / "0.png", noise(i))
@@ -106,11 +164,45 @@ def test_hidden_and_foreign_files_are_no_data_and_are_counted(tmp_path):
     assert data.left_out == ("5 hidden files", "3 files that are no images (2 .txt, 1 README)")
 
 
-def test_a_link_to_a_folder_above_does_not_lead_round_and_round(tmp_path):
-    save(tmp_path / "a/0.png", noise(0))
-    save(tmp_path / "b/1.png", noise(1))
-    os.symlink(tmp_path, tmp_path / "b/up")
-    assert len(read(tmp_path)[0].x) == 2
+def test_a_folder_that_is_met_twice_is_read_once_which_is_said(tmp_path):
+    for name in ("b/0.png", "c/1.png"):
+        save(tmp_path / name, noise(len(name)))
+    os.symlink(tmp_path / "c", tmp_path / "a")
+    os.symlink(tmp_path, tmp_path / "b/up")  # does not lead round and round
+    data, notices = read(tmp_path)
+    assert data.sample_names == ("a/1.png", "b/0.png") and data.label_names == ("a", "b")
+    assert notices == ["folders that are links to others here are passed over: b/up, c"]
+    assert data.left_out == ("2 folders that are links to others (b/up, c)",)
+
+
+def test_folders_that_cannot_be_read_are_passed_over_which_is_said(tmp_path, monkeypatch):
+    for name in ("a/0.png", "b/1.png", "c/2.png"):
+        save(tmp_path / name, noise(len(name)))
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("b"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    data, notices = read(tmp_path)
+    assert data.label_names == ("a", "c") and data.left_out == ("1 folders that cannot be read (b)",)
+    assert notices == ["folders that cannot be read are passed over: b (Permission denied)"]
+
+
+def test_names_in_bytes_that_are_not_utf_8_can_be_written(tmp_path, capsys):
+    for i, name in enumerate((b"ant/0.png", b"ant/caf\xe9.png", b"caf\xe9/0.png", b"caf\xe9/1.png")):
+        save(tmp_path / os.fsdecode(b"caf\xe9") / os.fsdecode(name), noise(i))
+    (folder,) = tmp_path.iterdir()
+    data, notices = read(folder)
+    assert data.sample_names == ("ant/0.png", r"ant/caf\udce9.png", r"caf\udce9/0.png", r"caf\udce9/1.png")
+    assert data.label_names == ("ant", r"caf\udce9")
+    assert len(notices) == 1 and notices[0].startswith(
+        r"names that are not in UTF-8 are written with escapes: caf\udce9"
+    )
+    n2d.main(["inspect", str(folder)])  # a screen in UTF-8 takes them, and the folder's own name
+    assert r"/caf\udce9: " in " ".join(capsys.readouterr().out.split())
 
 
 def test_broken_images_are_named_and_left_out_or_refused(animals):
@@ -170,6 +262,21 @@ def test_images_of_16_bits(tmp_path, ending):
     assert data.x.dtype == np.uint8 and data.scale == "255" and "become 8 bits, as the others have" in notices[0]
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_an_image_with_pixels_that_are_no_numbers_is_named_and_left_out_or_refused(tmp_path, odd):
+    arrays = [save(tmp_path / f"{i}.tif", noise(i) / np.float32(255)) for i in range(3)]
+    save(tmp_path / "1.tif", np.where(noise(1) == noise(1).max(), np.float32(odd), 0))
+    data, notices = read(tmp_path)
+    assert np.array_equal(data.x, [arrays[0].ravel(), arrays[2].ravel()])
+    assert notices == [
+        "images that cannot be read are left out: 1.tif (1 of 48 pixels are NaN or infinite: fill them in)"
+    ]
+    with pytest.raises(DatasetError, match="1.tif is not a readable image .1 of 48 pixels are NaN"):
+        read(tmp_path, strict=True)
+    save(tmp_path / "0.png", noise(0))  # of 8 bits, as the others become
+    assert "1.tif (1 of 48 pixels are NaN or infinite" in read(tmp_path)[1][-1]
+
+
 @pytest.mark.parametrize("colour, background", [(0, 255), (90, 255), (255, 0)])
 def test_a_shape_in_the_alpha_channel_is_seen(tmp_path, colour, background):
     for i in range(4):
@@ -221,6 +328,22 @@ def test_colours_of_16_bits_lose_the_lower_8_which_is_said(tmp_path):
     data, notices = read(tmp_path)
     assert np.array_equal(data.x[0].reshape(3, 6, 8), colours.transpose(2, 0, 1) >> 8)
     assert notices == ["of colours of 16 bits the upper 8 are read: a.png"]
+
+
+def test_what_pillow_warns_of_is_said_once_with_the_names_of_the_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    for i, shape in enumerate([(6, 8), (11, 12), (12, 11)]):
+        save(tmp_path / f"{i}.png", noise(i, *shape))
+    exif_transpose = ImageOps.exif_transpose
+
+    def warn(picture):
+        warnings.warn("Corrupt EXIF data", stacklevel=2)
+        return exif_transpose(picture)
+
+    monkeypatch.setattr(ImageOps, "exif_transpose", warn)
+    data, notices = read(tmp_path, image_size=(6, 8))
+    assert notices == ["images of more than 100 pixels: 1.png, 2.png", "Corrupt EXIF data: 0.png, 1.png, 2.png"]
+    assert len(data.x) == 3
 
 
 def test_a_broken_image_among_many_costs_no_second_copy(tmp_path):

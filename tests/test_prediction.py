@@ -56,7 +56,9 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape, message", SHAPES.values(), ids=SHAPES)
 def test_images_of_another_shape_are_refused(shape, message):
-    assert message in asked(model(), points(np.resize(BYTES, (2, np.prod(shape))), shape))
+    x = np.resize(BYTES, (2, np.prod(shape)))
+    assert message in asked(model(), points(x, shape, sample_names=("0.png", "1.png")))
+    assert asked(model(), points(x, shape)).endswith(", and the model is of 8 x 16: give the same")  # of an array
 
 
 UNITS = {

@@ -111,10 +111,15 @@ def test_excel(tmp_path):
     frame = pd.DataFrame(ROWS, columns=["a", "b", "c"])
     with pd.ExcelWriter(tmp_path / "a.xlsx") as book:
         frame.to_excel(book, sheet_name="first", index=False)
-        frame.to_excel(book, sheet_name="second", index=False)
+        frame[["c"]].to_excel(book, sheet_name="second", index=False)
     data, notices = read(tmp_path / "a.xlsx")
     assert data.x.tolist() == ROWS and data.feature_names == ("a", "b", "c")
-    assert notices == ["of 2 sheets the first is read, first"]
+    assert notices == ["of 2 sheets the first is read, first: --sheet reads another (second)"]
+    assert data.left_out == ("sheet second",)
+    data, notices = read(tmp_path / "a.xlsx", sheet="second")
+    assert data.feature_names == ("c",) and data.left_out == ("sheet first",) and not notices
+    with pytest.raises(DatasetError, match=r"--sheet secnd is not there \(did you mean second\?\)"):
+        read(tmp_path / "a.xlsx", sheet="secnd")
     frame.to_excel(tmp_path / "b.xlsx", index=False, header=False)
     assert read(tmp_path / "b.xlsx")[0].x.tolist() == ROWS
 
@@ -198,6 +203,18 @@ def test_names_of_rows_are_no_feature(tmp_path, index, what):
     assert samples.summary("a", data).endswith("left out: the first column, which has no name")
 
 
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_the_name_of_a_single_column_beside_names_of_rows_is_no_title(tmp_path, ending):
+    path, frame = tmp_path / f"a.{ending}", pd.DataFrame({"a": [1.5, 2.5, 4]}, index=["p", "q", "r"])
+    if ending == "xlsx":
+        pytest.importorskip("openpyxl", reason="openpyxl is not installed (pip install openpyxl)")
+    frame.to_csv(path) if ending == "csv" else frame.to_excel(path)
+    data, notices = read(path)
+    assert data.x.tolist() == [[1.5], [2.5], [4]] and data.feature_names == ("a",)
+    assert data.sample_names == ("p", "q", "r")
+    assert notices == ["the first column has no name and names the rows: left out"]
+
+
 def test_a_table_that_was_saved_twice_has_two_columns_of_row_numbers(tmp_path):
     pd.DataFrame(ROWS, columns=["a", "b", "c"]).to_csv(tmp_path / "a.csv")
     pd.read_csv(tmp_path / "a.csv").to_csv(tmp_path / "b.csv")
@@ -234,8 +251,11 @@ def test_words_and_yes_and_no_are_refused_by_name_or_encoded(tmp_path):
     assert data.feature_names == ("height", "kind=cat", "kind=cow", "kind=dog", "smoker")
     assert data.x.tolist() == [[1, 1, 0, 0, 1], [2, 0, 0, 1, 0], [3, 1, 0, 0, 0], [5, 0, 1, 0, 1]]
     assert data.kinds.startswith("features: 1 whole, 1 words, 1 yes/no")
+    many = "a,kind\n" + "".join(f"{i},w{i}\n" for i in range(200))
     with pytest.raises(DatasetError, match="column kind has 200 different words, too many"):
-        read(tmp_path / "a.csv", "a,kind\n" + "".join(f"{i},w{i}\n" for i in range(200)), categorical="onehot")
+        read(tmp_path / "a.csv", many, categorical="onehot")
+    with pytest.raises(DatasetError, match="got kind: remove them, .* for the classes, or --id_column for names$"):
+        read(tmp_path / "a.csv", many)  # and no --categorical, which would be refused
 
 
 def test_a_missing_word_is_a_missing_value(tmp_path):
@@ -278,8 +298,16 @@ def test_missing_values_are_refused_with_columns_and_counts_or_filled(tmp_path):
         read(tmp_path / "a.csv", text)
     data, _ = read(tmp_path / "a.csv", text, missing="median")
     assert data.x.tolist() == [[1, 2, 1.5], [3, 7, 1.5], [5, 7, 1], [8, 9, 2]]
-    with pytest.raises(DatasetError, match="column b has no value"):
-        read(tmp_path / "a.csv", "a,b\n1,\n2,\n", missing="median")
+
+
+@pytest.mark.parametrize("options", [{}, {"missing": "median"}])
+def test_a_column_without_any_value_is_named_and_no_constant(tmp_path, options):
+    (tmp_path / "a.csv").write_text("a,b,c\n1,,3\n2,,4\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DatasetError, match="column b has no value: leave it out, as --drop does$"):
+            files.read(tmp_path / "a.csv", **options)
+    assert read(tmp_path / "a.csv", drop=("b",))[0].x.tolist() == [[1, 3], [2, 4]]
 
 
 def test_columns_that_look_odd_are_named(tmp_path):

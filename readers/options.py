@@ -1,0 +1,64 @@
+"""How the user wants a file to be read."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How to read the user's own files.
+
+    Attributes
+    ----------
+    label_column : str or None
+        Name, or number from 0, of a table's column with the classes; of .h5ad a name in `obs`; of a file of several
+        arrays the name of one.
+    id_column : str or None
+        Name, or number from 0, of a table's column with the names of the samples.
+    drop : tuple of str
+        Names, or numbers from 0, of a table's columns that are left out.
+    header : {'auto', 'yes', 'no'}
+        Whether the first line of a table names its columns.
+    decimal : {'.', ','} or None
+        The decimal mark of a table in text; None is whichever makes numbers of its words.
+    categorical : {'onehot'} or None
+        What becomes of columns of words or of yes and no: refused, or a column of 0 and 1 for each word.
+    missing : {'median'} or None
+        What becomes of missing values: refused, or the median of their column.
+    sheet : str or None
+        Name of a workbook's sheet; None is the first.
+    layer, obsm : str or None
+        Names of the layer, or of the embedding, of annotated data that has the samples; None is its X.
+    array : str or None
+        Name of the array with the samples, of a file with several; None is x, X, data, or the only one.
+    image_size : tuple of int or None
+        (height, width) that the images of a folder are resized to. None: the size that they have, or if they have
+        several, that of most of them, or their median up to 64 pixels a side.
+    grayscale : bool
+        Read the images of a folder without their colours.
+    strict : bool
+        Refuse a folder in which an image cannot be read, instead of leaving it out.
+    reading : dict or None
+        What `settled` kept of the samples of a model, if these are new points for it.
+    """
+
+    label_column: str | None = None
+    id_column: str | None = None
+    drop: tuple = ()
+    header: str = "auto"
+    decimal: str | None = None
+    categorical: str | None = None
+    missing: str | None = None
+    sheet: str | None = None
+    layer: str | None = None
+    obsm: str | None = None
+    array: str | None = None
+    image_size: tuple | None = None
+    grayscale: bool = False
+    strict: bool = False
+    reading: dict | None = None
+
+    @property
+    def given(self):
+        """Names of the options that the user gave: that are not what they are by default."""
+        fields = [field for field in dataclasses.fields(self) if field.name != "reading"]
+        return [field.name for field in fields if getattr(self, field.name) != field.default]
