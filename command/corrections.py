@@ -188,7 +188,6 @@ def apply(corrections, folder):
     before = by_number["cluster_name"].to_dict() if "cluster_name" in table else {}
     names = [before.get(str(i), "") for i in range(corrections.n_clusters)]
     labels, names, marked = corrected(corrections, labels, names)
-    print(f"{corrections.n_clusters} clusters, now {len(marked)}: {_counted(corrections)}")
     embedding = _array(folder, "embedding.npy", len(table))
     its_map = _array(folder, "map.npy" if (folder / "map.npy").exists() else "embedding.npy", len(table))
     data = _data(run, len(table))
@@ -203,6 +202,7 @@ def apply(corrections, folder):
         (new / "clusters.csv").write_text(text, encoding="utf-8", newline="")
         scores = _scores(data.y, labels, embedding, len(marked))
         _write_record(new, record, corrections, scores, text)
+    print(f"{corrections.n_clusters} clusters, now {len(marked)}: {_counted(corrections)}")
     if data.y is not None:
         print(f"\n{'':<34}    ACC    NMI    ARI\n{report.score_line('corrected clusters', scores)}")
     with delivered.at_once() as new:
@@ -221,6 +221,8 @@ def apply(corrections, folder):
             if getattr(run, "write_h5ad", False):
                 out = new / f"{run.name}-n2d.h5ad"
                 annotated.write_h5ad(run.dataset, out, labels, found["confidence"], found["outlier"], its_map)
+    if not is_gone:
+        report.print_profile(found["profile"])
     print(f"\n{delivered.listing(run.name)}")
 
 

@@ -9,6 +9,7 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
+from . import streams
 from .arguments import processes
 
 OTHER_ENDED = "another of torchrun's processes has stopped: its own message says why"
@@ -119,7 +120,8 @@ def mistakes(parser):
 
 
 def console(main):
-    """Run `main` as a program: signals, notices, and one line where the machine is too small."""
+    """Run `main` as a program: streams, signals, notices, and one line where the machine is too small."""
+    output = streams.prepare()
     anew = "\r\033[K" if sys.stderr.isatty() else ""  # in the place of the line of a stage that has no end yet
     warnings.formatwarning = lambda message, *_, **__: f"{anew}notice: {message}\n"
     if processes()[0] > 0:
@@ -127,13 +129,12 @@ def console(main):
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
     try:
-        try:
-            main()
-        finally:
-            print(end="", flush=True)  # what a reader that has gone does not take is found out here, not at the exit
-    except BrokenPipeError:  # of `| head`; not by SIGPIPE's default, which would end the run without its `finally`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(128 + 13)  # as a shell says of what SIGPIPE has ended
+        main()
+        print(end="", flush=True)  # what a reader that has gone does not take is found out here, not at the exit
+        if isinstance(output.error, BrokenPipeError):  # of `| head`
+            sys.exit(128 + 13)  # as a shell says of what SIGPIPE has ended
+        if output.error is not None:
+            sys.exit(f"n2d.py: error: its output cannot be written ({output.error.strerror})")
     except (OSError, MemoryError, RuntimeError) as error:
         if (line := way_out(error)) is None:
             raise

@@ -112,22 +112,33 @@ def forget_comparison(args):
 
 
 def deliver(model, data, args, delivered):
-    """Scores first, then comparisons, then pictures: what goes wrong with one loses nothing of those before."""
+    """Scores first, then comparisons, then pictures: what goes wrong with one loses nothing of those before.
+
+    What is told of files is told when they are there.
+    """
     special = profiles.special_of(data, model.labels_, model.n_clusters_)
     shown = {"names": clusters_of(model, data).names, "confidence": model.confidence_, "special": special}
     profile = profiles.profile(data, model.labels_, model.n_clusters_, **shown)
     with delivered.at_once() as folder:
         scores = report(model, data, args, folder)
         write_meaning(folder, profile, special, model.hierarchy_)
+    tell(model, data, args, scores, profile)
     if args.write_h5ad:
         with delivered.at_once() as folder:
             out = folder / f"{args.name}-n2d.h5ad"
             found = model.labels_, model.confidence_, model.outlier_, model.map_
             annotated.write_h5ad(args.dataset, out, *found)
-    with delivered.at_once() as folder:
-        maps = compare_stages(model, data, args, folder)
-    if args.eval_all:  # a run without it leaves what a stopped comparison has kept
-        forget_comparison(args)
+    if is_staged(args) and data.y is not None:
+        with delivered.at_once() as folder:
+            rows = list(evaluation.stages(model, data.x, data.y))
+            pd.DataFrame(rows).to_csv(folder / "stages.csv", index=False)
+        for row in rows:
+            print(score_line(f"{row['space']}, {row['method']}", row))
+    maps = {}
+    if args.eval_all:
+        with delivered.at_once() as folder:
+            maps = compare_manifolds(model, data, args, folder)
+        forget_comparison(args)  # a run without it leaves what a stopped comparison has kept
     if args.visualize:
         print()
         with delivered.at_once() as folder, progress.stage("draw", "pictures, and the page to explore", {}):
@@ -169,7 +180,7 @@ def clusters_table(data, labels, confidence, names=None, outlier=None):
 
 
 def report(model, data, args, folder):
-    """Scores on screen, and returned; scores, clusters and arrays in a folder."""
+    """Scores, which are returned, clusters and arrays in a folder."""
     clusters = clusters_table(data, model.labels_, model.confidence_, clusters_of(model, data).names, model.outlier_)
     clusters.to_csv(folder / "clusters.csv", index_label="index", float_format="%.4f")
     losses = [(i, e, loss) for i, run in enumerate(model.history_) for e, loss in enumerate(run, start=1)]
@@ -179,17 +190,10 @@ def report(model, data, args, folder):
     np.save(folder / "map.npy", model.map_)
     if args.n_clusters == "auto":
         pd.DataFrame(model.scan_).to_csv(folder / "n_clusters.csv", index=False)
-        print(f"{model.n_clusters_} clusters: the halves of the data agree on them best")
-    if model.kept_kmeans:
-        print("k-means of the inputs is kept: its clusters are clearer than those of any map")
     if data.y is None:
         scores = evaluation.internal_scores(model)
-        print_unlabelled(scores)
     else:
         scores = metrics.scores(*metrics.of_known(data.y, model.labels_))
-        print(f"\n{'':<34}    ACC    NMI    ARI")
-        of_map = f"autoencoder, {args.manifold_learner}, {args.cluster}"
-        print(score_line(f"N2D: {'k-means of the inputs' if model.kept_kmeans else of_map}", scores))
     record = {
         **scores,
         "modularity": model.modularity_,
@@ -207,9 +211,28 @@ def report(model, data, args, folder):
     return scores
 
 
-def write_meaning(folder, profile, special, linkage):
-    """What each cluster is, on screen a row each, and which are alike, in a folder."""
+def tell(model, data, args, scores, profile):
+    """Scores, and what each cluster is, on screen."""
+    if args.n_clusters == "auto":
+        print(f"{model.n_clusters_} clusters: the halves of the data agree on them best")
+    if model.kept_kmeans:
+        print("k-means of the inputs is kept: its clusters are clearer than those of any map")
+    if data.y is None:
+        print_unlabelled(scores)
+    else:
+        print(f"\n{'':<34}    ACC    NMI    ARI")
+        of_map = f"autoencoder, {args.manifold_learner}, {args.cluster}"
+        print(score_line(f"N2D: {'k-means of the inputs' if model.kept_kmeans else of_map}", scores))
+    print_profile(profile)
+
+
+def print_profile(profile):
+    """What each cluster is, on screen a row each."""
     print("\n" + "\n".join(profiles.lines(profile)))
+
+
+def write_meaning(folder, profile, special, linkage):
+    """What each cluster is, and which are alike, in a folder."""
     for rows, name in zip(special, ("features.csv", "terms.csv")):
         if len(rows):
             profiles.as_text(rows).to_csv(folder / name, index=False, float_format="%.6g")
@@ -221,23 +244,19 @@ def write_meaning(folder, profile, special, linkage):
     pd.DataFrame(smaller).to_csv(folder / "merged.csv", index_label="cluster")
 
 
-def compare_stages(model, data, args, folder):
-    """What the stages are worth, on screen and in a folder; and the manifolds of --eval_all, for its picture."""
+def compare_manifolds(model, data, args, folder):
+    """Every clusterer on every manifold, in a folder; and the manifolds, for the picture.
+
+    It takes hours, and is on screen row by row. The rows are kept one by one as well, to go on from.
+    """
     rows, maps = [], {}
-    if is_staged(args) and data.y is not None:
-        for row in evaluation.stages(model, data.x, data.y):
-            rows.append(row)
-            print(score_line(f"{row['space']}, {row['method']}", row))
-        pd.DataFrame(rows).to_csv(folder / "stages.csv", index=False)
-    if args.eval_all:
-        rows = []
-        unfinished = args.save_dir / UNFINISHED
-        unfinished.mkdir(exist_ok=True)
-        for row, embedding in evaluation.compare(model, data.x, data.y, unfinished):
-            rows.append(row)
-            maps[f"{row['input']}, {row['manifold']}"] = embedding
-            print(score_line(f"{row['input']}, {row['manifold']}, {row['cluster']}", row), flush=True)
-        pd.DataFrame(rows).to_csv(folder / "eval_all.csv", index=False)
+    unfinished = args.save_dir / UNFINISHED
+    unfinished.mkdir(exist_ok=True)
+    for row, embedding in evaluation.compare(model, data.x, data.y, unfinished):
+        rows.append(row)
+        maps[f"{row['input']}, {row['manifold']}"] = embedding
+        print(score_line(f"{row['input']}, {row['manifold']}, {row['cluster']}", row), flush=True)
+    pd.DataFrame(rows).to_csv(folder / "eval_all.csv", index=False)
     return maps
 
 

@@ -26,7 +26,7 @@ def bar(steps=None, *, description, verbose=True, **settings):
     **settings
         Of tqdm.
     """
-    shown = verbose and (sys.stderr.isatty() or "ipykernel" in sys.modules)  # a notebook is no terminal to tqdm
+    shown = verbose and (_is_terminal(sys.stderr) or "ipykernel" in sys.modules)  # a notebook is no terminal to tqdm
     made = tqdm(steps, desc=description, leave=False, disable=not shown, **settings)
     with _lock:
         _bars.add(made)
@@ -56,7 +56,7 @@ def stage(name, description, seconds, verbose=True):
         print(*lines, line, sep="\n", end="", flush=True)
     start = time.perf_counter()
     try:
-        with _counted(line, start) if verbose and sys.stdout.isatty() else nullcontext():
+        with _counted(line, start) if verbose and _is_terminal(sys.stdout) else nullcontext():
             yield
     except BaseException:
         if verbose:
@@ -65,7 +65,12 @@ def stage(name, description, seconds, verbose=True):
     took = time.perf_counter() - start
     seconds[name] = seconds.get(name, 0.0) + took
     if verbose:
-        print(f"{f'{chr(13)}{line}' if sys.stdout.isatty() else ''} {took:8.1f} s", flush=True)
+        print(f"{f'{chr(13)}{line}' if _is_terminal(sys.stdout) else ''} {took:8.1f} s", flush=True)
+
+
+def _is_terminal(stream):
+    """Whether somebody watches; a program without a console, as of a service, has None for a stream."""
+    return stream is not None and stream.isatty()
 
 
 class Progress:

@@ -270,7 +270,7 @@ def test_a_run_whose_reader_has_gone_leaves_no_folder_locked(tmp_path):
     process.stdout.close()
     error = process.stderr.read()
     assert process.wait() == 141 and "Traceback" not in error and "rror" not in error
-    assert not (tmp_path / "run/.lock").exists()
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
 
 
 @pytest.mark.parametrize("rank", ["0", "1"])

@@ -81,3 +81,12 @@ def test_a_bar_is_where_a_person_looks(monkeypatch, place, shown, verbose):
         monkeypatch.setitem(sys.modules, "ipykernel", sys)
     assert list(progress.bar(range(3), description="epochs", verbose=verbose, unit="epoch")) == [0, 1, 2]
     assert kept == [{"desc": "epochs", "leave": False, "disable": not (shown and verbose), "unit": "epoch"}]
+
+
+def test_a_program_without_a_console_has_stages_and_no_bar(monkeypatch):
+    """None is what Python has for the streams of pythonw and of many services."""
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    with progress.stage("fit", "of a thing", seconds := {}):
+        assert list(progress.bar(range(3), description="steps")) == [0, 1, 2]
+    assert "fit" in seconds
