@@ -88,6 +88,7 @@ def main(argv=None):
     limits.check_data(parser, args, data, arguments.processes()[1])
     if arguments.processes()[0] > 0:
         return launch.help_along(parser, args, data)
+    launch.settle_epochs(args, len(data.x))
     with folders.save_folder(parser, args):
         run(parser, args, data)
 

@@ -18,7 +18,7 @@ from .version import __version__
 
 USAGE = """\
 n2d.py DATASET [GPU] [flags]
-       n2d.py predict MODEL_DIR FILE [--out=clusters.csv]
+       n2d.py predict MODEL_DIR FILE [--out=FILE]
        n2d.py inspect FILE
        n2d.py apply CORRECTIONS SAVE_DIR"""
 DESCRIPTION = """\
@@ -124,7 +124,12 @@ def add_most_used(parser):
     )
     add_label_column(add)
     add("--visualize", action="store_true", help="draw the embedding, the clusters, and a page to explore them")
-    add("--save_dir", type=Path, help="folder of everything that is written (runs/{dataset}-n2d)")
+    add(
+        "--save_dir",
+        type=Path,
+        help="folder of everything that is written (runs/{dataset}-n2d; or {dataset}-n2d-2 and so on, if another "
+        "command has written there)",
+    )
     add("--save_model", type=Path, metavar="DIR", help="keep the fitted model, for n2d.py predict and N2D.load")
     add(
         "--seed",
@@ -271,6 +276,7 @@ def add_clustering(parser):
 def add_output(parser):
     """What else is written."""
     add = parser.add_argument_group("Output").add_argument
+    add("--overwrite", action="store_true", help="replace what another command has written (it is refused)")
     add("--write_h5ad", action="store_true", help="of an .h5ad file, write a copy that has the clusters and the map")
     add("--tensorboard", action="store_true", help="write loss and latent space for TensorBoard, while training")
     add("--max_points", type=int, default=100_000, help="points drawn at most (%(default)s)")
@@ -302,8 +308,8 @@ def build_predict_parser():
     parser.add_argument(
         "--out",
         type=Path,
-        default=Path("clusters.csv"),
-        help="table to write, or of an .h5ad file a copy that has the clusters, if this ends in .h5ad (%(default)s)",
+        help="table to write, or of an .h5ad file a copy that has the clusters, if this ends in .h5ad (clusters.csv, "
+        "if there is none yet)",
     )
     parser.add_argument("--data_dir", type=Path, default=DATA_DIR)
     add_label_column(parser.add_argument)
@@ -428,8 +434,6 @@ def parse_arguments(parser, argv):
     if args.n_clusters is None and args.dataset in datasets.REGISTRY:
         args.n_clusters = datasets.REGISTRY[args.dataset].n_classes
     args.name = args.dataset if args.dataset in datasets.REGISTRY else writable(Path(args.dataset).resolve().stem)
-    if args.save_dir is None:
-        args.save_dir = Path("runs") / f"{args.name}-n2d"
     limits.check_ranges(parser, args)
     limits.check_together(parser, args, processes()[1])
     find_weights(parser, args)

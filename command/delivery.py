@@ -62,7 +62,7 @@ class Delivery:
 
     def __init__(self, folder, keep=None, adds=False):
         self.folder, self.names = folder, []
-        recorded = _recorded(folder)
+        recorded = files_of_run(folder)
         self.kept = recorded if adds else []
         self.earlier = {name for name in recorded if keep is None or not _is_same(folder / name, keep)} - {*self.kept}
 
@@ -109,7 +109,7 @@ class Delivery:
         return "\n".join([*lines, "", f"open this first: {self.folder / files[0]}"])
 
 
-def _recorded(folder):
+def files_of_run(folder):
     """Names of the files that an earlier run wrote to a folder; nothing outside of it, whatever its record says."""
     try:
         names = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]

@@ -1,7 +1,29 @@
-"""The folders that a run writes to: found writable before the training, one run at a time."""
+"""The folders that a run writes to: found writable before the training, one run at a time, and no other command's.
 
+Which command has written there is in `RECORD`, and from its start to its end in `STARTED`.
+"""
+
+import json
 import tempfile
 from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+
+from .. import datasets
+from ..readers import samples
+from .delivery import RECORD
+
+STARTED = ".run.json"
+ADDING = ("visualize", "eval_all", "tensorboard", "write_h5ad")  # arguments that add files to a save folder
+ANY = (
+    "save_dir",
+    "save_model",
+    "save_weights",
+    "data_dir",
+    "resume",
+    "overwrite",
+    "umap_jobs",
+)  # that change none there
 
 
 def make_folder(parser, flag, folder):
@@ -31,9 +53,61 @@ def lock(parser, folder):
         keeper.release()
 
 
+def recorded(args):
+    """The arguments of a run for its records: as JSON, with paths that hold wherever they are read."""
+    known = {name: value.resolve() if isinstance(value, Path) else value for name, value in vars(args).items()}
+    if args.dataset not in datasets.REGISTRY:
+        known["dataset"] = Path(args.dataset).resolve()
+    return json.loads(json.dumps(known, default=str))
+
+
+def choose(parser, args):
+    """Settle the save folder so that nothing of another command is replaced: runs/wine-n2d, or runs/wine-n2d-2, ..."""
+    command = recorded(args)
+
+    folder = first = args.save_dir or Path("runs") / f"{args.name}-n2d"
+    numbers = count(2)
+    while not (args.overwrite or all(_is_same(command, earlier) for earlier in _runs(folder))):
+        if args.save_dir is not None:
+            parser.error(
+                f"--save_dir: {folder} holds results of another command, or corrected by hand: give another folder, or "
+                "--overwrite to replace them"
+            )
+        folder = first.with_name(f"{first.name}-{next(numbers)}")
+    args.save_dir = folder
+    for name, file in (("save_model", "model.json"), ("save_weights", "")):
+        path = getattr(args, name)
+        is_ours = args.overwrite or any(earlier.get(name) == command[name] for earlier in _runs(folder))
+        if path is not None and (path / file).exists() and not is_ours:
+            parser.error(f"--{name}: {path} is there, of another command: name another, or give --overwrite")
+    if folder != first:
+        samples.notice(f"{first} holds results of another command, or corrected by hand: this run writes to {folder}")
+
+
+def _runs(folder):
+    """The arguments of the runs that a folder has something of; {} for what is not known, or was corrected by hand."""
+    found = []
+    for name in (STARTED, RECORD):
+        try:
+            record = json.loads((folder / name).read_text(encoding="utf-8"))
+            found.append({} if record.get("corrections") else dict(record["arguments"]))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            found.append({})
+    return found
+
+
+def _is_same(command, earlier):
+    """Whether a command writes all that an earlier one has written, both as of `recorded`."""
+    kept = {name: value for name, value in earlier.items() if name not in ANY and not (name in ADDING and not value)}
+    return kept and all(command.get(name) == value for name, value in kept.items())
+
+
 @contextmanager
 def save_folder(parser, args):
     """The folders of a run, its save folder for it alone; if the run leaves nothing there, no new folder either."""
+    choose(parser, args)
     if args.save_model is not None:
         make_folder(parser, "save_model", args.save_model)
     if args.save_weights is not None:
@@ -41,9 +115,28 @@ def save_folder(parser, args):
     new = [folder for folder in (args.save_dir, *args.save_dir.parents) if not folder.exists()]
     make_folder(parser, "save_dir", args.save_dir)
     try:
-        with lock(parser, args.save_dir):
+        with lock(parser, args.save_dir), record_of(args):
             yield
     finally:
         for folder in new:
             if not any(folder.iterdir()):
                 folder.rmdir()
+
+
+@contextmanager
+def record_of(args):
+    """Which command writes to the save folder, in it until the run is over; or if it was stopped, until it goes on."""
+    path, before = args.save_dir / STARTED, _contents(args.save_dir)
+    goes_on = path.exists()
+    path.write_text(json.dumps({"arguments": recorded(args)}, indent=2) + "\n", encoding="utf-8")
+    try:
+        yield
+    except BaseException:
+        if not goes_on and _contents(args.save_dir) == before:
+            path.unlink()
+        raise
+    path.unlink()
+
+
+def _contents(folder):
+    return {(path.name, path.stat().st_mtime_ns) for path in folder.iterdir() if path.name != STARTED}

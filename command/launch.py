@@ -15,6 +15,16 @@ from .arguments import processes
 OTHER_ENDED = "another of torchrun's processes has stopped: its own message says why"
 
 
+def settle_epochs(args, n_samples):
+    """Fill in the number of epochs, and the name of the weights that has it."""
+    from ..method.autoencoder import training
+
+    if args.pretrain_epochs is None:
+        args.pretrain_epochs = training.default_epochs(n_samples)
+    if args.save_weights is not None:
+        args.save_weights = Path(str(args.save_weights).replace("{epochs}", str(args.pretrain_epochs)))
+
+
 def build_model(parser, args, data):
     """The estimator that the arguments describe; of torchrun's processes, one that trains with the others."""
     import torch
@@ -100,6 +110,7 @@ def help_along(parser, args, data):
     from ..method.autoencoder import torchrun
 
     sys.stdout = Path(os.devnull).open("w")
+    args.save_dir = args.save_dir or Path()  # the first process chooses it, and it alone writes there
     model = build_model(parser, args, data).set_params(verbose=False)
     with mistakes(parser):  # the first process says why
         model.fit_autoencoder(data.x)

@@ -8,7 +8,7 @@ from .. import metrics
 from ..method.persistence import ModelError
 from ..pipeline import N2D
 from ..readers import annotated, samples
-from . import arguments, folders
+from . import arguments, delivery, folders
 from .report import clusters_table, score_line
 
 FAR = 0.9  # outlier probability that is worth a word
@@ -46,13 +46,19 @@ def is_h5ad(path):
 
 
 def refuse_outputs(parser, args):
-    """Refuse what cannot be written, and what would be written over the points."""
+    """Refuse what cannot be written, and what would be written over the points or over results."""
+    if args.out is None:
+        args.out = Path("clusters.csv")
+        if args.out.exists():
+            parser.error("clusters.csv is there: --out=FILE names another file, and --out=clusters.csv replaces it")
     if args.out.is_dir():
         parser.error(f"--out must be a file, got the folder {args.out}")
     if is_h5ad(args.out) and not is_h5ad(args.dataset):
         parser.error(f"--out {args.out} would be a copy of an .h5ad file, and {args.dataset} is none: give a .csv")
     if args.out.exists() and Path(args.dataset).exists() and args.out.samefile(args.dataset):
         parser.error(f"--out must be another file than the points, got {args.out} for both")
+    if args.out.name in delivery.files_of_run(args.out.parent):
+        parser.error(f"--out must be no file of a run, got {args.out}: give another name or folder")
 
 
 def as_the_model_wants(parser, args, model, data):

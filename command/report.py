@@ -4,7 +4,6 @@ import copy
 import json
 import shutil
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from ..method.manifold import learners
 from ..page import explorer, naming, portraits, profiles
 from ..readers import annotated, samples
 from .arguments import processes
+from .folders import recorded
 from .version import __version__
 
 LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
@@ -54,14 +54,10 @@ def log_projection(board, model, data):
 
 
 def announce(args, data):
-    """Say what is clustered, and settle what depends on the number of samples."""
+    """Say what is clustered."""
     print(samples.in_columns(samples.summary(args.name, data)))
     if args.dataset not in datasets.REGISTRY:
         print(f"scale: {args.scale or data.scale}{'' if args.scale else ' (--scale is there to change it)'}")
-    if args.pretrain_epochs is None:
-        args.pretrain_epochs = training.default_epochs(len(data.x))
-    if args.save_weights is not None:
-        args.save_weights = Path(str(args.save_weights).replace("{epochs}", str(args.pretrain_epochs)))
 
 
 def keep_weights(model, args, delivered):
@@ -200,7 +196,7 @@ def report(model, data, args, folder):
         "kept_kmeans": model.kept_kmeans,
         "seconds": model.seconds_,
         "resumed_seconds": model.resumed_seconds_,
-        "arguments": vars(args),
+        "arguments": recorded(args),
         "machine": machine(model),
         "versions": versions(),
     }

@@ -13,12 +13,11 @@ from n2d.method.manifold import learners, neighbors
 ROOT = Path(__file__).parents[1]
 
 
-def test_default_place_and_names_of_weights(tmp_path, monkeypatch):
+def test_names_of_weights(tmp_path, monkeypatch):
     monkeypatch.setattr(arguments, "WEIGHTS", tmp_path)
     parser = arguments.build_parser()
     args = arguments.parse_arguments(parser, ["har", "cpu", "--save_weights", "--pretrain_epochs=7"])
     assert args.save_weights == tmp_path / "har-{epochs}-n2d.safetensors"  # the epochs are known with the data
-    assert args.save_dir == Path("runs/har-n2d")
     assert args.n_clusters == 6
     (tmp_path / "har-7-n2d.safetensors").touch()
     for name in ("har-7-n2d", "har-7-n2d.safetensors", str(tmp_path / "har-7-n2d.safetensors")):
@@ -30,7 +29,7 @@ def test_default_place_and_names_of_weights(tmp_path, monkeypatch):
 
 def test_a_path_in_bytes_that_are_not_utf_8_names_a_run_that_can_be_written():
     args = arguments.parse_arguments(arguments.build_parser(), ["caf\udce9.csv"])
-    assert args.name == r"caf\udce9" and args.save_dir == Path(r"runs/caf\udce9-n2d")
+    assert args.name == r"caf\udce9"
 
 
 def test_a_run_of_a_version_with_fewer_flags_is_read_again_by_those_that_it_had():

@@ -339,7 +339,7 @@ def test_a_second_run_into_the_folder_leaves_nothing_of_the_first_but_what_is_th
     assert f"open this first: {tmp_path / 'explore.html'}" in first
     weights = tmp_path / "weights.safetensors"
     kept = weights.read_bytes()
-    n2d.main([*common, "--seed=1", f"--ae_weights={weights}"])
+    n2d.main([*common, "--seed=1", f"--ae_weights={weights}", "--overwrite"])
     second = capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == FILES | {
         "features.csv",
@@ -364,7 +364,7 @@ def test_a_picture_that_fails_takes_no_result_along(wine, tmp_path, monkeypatch)
             [f"{wine / 'unlabelled.csv'}", "cpu", "--n_clusters=3", "--visualize", *SHORT, f"--save_dir={tmp_path}"]
         )
     checkpoints = {f"n2d-checkpoint-{i}.pt" for i in (1, 2)}
-    kept = FILES | checkpoints | {"features.csv", report.UNFINISHED}  # no picture, and where to go on from
+    kept = FILES | checkpoints | {"features.csv", report.UNFINISHED, ".run.json"}  # no picture, and where to go on from
     assert {path.name for path in tmp_path.iterdir()} == kept
     assert launch.goes_on() == "; the same command goes on with the training"
 

@@ -188,9 +188,8 @@ def test_gaps_of_new_points_get_the_medians_of_the_fit(tmp_path, capsys):
     frame.to_csv(tmp_path / "fit-bare.csv", index=False, header=False)
     median = frame["b"].median()
     for name, header in (("fit.csv", True), ("fit-bare.csv", False)):
-        n2d.main(
-            f"{tmp_path}/{name} cpu {QUICK} --missing=median --save_model={tmp_path}/m --save_dir={tmp_path}/r".split()
-        )
+        flags = f"cpu {QUICK} --missing=median --save_model={tmp_path}/m --save_dir={tmp_path}/r --overwrite"
+        n2d.main([f"{tmp_path}/{name}", *flags.split()])
         known = N2D.load(tmp_path / "m").reading_
         assert known["medians"][1] == pytest.approx(median) and len(known["medians"]) == 3
         new = pd.DataFrame({"a": [1.0, 2, 3], "b": [np.nan, 250, 300], "c": [5.0, 6, 7]})
@@ -241,3 +240,16 @@ def test_the_points_are_not_written_over(tmp_path, capsys):
     with pytest.raises(SystemExit):
         n2d.main(["predict", f"{tmp_path}/m", f"{tmp_path}/a.csv", f"--out={tmp_path}/b.h5ad"])
     assert "would be a copy of an .h5ad file, and" in capsys.readouterr().err
+
+
+def test_no_result_is_written_over_unless_it_is_named(digits, tmp_path, monkeypatch, capsys):
+    (tmp_path / "clusters.csv").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    for out, message in (
+        ([], "clusters.csv is there: --out=FILE names another file, and --out=clusters.csv replaces it"),
+        ([f"--out={digits[0] / 'clusters.csv'}"], "--out must be no file of a run, got "),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            n2d.main(["predict", "model", "digits", *out])
+        assert stop.value.code == 2 and message in capsys.readouterr().err
+    assert (tmp_path / "clusters.csv").read_text() == "mine"
