@@ -6,7 +6,6 @@ import io
 import json
 import os
 import shutil
-import unicodedata
 from argparse import Namespace
 from pathlib import Path
 
@@ -19,137 +18,11 @@ from ..method.manifold import neighbors
 from ..page import explorer, naming, profiles
 from ..readers import annotated, samples
 from . import arguments, delivery, folders, report
+from .corrections_file import CorrectionsError, corrected, read
 
 ORIGINAL = "clusters-original.csv"  # as the run found them
+OURS = ["cluster", "cluster_name", "marked"]  # columns that corrections change; a person may have added others
 OF_FIT = ("agreement", "modularity", "log_likelihood")  # figures of a run that say nothing of corrected clusters
-LARGEST = 10_000_000  # bytes of a file of corrections
-LONGEST = 200  # letters of a name
-
-
-class CorrectionsError(ValueError):
-    """Corrections that are no such file, or are of other clusters."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Corrections:
-    """What a person changed, by the numbers that clusters had on the page.
-
-    Attributes
-    ----------
-    fingerprint : str
-        Of the clusters that are corrected, see `naming.Clusters`.
-    n_samples, n_clusters : int
-    names : dict of int to str
-    merged : dict of int to int
-        Which cluster each of these is now part of.
-    marked : tuple of int
-    """
-
-    fingerprint: str
-    n_samples: int
-    n_clusters: int
-    names: dict
-    merged: dict
-    marked: tuple
-
-
-def read(path):
-    """Corrections, from the file that the page saved.
-
-    Raises
-    ------
-    CorrectionsError
-        If the file cannot be read, or says anything that the page cannot have written.
-    """
-    try:
-        if path.stat().st_size > LARGEST:
-            raise CorrectionsError(f"{path} is too large for a file of corrections")
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CorrectionsError(f"{path} cannot be read ({error.strerror})") from error
-    except CorrectionsError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise CorrectionsError(f"{path} is no JSON file, as the page saves corrections") from error
-    if not isinstance(found, dict) or found.get("n2d") != "corrections":
-        raise CorrectionsError(f"{path} holds no corrections: save them on the page, with “Save corrections”")
-    try:
-        return _sound(found)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise CorrectionsError(f"{path} is damaged: {error}") from error
-
-
-def _sound(found):
-    """The corrections of a file, if all of them can be."""
-    n_clusters = _number(found["n_clusters"], "n_clusters", 1 << 16)
-
-    def cluster(number):
-        return _number(int(number) if isinstance(number, str) and number.isdecimal() else number, "cluster", n_clusters)
-
-    names = {cluster(number): _name(name) for number, name in found["names"].items()}
-    merged = {cluster(number): cluster(into) for number, into in found["merged"].items()}
-    if chained := sorted(set(merged) & set(merged.values())):
-        raise ValueError(f"cluster {chained[0]} is merged into another, and others into it")
-    if not isinstance(found["marked"], list):
-        raise ValueError("marked must be a list of clusters")
-    if not isinstance(found["fingerprint"], str):
-        raise ValueError("fingerprint must be a word")
-    return Corrections(
-        found["fingerprint"],
-        _number(found["n_samples"], "n_samples", 1 << 40),
-        n_clusters,
-        names,
-        merged,
-        tuple(sorted({cluster(number) for number in found["marked"]})),
-    )
-
-
-def _number(value, what, below):
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < below:
-        raise ValueError(f"{what} must be a whole number from 0 to {below - 1}, got {str(value)[:40]}")
-    return value
-
-
-def _name(name):
-    if not isinstance(name, str) or len(name) > LONGEST or any(map(_is_control, name)):
-        raise ValueError(f"a name must be a text of at most {LONGEST} letters, got {str(name)[:40]!r}")
-    return name
-
-
-def _is_control(letter):
-    return unicodedata.category(letter) in ("Cc", "Cs")  # lone surrogates cannot be written
-
-
-def corrected(corrections, labels, names):
-    """Clusters as a person wants them: numbers, by size again, names, and which of them are marked.
-
-    Parameters
-    ----------
-    corrections : Corrections
-    labels : ndarray of int, shape (n_samples,)
-    names : list of str
-        By number; empty where there is none.
-
-    Returns
-    -------
-    labels : ndarray of int, shape (n_samples,)
-    names : tuple of str, or None
-        None if there is no name at all.
-    marked : ndarray of bool, shape (n_clusters,)
-    """
-    roots = np.array([corrections.merged.get(i, i) for i in range(corrections.n_clusters)])
-    now = roots[labels]
-    kept = np.unique(roots)
-    sizes = np.bincount(now, minlength=len(roots))[kept]
-    kept = kept[np.argsort(-sizes, kind="stable")]
-    numbers = np.zeros(len(roots), dtype=np.int64)
-    numbers[kept] = np.arange(len(kept))
-    told, taken = [], set()
-    for i in kept:
-        name = corrections.names.get(int(i), names[i])
-        told.append(naming.free(name, taken) if name else "")
-        taken.add(told[-1])
-    return numbers[now], tuple(told) if any(told) else None, np.isin(kept, corrections.marked)
 
 
 def main(argv):
@@ -170,6 +43,9 @@ def main(argv):
 def apply(corrections, folder):
     """Write what follows from corrections to a run's save folder; the clusters before are kept as `ORIGINAL`.
 
+    Every cluster keeps its number, and a merged one has that of the one it is part of. So numbers have gaps, and
+    functions that count clusters get their places among those that are left.
+
     Parameters
     ----------
     corrections : Corrections
@@ -181,49 +57,66 @@ def apply(corrections, folder):
         If the folder is not that of the run which they are of.
     """
     record = _record(folder)
-    table = _table_of(corrections, folder, record)
     run = Namespace(**record["arguments"])
-    labels = table["cluster"].astype(np.int64).to_numpy()
-    by_number = table.drop_duplicates("cluster").set_index("cluster")
-    before = by_number["cluster_name"].to_dict() if "cluster_name" in table else {}
-    names = [before.get(str(i), "") for i in range(corrections.n_clusters)]
-    labels, names, marked = corrected(corrections, labels, names)
+    table, found, names_found = _tables(corrections, folder, record)
+    numbers, names, marked = corrected(corrections, names_found)
+    labels, kept = numbers[found], np.unique(numbers)
     embedding = _array(folder, "embedding.npy", len(table))
     its_map = _array(folder, "map.npy" if (folder / "map.npy").exists() else "embedding.npy", len(table))
     data = _data(run, len(table))
     is_gone = data is None
     if is_gone:
         data = samples.Dataset(np.zeros((len(table), 1), np.float32), *_classes(table))
-    clusters = dataclasses.replace(naming.named(labels, len(marked), data.y, data.label_names), names=names)
+    before = naming.named(found, corrections.n_clusters, data.y, data.label_names)
+    before = dataclasses.replace(before, names=tuple(names_found) if any(names_found) else None)
+    clusters = dataclasses.replace(
+        naming.named(np.searchsorted(kept, labels), len(kept), data.y, data.label_names),
+        names=names and tuple(names[i] for i in kept),
+        colors=before.colors[kept],
+        numbers=kept,
+    )
     delivered = delivery.Delivery(folder, adds=True)
     _keep_original(folder, delivered)
     with delivered.at_once() as new:
-        text = _csv(table, labels, names, marked)
-        (new / "clusters.csv").write_text(text, encoding="utf-8", newline="")
-        scores = _scores(data.y, labels, embedding, len(marked))
-        _write_record(new, record, corrections, scores, text)
-    print(f"{corrections.n_clusters} clusters, now {len(marked)}: {_counted(corrections)}")
+        table = _corrected(table, labels, names, marked)
+        table.to_csv(new / "clusters.csv", index=False)
+        scores = _scores(data.y, labels, embedding)
+        _write_record(new, record, corrections, scores, table)
+    print(f"{corrections.n_clusters} clusters, now {len(kept)}: {_counted(corrections)}")
     if data.y is not None:
         print(f"\n{'':<34}    ACC    NMI    ARI\n{report.score_line('corrected clusters', scores)}")
     with delivered.at_once() as new:
         report.draw_maps(data, its_map, clusters, run, new, "corrected by hand", scores)
         if not is_gone:
-            found = {name: table[name].to_numpy(dtype=float) for name in ("confidence", "outlier") if name in table}
-            special = profiles.special_of(data, labels, len(marked))
-            profile = {"names": names, "confidence": found["confidence"], "special": special}
-            found["profile"] = profiles.profile(data, labels, len(marked), **profile)
+            known = {name: table[name].to_numpy(dtype=float) for name in ("confidence", "outlier") if name in table}
             points = _latent(folder, len(table), embedding)
             near = neighbors.nearest_neighbors(points, min(explorer.N_NEIGHBORS + 1, len(table)))[0]
-            linkage = hierarchy.merges(neighbors.symmetric_graph(near), labels, points, len(marked))
-            report.write_meaning(new, found["profile"], special, linkage)
-            report.draw_meaning(clusters, run, new, found["profile"], special, linkage)
-            report.draw_members(data, its_map, clusters, run, new, **found, neighbors=near[:, 1:])
+            linkage = hierarchy.merges(neighbors.symmetric_graph(near), clusters.labels, points, len(kept))
+            profile = _draw(data, clusters, run, new, known["confidence"], linkage)
+            told = names or [""] * len(numbers)
+            told = {i: told[i] for i in kept.tolist() if told[i] != names_found[i]}
+            applied = {"names": told, "merged": corrections.merged, "marked": np.flatnonzero(marked).tolist()}
+            known |= {"profile": profiles.profile(data, found, corrections.n_clusters), "neighbors": near[:, 1:]}
+            report.draw_page(data, its_map, before, run, new, **known, corrections=applied)
             if getattr(run, "write_h5ad", False):
                 out = new / f"{run.name}-n2d.h5ad"
-                annotated.write_h5ad(run.dataset, out, labels, found["confidence"], found["outlier"], its_map)
+                annotated.write_h5ad(run.dataset, out, labels, known["confidence"], known["outlier"], its_map)
     if not is_gone:
-        report.print_profile(found["profile"])
+        report.print_profile(profile)
     print(f"\n{delivered.listing(run.name)}")
+
+
+def _draw(data, clusters, run, folder, confidence, linkage):
+    """What the clusters are, in tables and pictures; the profile is returned."""
+    n_clusters = len(clusters.numbers)
+    special = profiles.special_of(data, clusters.labels, n_clusters)
+    shown = {"names": clusters.names, "confidence": confidence, "special": special}
+    profile = profiles.profile(data, clusters.labels, n_clusters, **shown)
+    profile.index = pd.Index(clusters.numbers, name="cluster")
+    report.write_meaning(folder, profile, special, linkage)
+    report.draw_meaning(clusters, run, folder, profile, special, linkage)
+    report.draw_members(data, clusters, run, folder, confidence)
+    return profile
 
 
 def _counted(corrections):
@@ -242,42 +135,48 @@ def _record(folder):
     return record
 
 
-def _table_of(corrections, folder, record):
-    """The table of the clusters that are corrected: clusters.csv, or what it was before other corrections.
+def _tables(corrections, folder, record):
+    """clusters.csv as it stands there, all of it text; and the clusters that the run found: of each sample, and names.
 
-    All of it is text, as it stands there.
+    These are in `ORIGINAL` once there were corrections.
     """
-    found = {}
-    for name in ("clusters.csv", ORIGINAL):
-        path = folder / name
-        if not path.is_file():
-            continue
-        try:
-            text = path.read_bytes().decode()
-            table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
-            labels = table["cluster"].astype(np.int64).to_numpy()
-        except (OSError, ValueError, KeyError, OverflowError) as error:
-            raise CorrectionsError(f"{path} is no table of clusters ({str(error).splitlines()[0]})") from error
-        found[name] = table, naming.fingerprint(labels), hashlib.sha256(text.encode()).hexdigest()
-    if "clusters.csv" not in found:
+    tables = {name: _table(folder / name) for name in ("clusters.csv", ORIGINAL) if (folder / name).is_file()}
+    if not tables:
         raise CorrectionsError(f"{folder} has no clusters.csv")
-    for name, (table, fingerprint, _) in found.items():
-        is_of = len(table) == corrections.n_samples and fingerprint == corrections.fingerprint
-        if not is_of or table["cluster"].astype(np.int64).max() >= corrections.n_clusters:
-            continue
-        written = (record.get("corrections") or {}).get("sha256")
-        if name == ORIGINAL and found["clusters.csv"][2] != written:
-            raise CorrectionsError(
-                f"{folder / 'clusters.csv'} was changed after it had been corrected: move it away or rename it to "
-                f"{ORIGINAL}, and nothing of it is lost"
-            )
-        return table
-    table, fingerprint, _ = found["clusters.csv"]
-    n_clusters = table["cluster"].nunique()
-    raise CorrectionsError(
-        f"these corrections are of other clusters: of {corrections.n_samples:,} samples in {corrections.n_clusters} "
-        f"clusters ({corrections.fingerprint[:16]}), and {folder} has {len(table):,} in {n_clusters} ({fingerprint})"
-    )
+    original = tables.get(ORIGINAL, tables.get("clusters.csv"))
+    table = tables.get("clusters.csv", original)
+    found = original["cluster"].astype(np.int64).to_numpy()
+    fingerprint, n_clusters = naming.fingerprint(found), original["cluster"].nunique()
+    is_of = len(found) == corrections.n_samples and fingerprint == corrections.fingerprint
+    if not is_of or found.max() >= corrections.n_clusters:
+        raise CorrectionsError(
+            f"these corrections are of other clusters: of {corrections.n_samples:,} samples in "
+            f"{corrections.n_clusters} clusters ({corrections.fingerprint[:16]}), and {folder} has {len(found):,} in "
+            f"{n_clusters} ({fingerprint})"
+        )
+    if _hash(table) not in (_hash(original), (record.get("corrections") or {}).get("sha256")):
+        raise CorrectionsError(
+            f"{folder / 'clusters.csv'} has other clusters or names than were written there: move it away, and nothing "
+            "of it is lost"
+        )
+    by_number = original.drop_duplicates("cluster").set_index("cluster")
+    names = by_number["cluster_name"].to_dict() if "cluster_name" in original else {}
+    return table, found, [names.get(str(i), "") for i in range(corrections.n_clusters)]
+
+
+def _table(path):
+    """A table of clusters, all of it text."""
+    try:
+        table = pd.read_csv(io.StringIO(path.read_bytes().decode()), dtype=str, keep_default_na=False)
+        table.astype({"cluster": np.int64, "confidence": float})
+    except (OSError, ValueError, KeyError, OverflowError) as error:
+        raise CorrectionsError(f"{path} is no table of clusters ({str(error).splitlines()[0]})") from error
+    return table
+
+
+def _hash(table):
+    """What the columns that corrections change say."""
+    return hashlib.sha256(table.reindex(columns=OURS).to_csv().encode()).hexdigest()
 
 
 def _data(run, n_samples):
@@ -333,26 +232,25 @@ def _keep_original(folder, delivered):
     delivered.wrote(ORIGINAL)
 
 
-def _csv(table, labels, names, marked):
-    """The table again, with other clusters; what else stands there is left as it is."""
-    table = table.drop(columns=["cluster_name", "marked"], errors="ignore")
+def _corrected(table, labels, names, marked):
+    """The table with other clusters; what else stands there is left as it is."""
+    table = table.drop(columns=OURS[1:], errors="ignore")
     at = table.columns.get_loc("cluster")
     table["cluster"] = labels
     if names is not None:
         table.insert(at + 1, "cluster_name", np.array(samples.no_formulas(names), dtype=object)[labels])
     if marked.any():
         table.insert(at + 1 + (names is not None), "marked", marked[labels].astype(int))
-    return table.to_csv(index=False)
+    return table
 
 
-def _scores(y, labels, embedding, n_clusters):
+def _scores(y, labels, embedding):
     if y is not None:
         return metrics.scores(*metrics.of_known(y, labels))
-    sizes = np.bincount(labels, minlength=n_clusters).tolist()
-    return {"silhouette": metrics.silhouette(embedding, labels), "sizes": sizes}
+    return {"silhouette": metrics.silhouette(embedding, labels), "sizes": np.bincount(labels).tolist()}
 
 
-def _write_record(folder, record, corrections, scores, text):
+def _write_record(folder, record, corrections, scores, table):
     """metrics.json with the new scores; those of the run are in its `corrections`."""
     earlier = record.get("corrections") or {}
     before = earlier.get("before") or {name: record[name] for name in (*scores, *OF_FIT) if name in record}
@@ -362,7 +260,7 @@ def _write_record(folder, record, corrections, scores, text):
         "merged": corrections.merged,
         "marked": corrections.marked,
         "before": before,
-        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "sha256": _hash(table),
     }
     new = {**scores, **{name: value for name, value in kept.items() if name not in scores}, "corrections": made}
     (folder / delivery.RECORD).write_text(json.dumps(new, indent=2) + "\n", encoding="utf-8")

@@ -228,16 +228,20 @@ def print_profile(profile):
 
 
 def write_meaning(folder, profile, special, linkage):
-    """What each cluster is, and which are alike, in a folder."""
+    """What each cluster is, and which are alike, in a folder; the numbers of the clusters are the profile's index."""
+    numbers = profile.index.to_numpy()
     for rows, name in zip(special, ("features.csv", "terms.csv")):
         if len(rows):
+            rows = rows.assign(cluster=numbers[rows["cluster"].astype(int)])
             profiles.as_text(rows).to_csv(folder / name, index=False, float_format="%.6g")
     profiles.as_text(profile).to_csv(folder / "profile.csv", float_format="%.4f")
     sizes = profile["size"].to_numpy()
     steps = hierarchy.steps(linkage, sizes)
+    for step in steps:
+        step |= {side: " ".join(str(numbers[int(i)]) for i in step[side].split()) for side in ("first", "second")}
     pd.DataFrame(steps).to_csv(folder / "hierarchy.csv", index=False, float_format="%.4f")
     smaller = {f"of_{k}": hierarchy.cut(linkage, k, sizes) for k in range(len(sizes) - 1, 0, -1)}
-    pd.DataFrame(smaller).to_csv(folder / "merged.csv", index_label="cluster")
+    pd.DataFrame(smaller, index=profile.index).to_csv(folder / "merged.csv")
 
 
 def compare_manifolds(model, data, args, folder):
@@ -288,7 +292,8 @@ def draw(model, data, args, folder, scores, maps, profile, special):
     draw_maps(data, model.map_, clusters, args, folder, what, scores)
     draw_meaning(clusters, args, folder, profile, special, model.hierarchy_)
     found = {"outlier": model.outlier_, "neighbors": explorer.nearest_in_graph(model), "profile": profile}
-    draw_members(data, model.map_, clusters, args, folder, confidence=model.confidence_, **found)
+    draw_members(data, clusters, args, folder, model.confidence_)
+    draw_page(data, model.map_, clusters, args, folder, confidence=model.confidence_, **found)
     if any(model.history_):
         visualize.losses(model.history_, folder / "history.png", title=f"{args.name}: reconstruction loss")
     if args.n_clusters == "auto":
@@ -335,12 +340,15 @@ def draw_meaning(clusters, args, folder, profile, special, linkage):
     portraits.dendrogram(linkage, clusters.captions, sizes, path, title=args.name)
 
 
-def draw_members(data, embedding, clusters, args, folder, *, confidence, **found):
-    """What is in each cluster, as a picture and as a page; what else was found of the samples is for the page."""
+def draw_members(data, clusters, args, folder, confidence):
+    """What is in each cluster."""
     shown = {"names": clusters.captions, "confidence": confidence, "title": args.name}
     portraits.members(data, clusters.labels, folder / "clusters.png", **shown)
-    page = {"confidence": confidence, "title": args.name, "seed": args.seed, **found}
-    explorer.explore(data, embedding, clusters, folder / "explore.html", **page)
+
+
+def draw_page(data, embedding, clusters, args, folder, **found):
+    """The page to explore, with what was found of the samples."""
+    explorer.explore(data, embedding, clusters, folder / "explore.html", title=args.name, seed=args.seed, **found)
 
 
 def draw_stages(model, data, args, folder):

@@ -21,10 +21,10 @@ class ClusterPanel {
     const { corrections } = this.explorer;
     byId("clusters-head").textContent = plural(sorted.length, "cluster");
     byId("undo").disabled = !corrections.past.length;
-    byId("keep").disabled = corrections.isEmpty;
-    byId("changes").textContent = corrections.isEmpty
-      ? `${this.example()}Click a cluster to see it, double click to see it alone.`
-      : `${plural(corrections.count, "correction")}, kept in this browser until you save them.`;
+    byId("keep").disabled = !corrections.isNew;
+    byId("changes").textContent = corrections.isNew
+      ? `${plural(corrections.count, "correction")}, kept in this browser until you save them.`
+      : `${this.example()}Click a cluster to see it, double click to see it alone.`;
   }
 
   // Scroll the list, not the page.

@@ -4,8 +4,10 @@ class Corrections {
   constructor(about, onChange) {
     this.about = about;
     this.onChange = onChange;
-    this.key = `n2d ${about.title} ${about.fingerprint}`;
-    this.state = { names: {}, merged: {}, marked: [] };
+    this.applied = about.corrections ?? { names: {}, merged: {}, marked: [] };
+    const since = about.corrections ? ` ${JSON.stringify(about.corrections)}` : "";
+    this.key = `n2d ${about.title} ${about.fingerprint}${since}`;
+    this.state = this.applied;
     this.past = [];
     try {
       const kept = JSON.parse(localStorage.getItem(this.key));
@@ -36,9 +38,9 @@ class Corrections {
     return name ? `${cluster}: ${name}` : `cluster ${cluster}`;
   }
 
-  get isEmpty() {
-    const { names, merged, marked } = this.state;
-    return !Object.keys(names).length && !Object.keys(merged).length && !marked.length;
+  // Whether anything is not applied yet.
+  get isNew() {
+    return JSON.stringify(this.state) !== JSON.stringify(this.applied);
   }
 
   get count() {

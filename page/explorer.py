@@ -79,6 +79,7 @@ def page(
     profile,
     outlier=None,
     neighbors=None,
+    corrections=None,
     max_points=MAX_POINTS,
     seed=0,
 ):
@@ -87,7 +88,7 @@ def page(
     Points can be coloured by cluster, true class, confidence or outlier score. The clusters are listed with typical
     members and what is special about them, can be shown alone, renamed, merged and marked. What a box, a lasso, a
     search or a click selects is shown, as images or as features beside those of all points, and saved as CSV with the
-    columns of `clusters.csv`. Corrections are saved as a JSON file, which `corrections.py` reads.
+    columns of `clusters.csv`. Corrections are saved as a JSON file, which `corrections_file` reads.
 
     Parameters
     ----------
@@ -101,6 +102,8 @@ def page(
         0 to 1: how little each sample belongs anywhere.
     neighbors : ndarray of int, shape (n_samples, n_neighbors), or None
         The nearest samples of each, -1 where there are fewer; see `nearest_in_graph`.
+    corrections : dict or None
+        Those that were applied to the clusters: `names`, `merged` and `marked`, as in the file that the page saves.
     max_points : int
         A random sample of this size is shown if there are more points.
     seed : int
@@ -134,6 +137,7 @@ def page(
         "fingerprint": clusters.fingerprint,
         "formula": FORMULA,
         "clusters": _clusters(clusters, profile, place),
+        "corrections": corrections,
     }
     if data.y is not None:
         groups, names = data.groups

@@ -26,19 +26,22 @@ class Clusters:
         RGBA. The cluster that has the name of a class has the colour that this class has among the classes.
     order : ndarray of int, shape (n_clusters,)
         Numbers of the clusters: the one that is matched with the first class first, those of no class last.
+    numbers : ndarray of int, shape (n_clusters,), or None
+        What the clusters 0, 1, ... are called if it is not that, as where others were merged into them.
     """
 
     labels: np.ndarray
     names: tuple | None
     colors: np.ndarray
     order: np.ndarray
+    numbers: np.ndarray | None = None
 
     @property
     def captions(self):
         """What pictures write, by number: '3: cat', or without a name 'cluster 3'."""
-        if self.names is None:
-            return [f"cluster {i}" for i in range(len(self.colors))]
-        return [f"{i}: {name}" if name else f"cluster {i}" for i, name in enumerate(self.names)]
+        numbers = range(len(self.colors)) if self.numbers is None else self.numbers
+        names = self.names or [""] * len(self.colors)
+        return [f"{i}: {name}" if name else f"cluster {i}" for i, name in zip(numbers, names)]
 
     @property
     def fingerprint(self):

@@ -9,9 +9,10 @@ import pytest
 
 import n2d
 from n2d import metrics
-from n2d.command import corrections
-from n2d.page import naming
+from n2d.command import corrections, corrections_file
+from n2d.page import explorer, naming
 
+ORIGINAL = corrections.ORIGINAL
 EVIL = "</script><img src=x onerror=alert(1)>"
 PICTURES = {"clusters.png", "confusion.png", "digits-n2d.png", "digits-n2d-predicted.png", "explore.html"}
 
@@ -39,8 +40,8 @@ def saved(path, folder, name="clusters.csv", **changes):
 def apply(capsys):
     """What the command prints."""
 
-    def apply(path, folder):
-        corrections.main([str(path), str(folder)])
+    def apply(path, folder, *flags):
+        corrections.main([str(path), str(folder), *flags])
         return capsys.readouterr().out
 
     return apply
@@ -50,9 +51,9 @@ def apply(capsys):
 def refused(capsys):
     """That the command ends with one line that says this, and code 2."""
 
-    def refused(path, folder, message):
+    def refused(path, folder, message, *flags):
         with pytest.raises(SystemExit) as stopped:
-            corrections.main([str(path), str(folder)])
+            corrections.main([str(path), str(folder), *flags])
         error = capsys.readouterr().err
         assert stopped.value.code == 2 and error.count("\n") == 1 and message in error
 
@@ -68,12 +69,14 @@ def test_table_scores_and_pictures_are_corrected_and_nothing_is_lost(apply, fold
     assert (folder / "clusters-original.csv").read_bytes() == before
     old, new = table_of(folder, "clusters-original.csv"), table_of(folder)
     assert list(new) == ["index", "cluster", "cluster_name", "marked", "confidence", "outlier", "label"]
-    profile = pd.read_csv(folder / "profile.csv")
-    assert len(profile) == 9 and len(pd.read_csv(folder / "hierarchy.csv")) == 8
+    numbers = [i for i in range(10) if i != 7]  # those that a person has seen
+    profile, steps = pd.read_csv(folder / "profile.csv"), pd.read_csv(folder / "hierarchy.csv", dtype=str)
+    assert profile["cluster"].tolist() == pd.read_csv(folder / "merged.csv")["cluster"].tolist() == numbers
+    last = " ".join(steps.loc[7, ["first", "second"]]).split()
+    assert len(steps) == 8 and sorted(map(int, last)) == numbers
     pd.testing.assert_frame_equal(new[["index", "confidence", "label"]], old[["index", "confidence", "label"]])
-    sizes = new["cluster"].value_counts()
-    assert set(sizes.index) == {str(i) for i in range(9)}
-    assert sizes.sort_index().is_monotonic_decreasing  # by size again
+    assert new["cluster"].equals(old["cluster"].replace("7", "3"))
+    assert profile["size"].tolist() == [int((new["cluster"] == str(i)).sum()) for i in numbers]
     joined = old["cluster"].isin(["3", "7"])
     assert set(new["cluster_name"][joined]) == {"'=cmd()"} and set(new["marked"][joined]) == {"1"}
     assert set(new["cluster_name"][old["cluster"] == "2"]) == {EVIL}
@@ -91,33 +94,46 @@ def test_table_scores_and_pictures_are_corrected_and_nothing_is_lost(apply, fold
     assert EVIL not in (folder / "explore.html").read_text()
 
 
-def test_more_corrections_of_the_same_page_begin_anew_and_those_of_the_new_page_go_on(apply, folder, tmp_path):
-    first = saved(tmp_path / "1.json", folder, merged={"9": 8})
+def test_corrections_are_of_what_the_run_found_however_often_they_are_applied(apply, folder, tmp_path):
+    first = saved(tmp_path / "1.json", folder, merged={"9": 8}, marked=[1])
     apply(first, folder)
     once = (folder / "clusters.csv").read_bytes()
     apply(first, folder)
     assert (folder / "clusters.csv").read_bytes() == once
-    again = saved(tmp_path / "2.json", folder, "clusters-original.csv", merged={"9": 8, "7": 8})
-    assert "now 8" in apply(again, folder)
-    of_new = saved(tmp_path / "3.json", folder, merged={"7": 6})
-    assert "8 clusters, now 7" in apply(of_new, folder)
-    assert table_of(folder, "clusters-original.csv")["cluster"].nunique() == 10
+    again = saved(tmp_path / "2.json", folder, ORIGINAL, merged={"9": 8, "7": 6}, marked=[1])
+    assert "10 clusters, now 8" in apply(again, folder)
+    assert set(table_of(folder)["cluster"]) == set("01234568")
+    assert set(table_of(folder)["marked"][table_of(folder)["cluster"] == "1"]) == {"1"}
+    apply(saved(tmp_path / "3.json", folder, ORIGINAL), folder)
+    assert (folder / "clusters.csv").read_bytes() == (folder / ORIGINAL).read_bytes()
 
 
-def test_a_table_that_was_changed_by_hand_since_is_not_written_over(apply, refused, folder, tmp_path):
+def test_the_new_page_is_of_the_same_clusters_and_begins_with_what_was_applied(folder, tmp_path, monkeypatch, apply):
+    pages, found = [], table_of(folder)["cluster"].astype(int).to_numpy()
+    monkeypatch.setattr(
+        explorer, "explore", lambda data, embedding, clusters, path, **shown: pages.append((clusters, shown))
+    )
+    wanted = {"names": {"3": "three"}, "merged": {"7": 3}, "marked": [3, 7]}
+    apply(saved(tmp_path / "c.json", folder, **wanted), folder)
+    [(clusters, shown)] = pages
+    assert clusters.fingerprint == naming.fingerprint(found)
+    assert shown["corrections"] == {"names": {3: "three"}, "merged": {7: 3}, "marked": [3]}  # 7 is none any more
+
+
+def test_what_was_added_to_the_table_stays_and_what_was_changed_in_it_is_not_written_over(
+    apply, refused, folder, tmp_path
+):
     path = saved(tmp_path / "c.json", folder, merged={"9": 8})
     apply(path, folder)
-    table = table_of(folder).assign(note="mine")
-    table.to_csv(folder / "clusters.csv", index=False)
+    table_of(folder).assign(note="mine").to_csv(folder / "clusters.csv", index=False)
+    apply(saved(tmp_path / "d.json", folder, ORIGINAL, merged={"9": 7}), folder)
+    assert set(table_of(folder)["note"]) == {"mine"} and set(table_of(folder)["cluster"]) == set("012345678")
+    table_of(folder).assign(cluster_name="mine").to_csv(folder / "clusters.csv", index=False)
     before = (folder / "clusters.csv").read_bytes()
-    refused(path, folder, "clusters.csv was changed")
+    refused(path, folder, "clusters.csv has other clusters or names than were written there: move it away")
     assert (folder / "clusters.csv").read_bytes() == before
-
-
-def test_columns_that_the_user_has_added_stay(apply, folder, tmp_path):
-    table_of(folder).assign(note="0010").to_csv(folder / "clusters.csv", index=False)
-    apply(saved(tmp_path / "c.json", folder, marked=[1]), folder)
-    assert set(table_of(folder)["note"]) == {"0010"}
+    (folder / "clusters.csv").rename(tmp_path / "mine.csv")
+    apply(path, folder)
 
 
 def test_without_the_data_the_rest_is_written(run, folder, tmp_path):
@@ -178,18 +194,17 @@ def test_folders_and_files_that_are_not_there_are_named(refused, folder, tmp_pat
     for name in ("map.npy", "embedding.npy"):  # without the first, the second is the map
         (folder / name).unlink()
     refused(path, folder, "embedding.npy cannot be read")
-    (folder / "clusters.csv").write_text("a,b\n1,2\n")
-    refused(path, folder, "clusters.csv is no table of clusters")
+    for text in ("a,b\n1,2\n", "cluster\n1\n", "cluster,confidence\n1,high\n"):
+        (folder / "clusters.csv").write_text(text)
+        refused(path, folder, "clusters.csv is no table of clusters")
 
 
-def test_clusters_are_numbered_by_size_and_told_apart():
-    labels = np.array([0, 0, 0, 1, 1, 2, 2, 3])
-    made = corrections.Corrections("", 8, 4, {1: "cat", 0: "cat"}, {3: 2, 2: 1}, (1, 3))
-    flat = corrections.Corrections("", 8, 4, {1: "cat", 0: "cat"}, {3: 1, 2: 1}, (1,))
-    new, names, marked = corrections.corrected(flat, labels, ["", "", "", ""])
-    assert new.tolist() == [1, 1, 1, 0, 0, 0, 0, 0]
-    assert names == ("cat", "cat #2") and marked.tolist() == [True, False] and made.merged != flat.merged
-    assert corrections.corrected(corrections.Corrections("", 8, 4, {}, {}, ()), labels, [""] * 4)[1] is None
+def test_clusters_keep_their_numbers_and_are_told_apart():
+    made = corrections_file.Corrections("", 8, 4, {1: "cat", 0: "cat"}, {3: 1, 2: 1}, (1, 3))
+    numbers, names, marked = corrections_file.corrected(made, ["", "", "two", ""])
+    assert numbers.tolist() == [0, 1, 1, 1] and names == ("cat", "cat #2", "", "")
+    assert marked.tolist() == [False, True, False, False]
+    assert corrections_file.corrected(corrections_file.Corrections("", 8, 4, {}, {}, ()), [""] * 4)[1] is None
 
 
 def test_annotated_data_are_written_anew(apply, tmp_path):

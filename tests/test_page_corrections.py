@@ -1,12 +1,13 @@
 """Names, merges and marks that a person gives to clusters on the page, in a browser."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from n2d.command import corrections
+from n2d.command import corrections, corrections_file
 
 
 def names_of(one):
@@ -63,10 +64,10 @@ def test_what_is_saved_can_be_applied_and_no_merge_leads_to_another(four, fitted
     merge(four, 2, 1)
     assert names_of(four) == ["cluster 1", "cluster 0"]
     assert four.cluster(1).locator(".description").last.inner_text() == "with cluster 2, cluster 3"
-    made = corrections.read(four.saved("Save corrections"))
+    made = corrections_file.read(four.saved("Save corrections"))
     assert made.merged == {3: 1, 2: 1} and made.names == {} and made.marked == ()
-    labels = corrections.corrected(made, fitted.labels_, [""] * 4)[0]
-    assert np.bincount(labels).tolist() == [300, 100]
+    numbers = corrections_file.corrected(made, [""] * 4)[0]
+    assert np.bincount(numbers[fitted.labels_]).tolist() == [100, 300]
 
 
 def test_each_step_can_be_taken_back_by_keys(four):
@@ -108,3 +109,30 @@ def test_what_is_kept_is_of_these_clusters_alone(insects, opened, tmp_path):
         one.page.goto((tmp_path / f"{name}.html").as_uri())
         one.page.wait_for_function("window.explorer")
         assert names_of(one)[0] == expected
+
+
+def test_what_was_applied_stays_on_the_new_page_and_in_what_it_saves(digits, opened, tmp_path):
+    """Numbers, names, merges and marks, until a person takes them back."""
+    folder = shutil.copytree(digits[0], tmp_path / "run")
+    one = opened(folder / "explore.html")
+    merge(one, 7, 3)
+    one.page.evaluate("explorer.corrections.rename(3, 'three')")
+    one.cluster(3).locator("[data-role=mark]").click()
+    corrections.main([str(one.saved("Save corrections")), str(folder)])
+    one.reload()
+    numbers = [i for i in range(10) if i != 7]
+    assert one.page.evaluate("explorer.points.roots") == numbers
+    assert one.cluster(3).locator(".name").inner_text() == "★ 3: three"
+    assert one.page.get_by_role("button", name="Save corrections").is_disabled()  # nothing is new
+    one.page.evaluate("explorer.corrections.rename(0, 'nought')")
+    corrections.main([str(one.saved("Save corrections")), str(folder)])
+    table = pd.read_csv(folder / "clusters.csv")
+    assert sorted(set(table["cluster"])) == numbers
+    assert set(table["marked"][table["cluster"] == 3]) == {1} and set(table["marked"][table["cluster"] != 3]) == {0}
+    one.reload()
+    assert one.cluster(3).locator(".name").inner_text() == "★ 3: three"
+    assert one.cluster(0).locator(".name").inner_text() == "0: nought"
+    one.cluster(3).locator(".open").click()
+    one.cluster(3).locator("[data-role=mark]").click()
+    corrections.main([str(one.saved("Save corrections")), str(folder)])
+    assert "marked" not in pd.read_csv(folder / "clusters.csv")

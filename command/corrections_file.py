@@ -1,0 +1,132 @@
+"""What a person changed on the page, from the file that it saved, and what the clusters are then."""
+
+import dataclasses
+import json
+import unicodedata
+
+import numpy as np
+
+from ..page import naming
+
+LARGEST = 10_000_000  # bytes of a file of corrections
+LONGEST = 200  # letters of a name
+
+
+class CorrectionsError(ValueError):
+    """Corrections that are no such file, or are of other clusters."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Corrections:
+    """What a person changed, by the numbers that clusters had on the page.
+
+    Attributes
+    ----------
+    fingerprint : str
+        Of the clusters that are corrected, see `naming.Clusters`.
+    n_samples, n_clusters : int
+    names : dict of int to str
+    merged : dict of int to int
+        Which cluster each of these is now part of.
+    marked : tuple of int
+    """
+
+    fingerprint: str
+    n_samples: int
+    n_clusters: int
+    names: dict
+    merged: dict
+    marked: tuple
+
+
+def read(path):
+    """Corrections, from the file that the page saved.
+
+    Raises
+    ------
+    CorrectionsError
+        If the file cannot be read, or says anything that the page cannot have written.
+    """
+    try:
+        if path.stat().st_size > LARGEST:
+            raise CorrectionsError(f"{path} is too large for a file of corrections")
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CorrectionsError(f"{path} cannot be read ({error.strerror})") from error
+    except CorrectionsError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise CorrectionsError(f"{path} is no JSON file, as the page saves corrections") from error
+    if not isinstance(found, dict) or found.get("n2d") != "corrections":
+        raise CorrectionsError(f"{path} holds no corrections: save them on the page, with “Save corrections”")
+    try:
+        return _sound(found)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise CorrectionsError(f"{path} is damaged: {error}") from error
+
+
+def _sound(found):
+    """The corrections of a file, if all of them can be."""
+    n_clusters = _number(found["n_clusters"], "n_clusters", 1 << 16)
+
+    def cluster(number):
+        return _number(int(number) if isinstance(number, str) and number.isdecimal() else number, "cluster", n_clusters)
+
+    names = {cluster(number): _name(name) for number, name in found["names"].items()}
+    merged = {cluster(number): cluster(into) for number, into in found["merged"].items()}
+    if chained := sorted(set(merged) & set(merged.values())):
+        raise ValueError(f"cluster {chained[0]} is merged into another, and others into it")
+    if not isinstance(found["marked"], list):
+        raise ValueError("marked must be a list of clusters")
+    if not isinstance(found["fingerprint"], str):
+        raise ValueError("fingerprint must be a word")
+    return Corrections(
+        found["fingerprint"],
+        _number(found["n_samples"], "n_samples", 1 << 40),
+        n_clusters,
+        names,
+        merged,
+        tuple(sorted({cluster(number) for number in found["marked"]})),
+    )
+
+
+def _number(value, what, below):
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < below:
+        raise ValueError(f"{what} must be a whole number from 0 to {below - 1}, got {str(value)[:40]}")
+    return value
+
+
+def _name(name):
+    if not isinstance(name, str) or len(name) > LONGEST or any(map(_is_control, name)):
+        raise ValueError(f"a name must be a text of at most {LONGEST} letters, got {str(name)[:40]!r}")
+    return name
+
+
+def _is_control(letter):
+    return unicodedata.category(letter) in ("Cc", "Cs")  # lone surrogates cannot be written
+
+
+def corrected(corrections, names):
+    """Clusters as a person wants them: each keeps its number, and that of a merged one is gone.
+
+    Parameters
+    ----------
+    corrections : Corrections
+    names : sequence of str
+        By number, before; empty where there is none.
+
+    Returns
+    -------
+    numbers : ndarray of int, shape (n_clusters,)
+        What each cluster is part of now.
+    names : tuple of str, or None
+        By number, empty where there is none; None if there is no name at all.
+    marked : ndarray of bool, shape (n_clusters,)
+    """
+    clusters = np.arange(corrections.n_clusters)
+    numbers = np.array([corrections.merged.get(i, i) for i in clusters.tolist()])
+    told = [""] * len(clusters)
+    for i in np.unique(numbers).tolist():
+        if name := corrections.names.get(i, names[i]):
+            told[i] = naming.free(name, set(told))
+    return numbers, tuple(told) if any(told) else None, np.isin(clusters, corrections.marked) & (numbers == clusters)
