@@ -20,7 +20,7 @@ USAGE = """\
 n2d.py DATASET [GPU] [flags]
        n2d.py predict MODEL_DIR FILE [--out=FILE]
        n2d.py inspect FILE
-       n2d.py apply CORRECTIONS SAVE_DIR"""
+       n2d.py apply CORRECTIONS SAVE_DIR [--model=DIR]"""
 DESCRIPTION = """\
 N2D, (Not Too) Deep clustering: train an autoencoder, learn the manifold of its
 latent space, cluster it. `predict` sorts new points into the clusters of a
@@ -329,11 +329,14 @@ def build_inspect_parser():
 
 def build_apply_parser():
     """The command line of `n2d.py apply`."""
-    what = "Correct the clusters of a run: its clusters.csv, scores and pictures."
+    what = "Correct the clusters of a run: its clusters.csv, scores and pictures, and its saved model."
     parser = Parser(prog="n2d.py apply", description=what)
     parser.add_argument("corrections", type=Path, help="names, merges and marks: the file that explore.html saved")
     parser.add_argument(
         "save_dir", type=Path, help="save folder of the run; its clusters.csv is kept under another name"
+    )
+    parser.add_argument(
+        "--model", type=Path, metavar="DIR", help="its saved model, for n2d.py predict (where --save_model put it)"
     )
     return parser
 

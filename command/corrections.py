@@ -17,7 +17,7 @@ from ..method.clusters import hierarchy
 from ..method.manifold import neighbors
 from ..page import explorer, naming, profiles
 from ..readers import annotated, samples
-from . import arguments, delivery, folders, report
+from . import arguments, delivery, folders, report, saved_model
 from .corrections_file import CorrectionsError, corrected, read
 
 ORIGINAL = "clusters-original.csv"  # as the run found them
@@ -26,7 +26,7 @@ OF_FIT = ("agreement", "modularity", "log_likelihood")  # figures of a run that 
 
 
 def main(argv):
-    """Correct the clusters of a run: its table, scores and pictures."""
+    """Correct the clusters of a run: its table, scores and pictures, and its saved model."""
     parser = arguments.build_apply_parser()
     args = parser.parse_args(argv)
     try:
@@ -35,12 +35,12 @@ def main(argv):
             raise CorrectionsError(f"{args.save_dir} is no folder: give the save folder of a run")
         folders.make_folder(parser, "save_dir", args.save_dir)  # it is there, and can be written
         with folders.lock(parser, args.save_dir):
-            apply(corrections, args.save_dir)
+            apply(corrections, args.save_dir, args.model)
     except CorrectionsError as error:
         parser.error(str(error))
 
 
-def apply(corrections, folder):
+def apply(corrections, folder, model=None):
     """Write what follows from corrections to a run's save folder; the clusters before are kept as `ORIGINAL`.
 
     Every cluster keeps its number, and a merged one has that of the one it is part of. So numbers have gaps, and
@@ -50,11 +50,13 @@ def apply(corrections, folder):
     ----------
     corrections : Corrections
     folder : pathlib.Path
+    model : pathlib.Path or None
+        Folder of the model that `n2d.py predict` is to follow them with; None is the one that the run saved.
 
     Raises
     ------
     CorrectionsError
-        If the folder is not that of the run which they are of.
+        If the folder, or the model, is not that of the run which they are of.
     """
     record = _record(folder)
     run = Namespace(**record["arguments"])
@@ -75,6 +77,7 @@ def apply(corrections, folder):
         colors=before.colors[kept],
         numbers=kept,
     )
+    saved = saved_model.correct(model, run, before.fingerprint, numbers, names)
     delivered = delivery.Delivery(folder, adds=True)
     _keep_original(folder, delivered)
     with delivered.at_once() as new:
@@ -103,6 +106,8 @@ def apply(corrections, folder):
                 annotated.write_h5ad(run.dataset, out, labels, known["confidence"], known["outlier"], its_map)
     if not is_gone:
         report.print_profile(profile)
+    if saved is not None:
+        print(f"\nn2d.py predict {saved} follows these corrections")
     print(f"\n{delivered.listing(run.name)}")
 
 

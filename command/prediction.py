@@ -8,7 +8,7 @@ from .. import metrics
 from ..method.persistence import ModelError
 from ..pipeline import N2D
 from ..readers import annotated, samples
-from . import arguments, delivery, folders
+from . import arguments, delivery, folders, saved_model
 from .report import clusters_table, score_line
 
 FAR = 0.9  # outlier probability that is worth a word
@@ -21,6 +21,7 @@ def main(argv):
     refuse_outputs(parser, args)
     try:
         model = N2D.load(args.model_dir)
+        numbers, names, corrected = saved_model.corrections_of(model)
     except ModelError as error:
         parser.error(str(error))
     folders.make_folder(parser, "out", args.out.parent)
@@ -28,12 +29,15 @@ def main(argv):
     print(samples.in_columns(samples.summary(args.dataset, data)))
     x = as_the_model_wants(parser, args, model, data)
     labels, confidence, outlier = model.predict(x, return_confidence=True, return_outlier=True)
+    labels = numbers[labels]
     if is_h5ad(args.out):
         annotated.write_h5ad(args.dataset, args.out, labels, confidence, outlier, model.on_map(x))
     else:
-        table = clusters_table(data, labels, confidence, model.cluster_names_, outlier)
+        table = clusters_table(data, labels, confidence, names, outlier)
         table.to_csv(args.out, index_label="index", float_format="%.4f")
     print(samples.writable(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}"))
+    if corrected:
+        print(samples.in_columns(corrected))
     if n_far := int((outlier > FAR).sum()):
         print(f"{n_far:,} of them are like no sample of the model: outlier above {FAR}")
     if data.y is not None:

@@ -98,7 +98,8 @@ def keep_model(model, data, args):
     if data.feature_names is not None:  # it was fitted to an array, and will be asked about tables
         saved.feature_names_in_ = np.array(data.feature_names, dtype=object)
     saved.reading_ = samples.settled(data)
-    saved.cluster_names_ = clusters_of(model, data).names
+    clusters = clusters_of(model, data)
+    saved.cluster_names_, saved.fingerprint_ = clusters.names, clusters.fingerprint
     saved.save(args.save_model)
 
 

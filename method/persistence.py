@@ -63,6 +63,8 @@ def save(model, folder):
         "outliers": {"scale": assignment.outliers.scale, "n_nearest": assignment.outliers.n_nearest},
         "reading": getattr(model, "reading_", {}),
         "cluster_names": getattr(model, "cluster_names_", None),
+        "fingerprint": getattr(model, "fingerprint_", None),
+        "corrections": getattr(model, "corrections_", None),
         "n_iter": model.n_iter_,
         "batch_size": model.batch_size_,
     }
@@ -155,6 +157,8 @@ def _restore(cls, folder, record, state, device):
     model.reading_ = record.get("reading", {})  # of the file, which an N2D that is given arrays has not seen
     names = record.get("cluster_names")  # the same
     model.cluster_names_ = names and tuple(names)
+    # whose clusters they are, and what a person made of them since: `n2d.py apply` and `predict` read it
+    model.fingerprint_, model.corrections_ = record.get("fingerprint"), record.get("corrections")
     return model
 
 
