@@ -94,11 +94,11 @@ def by_threads(kernel, x, y, first, second, *settings, n_jobs=None):
 def choose_folder():
     """Have numba cache kernels where this user may write: in the cache folder, or a temporary one."""
     if "NUMBA_CACHE_DIR" not in os.environ:
-        folder = pooch.os_cache("n2d") / "numba"
         try:
+            folder = pooch.os_cache("n2d") / "numba"
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
-        except OSError:  # a home that cannot be written to: imports of cached kernels would fail
+        except (OSError, RuntimeError):  # no home that can be written to: imports of cached kernels would fail
             folder = tempfile.mkdtemp(prefix="n2d-numba-")
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
         os.environ["NUMBA_CACHE_DIR"] = str(folder)

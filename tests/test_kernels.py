@@ -40,10 +40,15 @@ def test_of_a_kernel_compiled_in_two_ways_each_is_kept_in_its_own_place():
     assert len({kernel.stats.cache_path for kernel in compiled}) == 2
 
 
-def test_without_a_home_kernels_are_kept_for_one_process(monkeypatch):
+def no_home(name):
+    raise RuntimeError("could not determine the home directory for '~/.cache'")  # as of a user id of a container's
+
+
+@pytest.mark.parametrize("os_cache", [lambda name: Path("/dev/null") / name, no_home], ids=["not writable", "none"])
+def test_without_a_home_kernels_are_kept_for_one_process(os_cache, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", "to be put back as it was")
     monkeypatch.delenv("NUMBA_CACHE_DIR")
-    monkeypatch.setattr(kernels.pooch, "os_cache", lambda name: Path("/dev/null") / name)
+    monkeypatch.setattr(kernels.pooch, "os_cache", os_cache)
     monkeypatch.setattr(kernels.atexit, "register", lambda remove, folder, **_: removed.append(folder))
     removed = []
     kernels.choose_folder()
