@@ -63,6 +63,8 @@ def apply(corrections, folder, model=None):
     table, found, names_found = _tables(corrections, folder, record)
     numbers, names, marked = corrected(corrections, names_found)
     labels, kept = numbers[found], np.unique(numbers)
+    if len(kept) < 2:
+        raise CorrectionsError("these corrections merge all clusters into one: leave two at least")
     embedding = _array(folder, "embedding.npy", len(table))
     its_map = _array(folder, "map.npy" if (folder / "map.npy").exists() else "embedding.npy", len(table))
     data = _data(run, len(table))

@@ -232,6 +232,7 @@ def test_without_the_data_the_rest_is_written(run, folder, tmp_path):
         ({"n_clusters": 9}, "of other clusters"),
         ({"n_clusters": 11, "fingerprint": "0" * 16}, "of other clusters"),
         ({"fingerprint": "0" * 16}, "of other clusters"),
+        ({"merged": {str(i): 0 for i in range(1, 10)}}, "merge all clusters into one: leave two at least"),
         ({"merged": {"3": 10}}, "cluster must be a whole number from 0 to 9, got 10"),
         ({"merged": {"-1": 2}}, "cluster must be a whole number"),
         ({"merged": {"1": 2, "2": 1}}, "is merged into another"),
