@@ -72,7 +72,10 @@ def as_the_model_wants(parser, args, model, data):
     if known is None or data.feature_names is None:
         if data.x.shape[1] != model.n_features_in_:
             parser.error(f"{args.dataset} must have the model's {model.n_features_in_} features, got {data.x.shape[1]}")
-        return data.x
+        if known is None:
+            return data.x
+        samples.notice(f"{args.dataset} has no names of columns: they are taken in the order of the model's")
+        return pd.DataFrame(data.x, columns=known)
     points = pd.DataFrame(data.x, columns=data.feature_names)
     if args.categorical == "onehot":  # a word of the model's may not be among the new points
         same = [name for name in points if "=" not in name] == [name for name in known if "=" not in name]

@@ -119,6 +119,16 @@ def test_names_in_other_order_are_refused():
     )
 
 
+def test_columns_without_names_are_taken_in_the_model_s_order_which_is_said_once():
+    names = np.array([f"c{i}" for i in range(128)], object)
+    with pytest.warns(UserWarning) as told:
+        points_of = asked(model(feature_names_in_=names, image_shape=None), points(BYTES, None))
+    assert [str(warning.message) for warning in told] == [
+        "new has no names of columns: they are taken in the order of the model's"
+    ]
+    assert list(points_of) == list(names) and np.array_equal(points_of, BYTES)
+
+
 def test_columns_that_are_missing_or_added_are_named():
     known = model(
         feature_names_in_=np.array(["a", "b", "c"], object), image_shape=None, n_features_in_=3, scale="standard"
