@@ -429,11 +429,12 @@ def load(parser, args, reading=None):
 def parse_arguments(parser, argv):
     """Parse, fill in the defaults that depend on the protocol and the dataset, and check what needs no data."""
     args = parser.parse_intermixed_args(argv)  # a device may stand behind the flags
-    if args.manifold_learner not in (None, *WITH_GRAPH) and args.umap_neighbors is None:
-        args.umap_neighbors = (10,)
+    given = args.umap_neighbors
     for name, value in PROTOCOLS[args.protocol].items():
         if getattr(args, name) is None:
             setattr(args, name, value)
+    if args.manifold_learner not in WITH_GRAPH:
+        args.umap_neighbors = given  # a protocol's are UMAP's
     if args.n_clusters is None and args.dataset in datasets.REGISTRY:
         args.n_clusters = datasets.REGISTRY[args.dataset].n_classes
     args.name = args.dataset if args.dataset in datasets.REGISTRY else writable(Path(args.dataset).resolve().stem)

@@ -39,6 +39,8 @@ RANGES = {
     "seed": (0, 2**32 - 1),
 }
 MIN_AUTO = 10  # samples of which --n_clusters=auto can fit mixtures to halves
+MIN_SPECTRAL = 10  # samples of which spectral clustering can have a graph
+MIN_COMPARED = 11  # samples of which --eval_all can measure the trustworthiness of a map
 MIN_SAMPLES = 4  # that N2D takes
 
 
@@ -80,6 +82,8 @@ def check_data(parser, args, data, n_processes):
         if data.y is None:
             parser.error(f"--n_clusters must be a number, or auto: {args.dataset} does not say how many classes it has")
         args.n_clusters = max(2, len(data.label_names))
+        if args.n_clusters >= len(data.x):
+            parser.error(f"{args.dataset} has {args.n_clusters} classes for {len(data.x)} samples: give --n_clusters")
     if args.n_clusters == "auto" and len(data.x) < MIN_AUTO:
         parser.error(f"--n_clusters=auto needs at least {MIN_AUTO} samples, {args.dataset} has {len(data.x)}")
     if data.y is None and args.eval_all:
@@ -98,11 +102,18 @@ def check_data(parser, args, data, n_processes):
 def check_sizes(parser, args, n_samples):
     """Refuse numbers of clusters, neighbours and dimensions that are too large for so many samples."""
     n_fitted = min(n_samples, args.umap_fit_samples or n_samples)
+    least = {"--cluster=SC": MIN_SPECTRAL * (args.cluster == "SC"), "--eval_all": MIN_COMPARED * args.eval_all}
+    for flag, least_samples in least.items():
+        if n_samples < least_samples:
+            parser.error(f"{flag} needs at least {least_samples} samples, {args.dataset} has {n_samples}")
+    samples = f"{n_fitted} samples of {args.dataset}" + " that are fitted" * (n_fitted < n_samples)
     for name in ("n_clusters", "umap_neighbors", "umap_dim"):
         sizes = [value for value in values(args, name) if value not in (None, "auto")]
-        if sizes and max(sizes) >= n_fitted:
-            samples = f"{n_fitted} samples of {args.dataset}" + " that are fitted" * (n_fitted < n_samples)
+        is_given = getattr(args, name) != PROTOCOLS[args.protocol].get(name)  # by a protocol there are as many as fit
+        if sizes and is_given and max(sizes) >= n_fitted:
             parser.error(f"--{name} must be less than the {samples}, got {max(sizes)}")
+    if args.manifold_learner in WITH_GRAPH and (args.umap_dim or 0) > n_fitted - 2:
+        parser.error(f"--umap_dim must be at most {n_fitted - 2} with UMAP and the {samples}, got {args.umap_dim}")
 
 
 def values(args, name):

@@ -65,6 +65,7 @@ def test_names_on_the_command_line_are_those_of_the_stages():
     assert arguments.CLUSTERERS == clustering.CLUSTERERS
     assert arguments.SCALES == scaling.SCALES
     assert (limits.MIN_AUTO, limits.MIN_SAMPLES) == (parameters.MIN_AUTO, parameters.MIN_SAMPLES)
+    assert limits.MIN_SPECTRAL == clustering.SPECTRAL_NEIGHBORS
     assert arguments.LOSSES == tuple(refine.LOSSES)
     assert limits.WITH_GRAPH == learners.WITH_GRAPH
 

@@ -37,6 +37,7 @@ TEXTS = {
     "text.pt": "not weights",
     "deep.json": "[" * 100_000,
     "three.csv": "1,2\n3,4\n5,7\n",
+    "eight.csv": "a,b,kind\n" + "".join(f"{i},{i * i},{'abcdefgh'[i]}\n" for i in range(8)),
     "bad-images/1.png": "not an image",
     "half-broken/1.png": "not an image",
     "broken/model.json": '{"parameters": {}}',
@@ -82,6 +83,10 @@ MISTAKES = {
     "digits cpu --architecture=ROOT/pyproject.toml": "pyproject.toml is not JSON",
     "digits cpu --architecture=deep.json": "deep.json is not JSON",
     "three.csv cpu --n_clusters=2": "three.csv must have at least 4 samples, got 3",
+    "eight.csv cpu --drop kind --n_clusters=2 --cluster=SC": "--cluster=SC needs at least 10 samples, eight.csv has 8",
+    "eight.csv cpu --label_column=kind --n_clusters=2 --eval_all": "--eval_all needs at least 11 samples, eight.csv",
+    "eight.csv cpu --drop kind --n_clusters=2 --umap_dim=7": "--umap_dim must be at most 6 with UMAP and the 8",
+    "eight.csv cpu --label_column=kind": "eight.csv has 8 classes for 8 samples: give --n_clusters",
     "digits cpu --refine=KL": "'KL'",
     "own.csv cpu --n_clusters=2 --augment": "--augment shifts and rotates images, and own.csv has none",
     "digits cpu --refine=KM --refine_epochs=0": "--refine_epochs must be at least 1, got 0",
@@ -224,6 +229,13 @@ def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_written(arguments,
 
 def test_there_are_more_than_sixty_mistakes():
     assert len(MISTAKES) >= 60
+
+
+@pytest.mark.parametrize("flags", ["--manifold_learner=LLE", "--manifold_learner=tSNE", "--protocol=paper"])
+def test_no_flag_that_was_not_given_is_asked_for_where_there_are_few_samples(flags, folder, tmp_path, capsys):
+    argv = f"{folder}/eight.csv cpu --drop kind --n_clusters=2 --pretrain_epochs=1 --gmm_restarts=1 {flags}"
+    n2d.main([*argv.split(), f"--save_dir={tmp_path}/run"])
+    assert "written to" in capsys.readouterr().out
 
 
 def test_another_run_in_the_same_folder_is_refused(tmp_path, capsys):
