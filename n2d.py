@@ -14,7 +14,7 @@ if __spec__ is not None:
     __spec__.submodule_search_locations = __path__
 sys.modules.setdefault("n2d", sys.modules[__name__])
 
-from .command import arguments, folders, launch, limits
+from .command import arguments, folders, launch, limits, reading
 from .command.version import __version__  # noqa: F401
 from .readers import samples
 
@@ -84,7 +84,7 @@ def main(argv=None):
         return corrections.main(argv[1:])
     parser = arguments.build_parser()
     args = arguments.parse_arguments(parser, argv)
-    data = arguments.load(parser, args)
+    data = reading.load(parser, args)
     limits.check_data(parser, args, data, arguments.processes()[1])
     if arguments.processes()[0] > 0:
         return launch.help_along(parser, args, data)

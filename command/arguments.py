@@ -1,7 +1,6 @@
 """The command line: flags, their ranges, protocols and help."""
 
 import argparse
-import dataclasses
 import difflib
 import os
 import re
@@ -10,9 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from .. import datasets
-from ..readers.options import Options
 from ..readers.samples import writable
-from . import limits
+from . import limits, reading
 from .limits import PROTOCOLS, WITH_GRAPH
 from .version import __version__
 
@@ -122,7 +120,7 @@ def add_most_used(parser):
         metavar="N|auto",
         help="number of clusters; auto: the one on which halves of the data agree (the dataset's number of classes)",
     )
-    add_label_column(add)
+    reading.add_label_column(add)
     add("--visualize", action="store_true", help="draw the embedding, the clusters, and a page to explore them")
     add(
         "--save_dir",
@@ -151,7 +149,7 @@ def add_data(parser):
         help="folder of the datasets' files, downloaded there if missing; the environment variable N2D_DATA_DIR "
         "changes the default (%(default)s)",
     )
-    add_file_arguments(group)
+    reading.add_file_arguments(group)
     add(
         "--scale",
         choices=SCALES,
@@ -300,98 +298,6 @@ def add_run(parser):
     add("--version", action="version", version=f"n2d {__version__}", help="print the version, and nothing else")
 
 
-def build_predict_parser():
-    """The command line of `n2d.py predict`."""
-    parser = Parser(prog="n2d.py predict", description="Sort points into the clusters of a saved model.")
-    parser.add_argument("model_dir", type=Path, help="folder that --save_model wrote")
-    parser.add_argument("dataset", help="the points: a file or folder, or a dataset, as for n2d.py")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        help="table to write, or of an .h5ad file a copy that has the clusters, if this ends in .h5ad (clusters.csv, "
-        "if there is none yet)",
-    )
-    parser.add_argument("--data_dir", type=Path, default=DATA_DIR)
-    add_label_column(parser.add_argument)
-    add_file_arguments(parser)
-    return parser
-
-
-def build_inspect_parser():
-    """The command line of `n2d.py inspect`."""
-    parser = Parser(prog="n2d.py inspect", description="Say what is understood of a file, without training.")
-    parser.add_argument("dataset", help="a file or folder, or a dataset, as for n2d.py")
-    parser.add_argument("--data_dir", type=Path, default=DATA_DIR)
-    add_label_column(parser.add_argument)
-    add_file_arguments(parser)
-    return parser
-
-
-def build_apply_parser():
-    """The command line of `n2d.py apply`."""
-    what = "Correct the clusters of a run: its clusters.csv, scores and pictures, and its saved model."
-    parser = Parser(prog="n2d.py apply", description=what)
-    parser.add_argument("corrections", type=Path, help="names, merges and marks: the file that explore.html saved")
-    parser.add_argument(
-        "save_dir", type=Path, help="save folder of the run; its clusters.csv is kept under another name"
-    )
-    parser.add_argument(
-        "--model", type=Path, metavar="DIR", help="its saved model, for n2d.py predict (where --save_model put it)"
-    )
-    return parser
-
-
-def add_label_column(add):
-    """Which column has the classes."""
-    add(
-        "--label_column",
-        metavar="NAME|NUMBER",
-        help="a table's column with the true classes, by name or by number from 0; for scores and pictures only",
-    )
-
-
-def add_file_arguments(parser):
-    """How to read the user's own files."""
-    add = parser.add_argument
-    add("--id_column", metavar="NAME|NUMBER", help="a table's column with the names of the samples, for clusters.csv")
-    add(
-        "--drop",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="NAME|NUMBER",
-        help="a table's columns that are left out",
-    )
-    add(
-        "--header",
-        choices=("auto", "yes", "no"),
-        default="auto",
-        help="the first line of a table has names (%(default)s)",
-    )
-    add("--decimal", choices=(".", ","), help="decimal mark of a table (the one that makes numbers of its words)")
-    add(
-        "--categorical",
-        choices=("onehot",),
-        help="columns of words become a column of 0 and 1 for each word (they are refused)",
-    )
-    add("--missing", choices=("median",), help="fill missing values with their column's median (they are refused)")
-    add("--sheet", metavar="NAME", help="sheet with the samples, of a workbook with several (the first)")
-    add("--layer", metavar="NAME", help="of annotated data, the layer with the samples (X)")
-    add("--obsm", metavar="NAME", help="of annotated data, the embedding with the samples, such as X_pca (X)")
-    add("--array", metavar="NAME", help="array with the samples, of a file with several (x, X, data, or the only one)")
-    add("--image_size", type=height_and_width, metavar="N|HxW", help="resize the images of a folder to this size")
-    add("--grayscale", action="store_true", help="read the images of a folder without their colours")
-    add("--strict", action="store_true", help="refuse a folder in which an image cannot be read (it is left out)")
-
-
-def height_and_width(text):
-    """The value of --image_size: '28' -> (28, 28), '28x32' -> (28, 32)."""
-    sizes = [int(size) for size in text.split("x")]
-    if len(sizes) > 2 or min(sizes) < 1:
-        raise ValueError(text)
-    return (sizes[0], sizes[-1])
-
-
 def number_or(text, **words):
     """The value of --n_clusters and --seed: a number, or what a word stands for."""
     try:
@@ -409,21 +315,6 @@ def of_protocol(name):
     """What a flag is under each protocol, for its help."""
     default, paper = (str(PROTOCOLS[protocol][name]).strip("(),").replace(" ", "") for protocol in PROTOCOLS)
     return default if paper == default else f"{default}, or {paper} with --protocol paper"
-
-
-def reading_of(args):
-    """How the command line wants data to be read, see `options.Options`."""
-    names = {field.name for field in dataclasses.fields(Options)} - {"reading"}
-    options = {name: getattr(args, name) for name in names if hasattr(args, name)} | {"drop": tuple(args.drop)}
-    return options | {"image_size": args.image_size and tuple(args.image_size)}
-
-
-def load(parser, args, reading=None):
-    """The dataset of the command line; new points are read as the samples of a model were, see `samples.settled`."""
-    try:
-        return datasets.load(args.dataset, args.data_dir, reading=reading, **reading_of(args))
-    except datasets.DatasetError as error:
-        parser.error(str(error))
 
 
 def parse_arguments(parser, argv):

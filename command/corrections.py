@@ -17,7 +17,7 @@ from ..method.clusters import hierarchy
 from ..method.manifold import neighbors
 from ..page import explorer, naming, profiles
 from ..readers import annotated, samples
-from . import arguments, delivery, folders, report, saved_model
+from . import arguments, delivery, folders, reading, report, saved_model
 from .corrections_file import CorrectionsError, corrected, read
 
 ORIGINAL = "clusters-original.csv"  # as the run found them
@@ -27,7 +27,7 @@ OF_FIT = ("agreement", "modularity", "log_likelihood")  # figures of a run that 
 
 def main(argv):
     """Correct the clusters of a run: its table, scores and pictures, and its saved model."""
-    parser = arguments.build_apply_parser()
+    parser = build_parser()
     args = parser.parse_args(argv)
     try:
         corrections = read(args.corrections)
@@ -38,6 +38,20 @@ def main(argv):
             apply(corrections, args.save_dir, args.model)
     except CorrectionsError as error:
         parser.error(str(error))
+
+
+def build_parser():
+    """The command line of `n2d.py apply`."""
+    what = "Correct the clusters of a run: its clusters.csv, scores and pictures, and its saved model."
+    parser = arguments.Parser(prog="n2d.py apply", description=what)
+    parser.add_argument("corrections", type=Path, help="names, merges and marks: the file that explore.html saved")
+    parser.add_argument(
+        "save_dir", type=Path, help="save folder of the run; its clusters.csv is kept under another name"
+    )
+    parser.add_argument(
+        "--model", type=Path, metavar="DIR", help="its saved model, for n2d.py predict (where --save_model put it)"
+    )
+    return parser
 
 
 def apply(corrections, folder, model=None):
@@ -189,7 +203,7 @@ def _hash(table):
 def _data(run, n_samples):
     """The samples of a run, read again, or None and a notice if they are gone or are others."""
     try:
-        data = datasets.load(run.dataset, Path(run.data_dir), **arguments.reading_of(run))
+        data = datasets.load(run.dataset, Path(run.data_dir), **reading.reading_of(run))
     except (datasets.DatasetError, AttributeError, TypeError) as error:
         samples.notice(f"clusters.png and explore.html stay as they are, for the data cannot be read: {error}")
         return None

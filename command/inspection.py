@@ -1,16 +1,17 @@
 """`n2d.py inspect`: what is understood of a file, without training."""
 
 from collections import Counter
+from pathlib import Path
 
 from ..readers import samples
-from . import arguments
+from . import arguments, reading
 
 
 def main(argv):
     """Say what the samples, features and classes are, and how they would be scaled."""
-    parser = arguments.build_inspect_parser()
+    parser = build_parser()
     args = parser.parse_args(argv)
-    data = arguments.load(parser, args)
+    data = reading.load(parser, args)
     lines = [samples.summary(args.dataset, data)]
     lines.append(f"scale: {data.scale}, of numbers from {data.x.min():g} to {data.x.max():g}")
     if data.image_shape is not None:
@@ -24,3 +25,13 @@ def main(argv):
         counts = Counter(groups.tolist())
         lines.append(f"classes: {samples.listed((f'{name} ({counts[i]:,})' for i, name in enumerate(names)), 20)}")
     print("\n".join(map(samples.in_columns, lines)))
+
+
+def build_parser():
+    """The command line of `n2d.py inspect`."""
+    parser = arguments.Parser(prog="n2d.py inspect", description="Say what is understood of a file, without training.")
+    parser.add_argument("dataset", help="a file or folder, or a dataset, as for n2d.py")
+    parser.add_argument("--data_dir", type=Path, default=arguments.DATA_DIR)
+    reading.add_label_column(parser.add_argument)
+    reading.add_file_arguments(parser)
+    return parser

@@ -8,7 +8,7 @@ from .. import metrics
 from ..method.persistence import ModelError
 from ..pipeline import N2D
 from ..readers import annotated, samples
-from . import arguments, delivery, folders, saved_model
+from . import arguments, delivery, folders, reading, saved_model
 from .report import clusters_table, score_line
 
 FAR = 0.9  # outlier probability that is worth a word
@@ -16,7 +16,7 @@ FAR = 0.9  # outlier probability that is worth a word
 
 def main(argv):
     """Write a table with the cluster of each point."""
-    parser = arguments.build_predict_parser()
+    parser = build_parser()
     args = parser.parse_args(argv)
     refuse_outputs(parser, args)
     try:
@@ -25,7 +25,7 @@ def main(argv):
     except ModelError as error:
         parser.error(str(error))
     folders.make_folder(parser, "out", args.out.parent)
-    data = arguments.load(parser, args, model.reading_)
+    data = reading.load(parser, args, model.reading_)
     print(samples.in_columns(samples.summary(args.dataset, data)))
     x = as_the_model_wants(parser, args, model, data)
     labels, confidence, outlier = model.predict(x, return_confidence=True, return_outlier=True)
@@ -42,6 +42,23 @@ def main(argv):
         print(f"{n_far:,} of them are like no sample of the model: outlier above {FAR}")
     if data.y is not None:
         print(score_line("clusters of the saved model", metrics.scores(*metrics.of_known(data.y, labels))))
+
+
+def build_parser():
+    """The command line of `n2d.py predict`."""
+    parser = arguments.Parser(prog="n2d.py predict", description="Sort points into the clusters of a saved model.")
+    parser.add_argument("model_dir", type=Path, help="folder that --save_model wrote")
+    parser.add_argument("dataset", help="the points: a file or folder, or a dataset, as for n2d.py")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="table to write, or of an .h5ad file a copy that has the clusters, if this ends in .h5ad (clusters.csv, "
+        "if there is none yet)",
+    )
+    parser.add_argument("--data_dir", type=Path, default=arguments.DATA_DIR)
+    reading.add_label_column(parser.add_argument)
+    reading.add_file_arguments(parser)
+    return parser
 
 
 def is_h5ad(path):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from n2d import parameters
-from n2d.command import arguments, limits
+from n2d.command import arguments, limits, reading
 from n2d.method.autoencoder import refine, scaling
 from n2d.method.clusters import clustering
 from n2d.method.manifold import learners, neighbors
@@ -35,7 +35,7 @@ def test_a_path_in_bytes_that_are_not_utf_8_names_a_run_that_can_be_written():
 def test_a_run_of_a_version_with_fewer_flags_is_read_again_by_those_that_it_had():
     args = arguments.build_parser().parse_args(["a.xlsx", "--missing=median"])
     del args.sheet  # as in the record of such a run, which `apply` reads
-    options = arguments.reading_of(args)
+    options = reading.reading_of(args)
     assert options["missing"] == "median" and "sheet" not in options
 
 
