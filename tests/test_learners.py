@@ -145,3 +145,11 @@ def test_isomap_joins_equal_points_to_the_others():
         embedding = learners.manifold_learner("isomap", n_neighbors=10, random_state=0).fit_transform(x)
     assert np.isfinite(embedding).all()
     assert np.ptp(embedding[:15], axis=0).max() < 1e-3 * np.ptp(embedding, axis=0).max()
+
+
+@pytest.mark.parametrize("name", learners.WITH_GRAPH)
+def test_copies_of_three_samples_are_embedded_without_a_word(name, recwarn):
+    """UMAP finds no spectral start for them, and takes a random one."""
+    x = np.repeat(np.eye(3, dtype=np.float32), 10, axis=0)
+    learners.manifold_learner(name, n_neighbors=5, random_state=0).fit(x)
+    assert not [warning for warning in recwarn if "Spectral" in str(warning.message)]

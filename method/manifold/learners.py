@@ -82,6 +82,7 @@ def umap_learn(knn=None, random_state=None, **settings):
     """Return umap-learn's own UMAP, unfitted; see `manifold_learner`."""
     umap = import_compiled("umap")
     warnings.filterwarnings("ignore", message=".*transforming new data with transform", module="umap")
+    warnings.filterwarnings("ignore", message="Spectral initialisation failed")  # the layout then starts at random
     if knn is not None:
         knn = tuple(np.ascontiguousarray(array[:, : settings["n_neighbors"]]) for array in knn)
     return umap.UMAP(
