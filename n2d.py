@@ -20,7 +20,7 @@ from .readers import samples
 
 
 def __getattr__(name):
-    """Import N2D when `from n2d import N2D` asks for it: --help needs no PyTorch."""
+    """Import N2D only when `from n2d import N2D` asks for it, since --help needs no PyTorch."""
     if name == "N2D":
         from .pipeline import N2D
 
@@ -29,7 +29,7 @@ def __getattr__(name):
 
 
 def annotate(cells, n_clusters=10, *, layer=None, obsm=None, **parameters):
-    """Cluster annotated data, and put the clusters into it, as scanpy's tools do.
+    """Cluster annotated data, and add the clusters to it, as scanpy's tools do.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def annotate(cells, n_clusters=10, *, layer=None, obsm=None, **parameters):
         The layer, or the embedding such as X_pca, that is clustered; None is X. Counts (whole numbers) are normalised
         first, in a copy: each cell to the median total, then log(1 + x); all else is taken as it is.
     **parameters
-        Of `pipeline.N2D`. `scale` is what suits the numbers, unless it is given.
+        Parameters of `pipeline.N2D`. `scale` is chosen to suit the numbers, unless it is given.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def run(parser, args, data):
 
 
 def console():
-    """Run the command as a shell does, with its signals, notices, and a message if memory is too small."""
+    """Run the command as a program, with signals, notices, and a one-line message if memory is too small."""
     launch.console(main)
 
 

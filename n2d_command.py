@@ -1,10 +1,10 @@
-"""The command `n2d` of an installation, outside the package, which another one of the same name may have replaced."""
+"""Entry point of the installed command `n2d`; outside the package, which another `n2d` may have replaced."""
 
 import sys
 
 
 def main():
-    """Run the command, or say in a line whose package `import n2d` finds."""
+    """Run the command, or report in one line that `import n2d` finds another package."""
     try:
         from n2d import console
     except ImportError as error:

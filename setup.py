@@ -12,23 +12,23 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 WINGS = ("command", "experiments", "method", "page", "readers")
-DEVELOPERS_ONLY = ("pytest", "ruff")  # of requirements.txt, which is the one list of what is needed
+DEVELOPERS_ONLY = ("pytest", "ruff")  # of the packages in requirements.txt
 
 
 class BuildPackage(build_py):
-    """Copy the modules and data, n2d.py under its other name."""
+    """Copy the modules and data into the package, n2d.py as its __init__.py."""
 
     def run(self):
-        """Begin with an empty folder: setuptools would also pack modules that an older build left there."""
+        """Build in an empty folder: setuptools would also pack modules that an older build left there."""
         shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
 
     def find_package_modules(self, package, package_dir):
-        """All but the command, which lies beside the package."""
+        """Return all modules but the command, which lies beside the package."""
         return [module for module in super().find_package_modules(package, package_dir) if module[1] != "n2d_command"]
 
     def get_module_outfile(self, build_dir, package, module):
-        """Where a module is copied to."""
+        """Return the path that a module is copied to."""
         return super().get_module_outfile(build_dir, package, "__init__" if module == "n2d" else module)
 
 
@@ -42,7 +42,7 @@ else:
 requirements = Path("requirements.txt").read_text().split()
 setup(
     version=re.search(r'^__version__ = "(.+)"$', Path("command/version.py").read_text(), re.MULTILINE)[1],
-    script_name="setup.py",  # which is no module of the package
+    script_name="setup.py",  # setup.py is no module of the package
     install_requires=[line for line in requirements if not line.startswith(DEVELOPERS_ONLY)],
     **layout,
 )

@@ -1,4 +1,4 @@
-"""The command line: flags, their ranges, protocols and help."""
+"""Parser of the command line: its flags, their defaults and help."""
 
 import argparse
 import difflib
@@ -34,28 +34,28 @@ examples:
 """
 DATA_DIR = Path(os.environ.get("N2D_DATA_DIR", "data"))
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
-# the modules that these words come from are too heavy for --help
+# repeated here: importing the modules that define these names would make --help slow
 MANIFOLD_LEARNERS = ("UMAP", "umap-learn", "LLE", "tSNE", "isomap", "none")
 METRICS = ("euclidean", "manhattan", "chebyshev", "canberra", "braycurtis", "cosine", "correlation")
 LOSSES = ("KLD", "KM")
 CLUSTERERS = ("GMM", "KM", "SC")
 SCALES = ("none", "minmax", "standard", "255", "range")
-PATIENCE = 10  # seconds in which the first of several processes tells of a mistake that all of them find
+PATIENCE = 10  # seconds that the other processes wait while the first reports an error that all of them find
 
 
 def processes():
-    """This process's number from 0, and how many torchrun started: (0, 1) without it."""
+    """Return this process's rank and the number of processes that torchrun started: (0, 1) without torchrun."""
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return 0, 1
     return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
 
 
 class Parser(argparse.ArgumentParser):
-    """One line and exit code 2 for a mistake in the input."""
+    """Argument parser that reports an error in the input in one line, with exit code 2."""
 
     def error(self, message):
-        """Stop with the message alone, on one line, whatever a stranger's file put into it."""
-        if processes()[0] > 0:  # the first of several says it, before torchrun ends it because this one has ended
+        """Print an error message on one line, without unprintable characters, and exit."""
+        if processes()[0] > 0:  # the first process prints it; wait, since torchrun stops that one when this one ends
             time.sleep(PATIENCE)
             self.exit(2)
         message += self._meant(message)
@@ -63,7 +63,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {printable}\n")
 
     def _meant(self, message):
-        """': did you mean X?' where a flag, or a choice of one, is nearly one that there is."""
+        """Return ': did you mean X?' for a mistyped flag or choice, or '' if no known one is close to it."""
         wrong, known = [], {flag: flag for flag in self._option_string_actions}
         if message.startswith("unrecognized arguments"):
             wrong = re.findall(r"(?<= )--\w+", message)
@@ -77,7 +77,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def build_parser():
-    """The command line, in argument groups; its help is the reference."""
+    """Build the parser, with its flags in groups; its help is the reference."""
     parser = Parser(
         prog="n2d.py",
         usage=USAGE,
@@ -100,7 +100,7 @@ def build_parser():
 
 
 def add_most_used(parser):
-    """What is clustered, and the flags that most runs have."""
+    """Add the dataset and the flags that most runs use."""
     add = parser.add_argument_group("Most used").add_argument
     add(
         "dataset",
@@ -139,7 +139,7 @@ def add_most_used(parser):
 
 
 def add_data(parser):
-    """How it is found and read."""
+    """Add the flags for finding, reading and scaling the data."""
     group = parser.add_argument_group("Data")
     add = group.add_argument
     add(
@@ -160,7 +160,7 @@ def add_data(parser):
 
 
 def add_autoencoder(parser):
-    """How it is built and trained, or where its weights lie."""
+    """Add the flags for building and training the autoencoder, or loading its weights."""
     add = parser.add_argument_group("Autoencoder").add_argument
     add(
         "--architecture",
@@ -198,7 +198,7 @@ def add_autoencoder(parser):
 
 
 def add_refinement(parser):
-    """Training with a clustering loss."""
+    """Add the flags for training with a clustering loss."""
     add = parser.add_argument_group("Refinement").add_argument
     add(
         "--refine",
@@ -217,7 +217,7 @@ def add_refinement(parser):
 
 
 def add_manifold(parser):
-    """How the latent space is embedded."""
+    """Add the flags for embedding the latent space."""
     add = parser.add_argument_group("Manifold").add_argument
     add("--manifold_learner", choices=MANIFOLD_LEARNERS, help=f"({of_protocol('manifold_learner')})")
     add("--umap_dim", type=int, help="dimensions of the embedding that is clustered (5, other learners 2)")
@@ -260,7 +260,7 @@ def add_manifold(parser):
 
 
 def add_clustering(parser):
-    """How the embedding is clustered."""
+    """Add the flags for clustering the embedding."""
     add = parser.add_argument_group("Clustering").add_argument
     add("--cluster", choices=CLUSTERERS, default="GMM", help="mixture, k-means or spectral (%(default)s)")
     add("--gmm_restarts", type=int, help=f"fits of the mixture, of which one is kept ({of_protocol('gmm_restarts')})")
@@ -272,7 +272,7 @@ def add_clustering(parser):
 
 
 def add_output(parser):
-    """What else is written."""
+    """Add the flags for optional output."""
     add = parser.add_argument_group("Output").add_argument
     add("--overwrite", action="store_true", help="replace what another command has written (it is refused)")
     add("--write_h5ad", action="store_true", help="of an .h5ad file, write a copy that has the clusters and the map")
@@ -281,7 +281,7 @@ def add_output(parser):
 
 
 def add_run(parser):
-    """Protocol and stopping."""
+    """Add the flags for the protocol, resuming and the version."""
     add = parser.add_argument_group("Run").add_argument
     add(
         "--protocol",
@@ -299,7 +299,7 @@ def add_run(parser):
 
 
 def number_or(text, **words):
-    """The value of --n_clusters and --seed: a number, or what a word stands for."""
+    """Parse the value of --n_clusters or --seed: a whole number, or a word that stands for a value."""
     try:
         return words[text] if text in words else int(text)
     except ValueError:
@@ -307,25 +307,25 @@ def number_or(text, **words):
 
 
 def neighbourhoods(text):
-    """The value of --umap_neighbors: '50,100' -> (50, 100)."""
+    """Parse the value of --umap_neighbors: '50,100' -> (50, 100)."""
     return tuple(int(size) for size in text.split(","))
 
 
 def of_protocol(name):
-    """What a flag is under each protocol, for its help."""
+    """Return a flag's default under each protocol, for its help."""
     default, paper = (str(PROTOCOLS[protocol][name]).strip("(),").replace(" ", "") for protocol in PROTOCOLS)
     return default if paper == default else f"{default}, or {paper} with --protocol paper"
 
 
 def parse_arguments(parser, argv):
-    """Parse, fill in the defaults that depend on the protocol and the dataset, and check what needs no data."""
-    args = parser.parse_intermixed_args(argv)  # a device may stand behind the flags
+    """Parse the command line, fill in defaults of protocol and dataset, and make the checks that need no data."""
+    args = parser.parse_intermixed_args(argv)  # the device may follow the flags
     given = args.umap_neighbors
     for name, value in PROTOCOLS[args.protocol].items():
         if getattr(args, name) is None:
             setattr(args, name, value)
     if args.manifold_learner not in WITH_GRAPH:
-        args.umap_neighbors = given  # a protocol's are UMAP's
+        args.umap_neighbors = given  # the protocol's default is for UMAP only
     if args.n_clusters is None and args.dataset in datasets.REGISTRY:
         args.n_clusters = datasets.REGISTRY[args.dataset].n_classes
     args.name = args.dataset if args.dataset in datasets.REGISTRY else writable(Path(args.dataset).resolve().stem)
@@ -336,7 +336,7 @@ def parse_arguments(parser, argv):
 
 
 def find_weights(parser, args):
-    """Turn the names of weights into paths."""
+    """Resolve --ae_weights and --save_weights to paths."""
     if args.ae_weights is not None:
         if args.save_weights is not None:
             parser.error("--save_weights keeps trained weights, and --ae_weights trains none: give one of them")

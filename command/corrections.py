@@ -1,4 +1,4 @@
-"""`n2d.py apply`: names, merges and marks that a person gave to clusters on the page, in the files of the run."""
+"""`n2d.py apply`: apply corrections made on the page (names, merges, marks) to the files of a run."""
 
 import dataclasses
 import hashlib
@@ -20,20 +20,20 @@ from ..readers import annotated, samples
 from . import arguments, delivery, folders, reading, report, saved_model
 from .corrections_file import CorrectionsError, corrected, read
 
-ORIGINAL = "clusters-original.csv"  # as the run found them
-OURS = ["cluster", "cluster_name", "marked"]  # columns that corrections change; a person may have added others
-OF_FIT = ("agreement", "modularity", "log_likelihood")  # figures of a run that say nothing of corrected clusters
+ORIGINAL = "clusters-original.csv"  # the clusters before any correction
+OURS = ["cluster", "cluster_name", "marked"]  # columns that corrections change; the user may have added others
+OF_FIT = ("agreement", "modularity", "log_likelihood")  # figures that do not hold for corrected clusters
 
 
 def main(argv):
-    """Correct the clusters of a run: its table, scores and pictures, and its saved model."""
+    """Run `n2d.py apply`: correct the table, scores and pictures of a run, and its saved model."""
     parser = build_parser()
     args = parser.parse_args(argv)
     try:
         corrections = read(args.corrections)
         if not args.save_dir.is_dir():
             raise CorrectionsError(f"{args.save_dir} is no folder: give the save folder of a run")
-        folders.make_folder(parser, "save_dir", args.save_dir)  # it is there, and can be written
+        folders.make_folder(parser, "save_dir", args.save_dir)  # it exists: check that it can be written
         with folders.lock(parser, args.save_dir):
             apply(corrections, args.save_dir, args.model)
     except CorrectionsError as error:
@@ -41,7 +41,7 @@ def main(argv):
 
 
 def build_parser():
-    """The command line of `n2d.py apply`."""
+    """Build the parser of `n2d.py apply`."""
     what = "Correct the clusters of a run: its clusters.csv, scores and pictures, and its saved model."
     parser = arguments.Parser(prog="n2d.py apply", description=what)
     parser.add_argument("corrections", type=Path, help="names, merges and marks: the file that explore.html saved")
@@ -55,22 +55,22 @@ def build_parser():
 
 
 def apply(corrections, folder, model=None):
-    """Write what follows from corrections to a run's save folder; the clusters before are kept as `ORIGINAL`.
+    """Apply corrections to the files in a run's save folder, and keep the earlier clusters.csv as `ORIGINAL`.
 
-    Every cluster keeps its number, and a merged one has that of the one it is part of. So numbers have gaps, and
-    functions that count clusters get their places among those that are left.
+    Every cluster keeps its number; a merged cluster takes the number of the one that it is merged into. So the numbers
+    may have gaps, and functions that need consecutive numbers get the ranks of those that are left.
 
     Parameters
     ----------
     corrections : Corrections
     folder : pathlib.Path
     model : pathlib.Path or None
-        Folder of the model that `n2d.py predict` is to follow them with; None is the one that the run saved.
+        Folder of the saved model to correct, for `n2d.py predict`; None is the one that the run saved.
 
     Raises
     ------
     CorrectionsError
-        If the folder, or the model, is not that of the run which they are of.
+        If the folder or the model belongs to another run than the corrections, or these merge all clusters into one.
     """
     record = _record(folder)
     run = Namespace(**record["arguments"])
@@ -128,7 +128,7 @@ def apply(corrections, folder, model=None):
 
 
 def _draw(data, clusters, run, folder, confidence, linkage):
-    """What the clusters are, in tables and pictures; the profile is returned."""
+    """Write tables and pictures that describe the clusters, and return the profile."""
     n_clusters = len(clusters.numbers)
     special = profiles.special_of(data, clusters.labels, n_clusters)
     shown = {"names": clusters.names, "confidence": confidence, "special": special}
@@ -146,7 +146,7 @@ def _counted(corrections):
 
 
 def _record(folder):
-    """metrics.json of a run."""
+    """Read metrics.json of a run."""
     try:
         record = json.loads((folder / delivery.RECORD).read_text(encoding="utf-8"))
         if not {"dataset", "name", "max_points", "seed"} <= set(record["arguments"]):
@@ -157,9 +157,9 @@ def _record(folder):
 
 
 def _tables(corrections, folder, record):
-    """clusters.csv as it stands there, all of it text; and the clusters that the run found: of each sample, and names.
+    """Read clusters.csv as text, and the clusters that the run found: the number for each sample, and the names.
 
-    These are in `ORIGINAL` once there were corrections.
+    After the first corrections, the run's own clusters are read from `ORIGINAL`.
     """
     tables = {name: _table(folder / name) for name in ("clusters.csv", ORIGINAL) if (folder / name).is_file()}
     if not tables:
@@ -186,7 +186,7 @@ def _tables(corrections, folder, record):
 
 
 def _table(path):
-    """A table of clusters, all of it text."""
+    """Read a table of clusters, with all columns as text."""
     try:
         table = pd.read_csv(io.StringIO(path.read_bytes().decode()), dtype=str, keep_default_na=False)
         table.astype({"cluster": np.int64, "confidence": float})
@@ -196,12 +196,12 @@ def _table(path):
 
 
 def _hash(table):
-    """What the columns that corrections change say."""
+    """Hash the columns that corrections change."""
     return hashlib.sha256(table.reindex(columns=OURS).to_csv().encode()).hexdigest()
 
 
 def _data(run, n_samples):
-    """The samples of a run, read again, or None and a notice if they are gone or are others."""
+    """Read the samples of a run again; return None, with a notice, if that fails or their number has changed."""
     try:
         data = datasets.load(run.dataset, Path(run.data_dir), **reading.reading_of(run))
     except (datasets.DatasetError, AttributeError, TypeError) as error:
@@ -217,7 +217,7 @@ def _data(run, n_samples):
 
 
 def _array(folder, name, n_samples):
-    """The map of a run, or its embedding."""
+    """Load the map of a run, or its embedding, and check its shape."""
     path = folder / name
     try:
         array = np.load(path)
@@ -229,7 +229,7 @@ def _array(folder, name, n_samples):
 
 
 def _latent(folder, n_samples, embedding):
-    """The latent space of a run, whose graph is not kept; the map where it is gone."""
+    """Load the latent space of a run, to rebuild its graph; return the embedding if it is missing or does not fit."""
     try:
         latent = np.load(folder / "latent.npy")
     except (OSError, ValueError):
@@ -238,14 +238,14 @@ def _latent(folder, n_samples, embedding):
 
 
 def _classes(table):
-    """Classes of the samples and their names, as they stand in the table, or None and no names."""
+    """Return the classes of the samples and their names from the table, or None and no names."""
     if "label" not in table or not (table["label"] != "").any():
         return None, ()
     return samples.classes(table["label"].to_numpy(dtype=object), len(table))
 
 
 def _keep_original(folder, delivered):
-    """Keep the clusters that a run found, once."""
+    """Copy clusters.csv to `ORIGINAL`, unless that exists."""
     if not (folder / ORIGINAL).exists():
         partial = folder / f".{ORIGINAL}"
         shutil.copyfile(folder / "clusters.csv", partial)
@@ -254,7 +254,7 @@ def _keep_original(folder, delivered):
 
 
 def _corrected(table, labels, names, marked):
-    """The table with other clusters; what else stands there is left as it is."""
+    """Return the table with corrected clusters, names and marks; other columns stay as they are."""
     table = table.drop(columns=OURS[1:], errors="ignore")
     at = table.columns.get_loc("cluster")
     table["cluster"] = labels
@@ -272,7 +272,7 @@ def _scores(y, labels, embedding):
 
 
 def _write_record(folder, record, corrections, scores, table):
-    """metrics.json with the new scores; those of the run are in its `corrections`."""
+    """Write metrics.json with the new scores; those of the run are kept in its `corrections`."""
     earlier = record.get("corrections") or {}
     before = earlier.get("before") or {name: record[name] for name in (*scores, *OF_FIT) if name in record}
     kept = {name: value for name, value in record.items() if name not in (*OF_FIT, "corrections")}

@@ -1,4 +1,4 @@
-"""What a person changed on the page, from the file that it saved, and what the clusters are then."""
+"""Read the corrections file that the page saves, and work out the corrected clusters."""
 
 import dataclasses
 import json
@@ -8,26 +8,26 @@ import numpy as np
 
 from ..page import naming
 
-LARGEST = 10_000_000  # bytes of a file of corrections
-LONGEST = 200  # letters of a name
+LARGEST = 10_000_000  # bytes of a corrections file, at most
+LONGEST = 200  # characters of a name, at most
 
 
 class CorrectionsError(ValueError):
-    """Corrections that are no such file, or are of other clusters."""
+    """Raised when corrections cannot be read, or do not belong to the clusters."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Corrections:
-    """What a person changed, by the numbers that clusters had on the page.
+    """Corrections made on the page, by the numbers that the clusters have there.
 
     Attributes
     ----------
     fingerprint : str
-        Of the clusters that are corrected, see `naming.Clusters`.
+        Fingerprint of the clusters that are corrected, see `naming.Clusters`.
     n_samples, n_clusters : int
     names : dict of int to str
     merged : dict of int to int
-        Which cluster each of these is now part of.
+        For each merged cluster, the number of the cluster that it is now part of.
     marked : tuple of int
     """
 
@@ -40,12 +40,12 @@ class Corrections:
 
 
 def read(path):
-    """Corrections, from the file that the page saved.
+    """Read and validate the corrections file that the page saved.
 
     Raises
     ------
     CorrectionsError
-        If the file cannot be read, or says anything that the page cannot have written.
+        If the file cannot be read, or holds anything that the page cannot have written.
     """
     try:
         if path.stat().st_size > LARGEST:
@@ -66,7 +66,7 @@ def read(path):
 
 
 def _sound(found):
-    """The corrections of a file, if all of them can be."""
+    """Return the corrections in a parsed file, after validating every value."""
     n_clusters = _number(found["n_clusters"], "n_clusters", 1 << 16)
 
     def cluster(number):
@@ -107,20 +107,22 @@ def _is_control(letter):
 
 
 def corrected(corrections, names):
-    """Clusters as a person wants them: each keeps its number, and that of a merged one is gone.
+    """Work out the numbers, names and marks of the clusters after corrections.
+
+    Each cluster keeps its number, except that a merged one takes that of the cluster it is merged into.
 
     Parameters
     ----------
     corrections : Corrections
     names : sequence of str
-        By number, before; empty where there is none.
+        Names before the corrections, by number; empty where there is none.
 
     Returns
     -------
     numbers : ndarray of int, shape (n_clusters,)
-        What each cluster is part of now.
+        For each cluster, the number of the cluster that it is now part of.
     names : tuple of str, or None
-        By number, empty where there is none; None if there is no name at all.
+        Names by number, empty where there is none; None if there is no name at all.
     marked : ndarray of bool, shape (n_clusters,)
     """
     clusters = np.arange(corrections.n_clusters)

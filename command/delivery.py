@@ -1,4 +1,4 @@
-"""What a run leaves in its save folder: whole files, listed with what each is, and none of an earlier run."""
+"""Write a run's files to its save folder: complete files only, each listed, and none left of an earlier run."""
 
 import json
 import os
@@ -6,8 +6,8 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-RECORD = "metrics.json"  # its "files" are what the run wrote: what the next run may remove
-WHAT = {  # in the order in which a person looks at them; {} is the name of the data
+RECORD = "metrics.json"  # its "files" lists what the run wrote, which the next run may remove
+WHAT = {  # descriptions, in the order in which to look at the files; {} is the name of the data
     "explore.html": "the map to explore, in a browser",
     "clusters.csv": "the cluster of each sample",
     "clusters-original.csv": "the same, before it was corrected by hand",
@@ -48,16 +48,16 @@ WHAT = {  # in the order in which a person looks at them; {} is the name of the 
 
 
 class Delivery:
-    """The files of one run.
+    """Record of the files that one run writes.
 
     Parameters
     ----------
     folder : pathlib.Path
         The save folder.
     keep : path-like or None
-        A file that may lie there and stays, whoever wrote it: the weights that this run has loaded.
+        A file that is never removed from the folder: the weights that this run has loaded.
     adds : bool
-        Whether all that an earlier run wrote stays, and counts among its files beside these.
+        Whether the files of an earlier run are kept, and recorded beside those of this one.
     """
 
     def __init__(self, folder, keep=None, adds=False):
@@ -67,13 +67,13 @@ class Delivery:
         self.earlier = {name for name in recorded if keep is None or not _is_same(folder / name, keep)} - {*self.kept}
 
     def wrote(self, name):
-        """Count a file that was written to the folder at once."""
+        """Record a file that was written directly to the save folder."""
         if name not in self.names:
             self.names.append(name)
 
     @contextmanager
     def at_once(self):
-        """A folder whose files go to the save folder when all of them are there; what is older goes away then."""
+        """Yield a temporary folder; once its files are complete, move them to the save folder and remove older ones."""
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".report-") as new:
             yield Path(new)
             for path in sorted(Path(new).iterdir()):
@@ -92,12 +92,12 @@ class Delivery:
         os.replace(partial, self.folder / RECORD)
 
     def listing(self, name):
-        """What was written, a line a file with what it is, and which to open first.
+        """List the files that were written, a line each with a description, and which to open first.
 
         Parameters
         ----------
         name : str
-            Of the data.
+            Name of the data.
         """
         what = {pattern.replace("{}", name): text for pattern, text in WHAT.items()}
         files = sorted(self.names, key=list(what).index)
@@ -110,7 +110,7 @@ class Delivery:
 
 
 def files_of_run(folder):
-    """Names of the files that an earlier run wrote to a folder; nothing outside of it, whatever its record says."""
+    """Return the names of files that an earlier run recorded in a folder; paths outside of it are ignored."""
     try:
         names = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
         return [name for name in names if name == Path(name).name and (folder / name).is_file()]

@@ -1,6 +1,6 @@
-"""The folders that a run writes to: found writable before the training, one run at a time, and no other command's.
+"""Check the folders that a run writes to: writable, used by one run at a time, without another command's results.
 
-Which command has written there is in `RECORD`, and from its start to its end in `STARTED`.
+The command that has written there is in `RECORD`; while it runs, it is in `STARTED`.
 """
 
 import json
@@ -23,11 +23,11 @@ ANY = (
     "resume",
     "overwrite",
     "umap_jobs",
-)  # that change none there
+)  # arguments that change no file there
 
 
 def make_folder(parser, flag, folder):
-    """Find out before training, not after it, that a folder cannot be written."""
+    """Create a folder, or stop with an error before the training if it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -37,7 +37,7 @@ def make_folder(parser, flag, folder):
 
 @contextmanager
 def lock(parser, folder):
-    """Keep other runs out of a folder until this one is done, or dead."""
+    """Lock a folder against other runs until this one ends or is killed."""
     from filelock import FileLock, Timeout
 
     keeper = FileLock(folder / ".lock")
@@ -48,13 +48,13 @@ def lock(parser, folder):
     try:
         yield
     finally:
-        with suppress(PermissionError):  # Windows removes no open file: there, `release` does it
-            (folder / ".lock").unlink(missing_ok=True)  # first, or else it may be another run's by now
+        with suppress(PermissionError):  # Windows cannot remove an open file: there, `release` removes it
+            (folder / ".lock").unlink(missing_ok=True)  # before `release`: afterwards it may be another run's
         keeper.release()
 
 
 def recorded(args):
-    """The arguments of a run for its records: as JSON, with paths that hold wherever they are read."""
+    """Return a run's arguments for its records: as JSON values, with absolute paths."""
     known = {name: value.resolve() if isinstance(value, Path) else value for name, value in vars(args).items()}
     if args.dataset not in datasets.REGISTRY:
         known["dataset"] = Path(args.dataset).resolve()
@@ -62,7 +62,7 @@ def recorded(args):
 
 
 def choose(parser, args):
-    """Settle the save folder so that nothing of another command is replaced: runs/wine-n2d, or runs/wine-n2d-2, ..."""
+    """Choose a save folder without another command's results: runs/wine-n2d, or runs/wine-n2d-2, ..."""
     command = recorded(args)
 
     folder = first = args.save_dir or Path("runs") / f"{args.name}-n2d"
@@ -85,7 +85,7 @@ def choose(parser, args):
 
 
 def _runs(folder):
-    """The arguments of the runs that a folder has something of; {} for what is not known, or was corrected by hand."""
+    """Return the arguments of the runs recorded in a folder; {} if a record is unreadable or corrected by hand."""
     found = []
     for name in (STARTED, RECORD):
         try:
@@ -99,14 +99,14 @@ def _runs(folder):
 
 
 def _is_same(command, earlier):
-    """Whether a command writes all that an earlier one has written, both as of `recorded`."""
+    """Whether a command writes everything that an earlier one wrote; both are as `recorded` returns them."""
     kept = {name: value for name, value in earlier.items() if name not in ANY and not (name in ADDING and not value)}
     return kept and all(command.get(name) == value for name, value in kept.items())
 
 
 @contextmanager
 def save_folder(parser, args):
-    """The folders of a run, its save folder for it alone; if the run leaves nothing there, no new folder either."""
+    """Prepare the folders of a run and lock its save folder; remove new folders that stay empty."""
     choose(parser, args)
     if args.save_model is not None:
         make_folder(parser, "save_model", args.save_model)
@@ -125,7 +125,9 @@ def save_folder(parser, args):
 
 @contextmanager
 def record_of(args):
-    """Which command writes to the save folder, in it until the run is over; or if it was stopped, until it goes on."""
+    """Record the command in the save folder, as `STARTED`, until the run is complete.
+
+    A stopped run leaves the record, unless there was none before and the run has written nothing."""
     path, before = args.save_dir / STARTED, _contents(args.save_dir)
     goes_on = path.exists()
     path.write_text(json.dumps({"arguments": recorded(args)}, indent=2) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`n2d.py inspect`: what is understood of a file, without training."""
+"""`n2d.py inspect`: show how a file is read, without training."""
 
 from collections import Counter
 from pathlib import Path
@@ -8,7 +8,7 @@ from . import arguments, reading
 
 
 def main(argv):
-    """Say what the samples, features and classes are, and how they would be scaled."""
+    """Print what the samples, features and classes are, and how they would be scaled."""
     parser = build_parser()
     args = parser.parse_args(argv)
     data = reading.load(parser, args)
@@ -28,7 +28,7 @@ def main(argv):
 
 
 def build_parser():
-    """The command line of `n2d.py inspect`."""
+    """Build the parser of `n2d.py inspect`."""
     parser = arguments.Parser(prog="n2d.py inspect", description="Say what is understood of a file, without training.")
     parser.add_argument("dataset", help="a file or folder, or a dataset, as for n2d.py")
     parser.add_argument("--data_dir", type=Path, default=arguments.DATA_DIR)

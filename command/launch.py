@@ -1,4 +1,4 @@
-"""How a run starts and stops: its model and device, torchrun's processes, signals, and a machine that is too small."""
+"""Start and stop a run: its model and device, torchrun's processes, signals, and too little memory or disk space."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ OTHER_ENDED = "another of torchrun's processes has stopped: its own message says
 
 
 def settle_epochs(args, n_samples):
-    """Fill in the number of epochs, and the name of the weights that has it."""
+    """Fill in the default number of epochs, and put it into the name of the weights file."""
     from ..method.autoencoder import training
 
     if args.pretrain_epochs is None:
@@ -26,7 +26,7 @@ def settle_epochs(args, n_samples):
 
 
 def build_model(parser, args, data):
-    """The estimator that the arguments describe; of torchrun's processes, one that trains with the others."""
+    """Build the estimator from the arguments; under torchrun it trains together with the other processes."""
     import torch
 
     from ..method.autoencoder import torchrun
@@ -70,9 +70,9 @@ def build_model(parser, args, data):
 
 
 def choose_device(parser, gpu):
-    """The PyTorch device of the argument gpu; the CPU, with a notice, where there is no such device.
+    """Return the PyTorch device of the argument gpu; the CPU, with a notice, if there is no such device.
 
-    torchrun's processes on this machine take one device each, from gpu on; all of them see whether there are enough.
+    torchrun's processes on this machine take one device each, from gpu on; each checks that there are enough.
     """
     import torch
 
@@ -94,7 +94,7 @@ def choose_device(parser, gpu):
 
 
 def refuse_batch_norm(parser, args):
-    """Refuse to train batch normalisation in several processes: each would normalise its own part of a batch."""
+    """Refuse batch normalisation with several processes: each would normalise its own part of a batch."""
     from .. import models
 
     if args.architecture is None or args.ae_weights is not None:
@@ -106,13 +106,13 @@ def refuse_batch_norm(parser, args):
 
 
 def help_along(parser, args, data):
-    """What all but the first of torchrun's processes do: their part of the training and of the encoding, in silence."""
+    """Train and encode in a torchrun process other than the first, without output."""
     from ..method.autoencoder import torchrun
 
     sys.stdout = Path(os.devnull).open("w")
     args.save_dir = args.save_dir or Path()  # the first process chooses it, and it alone writes there
     model = build_model(parser, args, data).set_params(verbose=False)
-    with mistakes(parser):  # the first process says why
+    with mistakes(parser):  # the first process reports why
         model.fit_autoencoder(data.x)
     model.fit_latent(data.x)
     torchrun.part()
@@ -120,7 +120,7 @@ def help_along(parser, args, data):
 
 @contextmanager
 def mistakes(parser):
-    """One line for what only the training finds to be wrong: an architecture, a weights file, a loss that diverges."""
+    """Report in one line an error that only the training finds: in an architecture or weights file, or divergence."""
     from .. import models
     from ..method.autoencoder import training, weights
 
@@ -131,19 +131,19 @@ def mistakes(parser):
 
 
 def console(main):
-    """Run `main` as a program: streams, signals, notices, and one line where the machine is too small."""
+    """Run `main` as a program: set up streams and signals, and report too little memory or disk in one line."""
     output = streams.prepare()
-    anew = "\r\033[K" if sys.stderr.isatty() else ""  # in the place of the line of a stage that has no end yet
+    anew = "\r\033[K" if sys.stderr.isatty() else ""  # overwrites the line of an unfinished stage
     warnings.formatwarning = lambda message, *_, **__: f"{anew}notice: {message}\n"
     if processes()[0] > 0:
-        warnings.showwarning = lambda *_, **__: None  # the first process says it
+        warnings.showwarning = lambda *_, **__: None  # the first process prints it
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
     try:
         main()
-        print(end="", flush=True)  # what a reader that has gone does not take is found out here, not at the exit
-        if isinstance(output.error, BrokenPipeError):  # of `| head`
-            sys.exit(128 + 13)  # as a shell says of what SIGPIPE has ended
+        print(end="", flush=True)  # a reader that has gone is noticed here, not at the exit
+        if isinstance(output.error, BrokenPipeError):  # as with `| head`
+            sys.exit(128 + 13)  # the shell's exit code for a process that SIGPIPE ended
         if output.error is not None:
             sys.exit(f"n2d.py: error: its output cannot be written ({output.error.strerror})")
     except (OSError, MemoryError, RuntimeError) as error:
@@ -159,9 +159,9 @@ def console(main):
 
 
 def interrupt(number, frame):
-    """Signal handler: a training writes where it stands before it stops, anything else stops at once.
+    """Handle a signal: a training saves a checkpoint before it stops, anything else stops at once.
 
-    So does a training at the second signal, unless that comes from torchrun, which repeats what the terminal has sent.
+    A second signal stops a training at once, too, except under torchrun, which repeats the terminal's signal.
     """
     checkpoint = sys.modules.get("n2d.method.autoencoder.checkpoint")
     is_second = checkpoint is not None and checkpoint.Checkpoint.stop and processes()[1] == 1
@@ -171,19 +171,19 @@ def interrupt(number, frame):
 
 
 def goes_on():
-    """What the next run would do, if a training has left where it stands."""
+    """Return the hint that the same command resumes the training, if there is a checkpoint, or ''."""
     checkpoint = sys.modules.get("n2d.method.autoencoder.checkpoint")
     return "; the same command goes on with the training" if checkpoint and checkpoint.Checkpoint.kept else ""
 
 
 def way_out(error):
-    """What to do about a machine that is too small, or another process that ended; None if the error says neither."""
+    """Return advice on too little memory or disk space, or on a failed process; None for any other error."""
     if isinstance(error, OSError):
         return f"{error.strerror}: make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
     if type(error).__name__ in ("DistBackendError", "DistNetworkError") or "gloo/transport" in str(error):
         return OTHER_ENDED
     on_card = re.match(r"(CUDA|MPS)\b.*\bout of memory", str(error))
-    asked = re.search(r"allocate ([\d.]+ \w+)", str(error))  # NumPy's, PyTorch's and CUDA's words
+    asked = re.search(r"allocate ([\d.]+ \w+)", str(error))  # the wording of NumPy, PyTorch and CUDA
     if not isinstance(error, MemoryError) and asked is None and on_card is None:
         return None
     size = f", {asked[1]} more were asked for" if asked else ""

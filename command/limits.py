@@ -1,8 +1,8 @@
-"""What flags may be: the protocols' defaults, ranges, and what goes together, with the data and with the machine."""
+"""Validate the flags: the protocols' defaults, ranges, and combinations with each other, the data and the processes."""
 
 import numpy as np
 
-PROTOCOLS = {  # what some flags are unless they are given
+PROTOCOLS = {  # defaults of some flags
     "default": {
         "pretrain_epochs": None,
         "manifold_learner": "UMAP",
@@ -38,10 +38,10 @@ RANGES = {
     "max_points": (1, None),
     "seed": (0, 2**32 - 1),
 }
-MIN_AUTO = 10  # samples of which --n_clusters=auto can fit mixtures to halves
-MIN_SPECTRAL = 10  # samples of which spectral clustering can have a graph
-MIN_COMPARED = 11  # samples of which --eval_all can measure the trustworthiness of a map
-MIN_SAMPLES = 4  # that N2D takes
+MIN_AUTO = 10  # samples that --n_clusters=auto needs, to fit mixtures to halves
+MIN_SPECTRAL = 10  # samples that the graph of spectral clustering needs
+MIN_COMPARED = 11  # samples that --eval_all needs, to measure the trustworthiness of a map
+MIN_SAMPLES = 4  # samples that N2D needs
 
 
 def check_ranges(parser, args):
@@ -57,7 +57,7 @@ def check_ranges(parser, args):
 
 
 def check_together(parser, args, n_processes):
-    """Refuse flags that do not go together, or not with so many processes."""
+    """Refuse flags that cannot be combined with each other, or with several processes."""
     if args.gpu not in ("cpu", "mps") and not args.gpu.isdecimal():
         parser.error(f"gpu must be cpu, mps or the index of a CUDA device, got {args.gpu}")
     if args.gpu == "mps" and n_processes > 1:
@@ -75,7 +75,7 @@ def check_together(parser, args, n_processes):
 
 
 def check_data(parser, args, data, n_processes):
-    """Fill in the number of clusters, and refuse what does not fit to the data."""
+    """Fill in the number of clusters, and refuse flags that do not fit the data."""
     if not np.ptp(data.x, axis=0).any():
         parser.error(f"{args.dataset} has {len(data.x)} samples that are all the same: there is nothing to cluster")
     if args.n_clusters is None:
@@ -109,7 +109,7 @@ def check_sizes(parser, args, n_samples):
     samples = f"{n_fitted} samples of {args.dataset}" + " that are fitted" * (n_fitted < n_samples)
     for name in ("n_clusters", "umap_neighbors", "umap_dim"):
         sizes = [value for value in values(args, name) if value not in (None, "auto")]
-        is_given = getattr(args, name) != PROTOCOLS[args.protocol].get(name)  # by a protocol there are as many as fit
+        is_given = getattr(args, name) != PROTOCOLS[args.protocol].get(name)  # a protocol's default is reduced to fit
         if sizes and is_given and max(sizes) >= n_fitted:
             parser.error(f"--{name} must be less than the {samples}, got {max(sizes)}")
     if args.manifold_learner in WITH_GRAPH and (args.umap_dim or 0) > n_fitted - 2:
@@ -117,6 +117,6 @@ def check_sizes(parser, args, n_samples):
 
 
 def values(args, name):
-    """An argument as a sequence: its values if it holds several."""
+    """Return the values of an argument as a tuple, also if it is a single one."""
     value = getattr(args, name)
     return value if isinstance(value, tuple) else (value,)

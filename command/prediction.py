@@ -1,4 +1,4 @@
-"""`n2d.py predict`: sort new points into the clusters of a saved model."""
+"""`n2d.py predict`: assign new points to the clusters of a saved model."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from ..readers import annotated, samples
 from . import arguments, delivery, folders, reading, saved_model
 from .report import clusters_table, score_line
 
-FAR = 0.9  # outlier probability that is worth a word
+FAR = 0.9  # outlier score above which a point is reported as unlike all samples of the model
 
 
 def main(argv):
-    """Write a table with the cluster of each point."""
+    """Run `n2d.py predict`: write a table with the cluster of each point."""
     parser = build_parser()
     args = parser.parse_args(argv)
     refuse_outputs(parser, args)
@@ -45,7 +45,7 @@ def main(argv):
 
 
 def build_parser():
-    """The command line of `n2d.py predict`."""
+    """Build the parser of `n2d.py predict`."""
     parser = arguments.Parser(prog="n2d.py predict", description="Sort points into the clusters of a saved model.")
     parser.add_argument("model_dir", type=Path, help="folder that --save_model wrote")
     parser.add_argument("dataset", help="the points: a file or folder, or a dataset, as for n2d.py")
@@ -62,12 +62,12 @@ def build_parser():
 
 
 def is_h5ad(path):
-    """Whether a file is annotated data, by its name."""
+    """Whether a file name is that of annotated data (.h5ad)."""
     return str(path).lower().endswith(".h5ad")
 
 
 def refuse_outputs(parser, args):
-    """Refuse what cannot be written, and what would be written over the points or over results."""
+    """Refuse an output file that cannot be written, or that would overwrite the points or results."""
     if args.out is None:
         args.out = Path("clusters.csv")
         if args.out.exists():
@@ -83,7 +83,7 @@ def refuse_outputs(parser, args):
 
 
 def as_the_model_wants(parser, args, model, data):
-    """The new points, if shape and units, and the names of the features where they are known, are the model's."""
+    """Return the new points, after checking their shape, units and feature names against the model's."""
     refuse_other_units(parser, args, model, data)
     known = getattr(model, "feature_names_in_", None)
     if known is None or data.feature_names is None:
@@ -94,7 +94,7 @@ def as_the_model_wants(parser, args, model, data):
         samples.notice(f"{args.dataset} has no names of columns: they are taken in the order of the model's")
         return pd.DataFrame(data.x, columns=known)
     points = pd.DataFrame(data.x, columns=data.feature_names)
-    if args.categorical == "onehot":  # a word of the model's may not be among the new points
+    if args.categorical == "onehot":  # the new points may lack some words of the model's samples
         same = [name for name in points if "=" not in name] == [name for name in known if "=" not in name]
         if same and set(points) <= set(known):
             points = points.reindex(columns=known, fill_value=0.0)
@@ -111,14 +111,14 @@ def as_the_model_wants(parser, args, model, data):
 
 
 def refuse_other_units(parser, args, model, data):
-    """Refuse images of another shape than the model's, and bytes where it knows numbers in [0, 1], or the reverse."""
+    """Refuse images of another shape than the model's, and other units, such as bytes instead of numbers in [0, 1]."""
     if None not in (data.image_shape, model.image_shape) and tuple(data.image_shape) != tuple(model.image_shape):
         now, then = (" x ".join(map(str, shape)) for shape in (data.image_shape, model.image_shape))
         height, width = model.image_shape[-2:]
         ways = [f"--image_size={height}x{width}"] * (tuple(data.image_shape[-2:]) != (height, width))
         ways += ["--grayscale"] * (len(data.image_shape) > len(model.image_shape))
         advice = " ".join(ways) or "images in colour"
-        if data.sample_names is None:  # images of an array, which these flags are not for
+        if data.sample_names is None:  # for images in an array there are no such flags
             advice = "the same"
         parser.error(f"{args.dataset} has images of {now}, and the model is of {then}: give {advice}")
     now, then = samples.units(data.x), model.reading_.get("units")
@@ -127,9 +127,10 @@ def refuse_other_units(parser, args, model, data):
 
 
 def are_others(now, then, are_images):
-    """Whether new points have other units than the samples of a model, both of `samples.UNITS` or None, beyond doubt.
+    """Whether new points certainly have other units than the samples of a model.
 
-    Rows of a table may be small where others are large: there, only fractions tell. Images of 16 bits may be dark.
+    Both units are from `samples.UNITS`, or None. In a table, some rows may be small where others are large, so only
+    fractions show other units. Images of 16 bits may be dark.
     """
     bits, fractions, whole_bytes, beyond = samples.UNITS
     if None in (now, then) or now == then or {now, then} == {bits, fractions}:

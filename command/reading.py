@@ -1,4 +1,4 @@
-"""Which data are clustered, and how they are read: the flags that all commands have in common."""
+"""Flags for reading data, which all commands have in common, and the call that loads it."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ from ..readers.options import Options
 
 
 def add_label_column(add):
-    """Which column has the classes."""
+    """Add the flag for the column with the classes."""
     add(
         "--label_column",
         metavar="NAME|NUMBER",
@@ -16,7 +16,7 @@ def add_label_column(add):
 
 
 def add_file_arguments(parser):
-    """How to read the user's own files."""
+    """Add the flags for reading the user's own files."""
     add = parser.add_argument
     add("--id_column", metavar="NAME|NUMBER", help="a table's column with the names of the samples, for clusters.csv")
     add(
@@ -50,7 +50,7 @@ def add_file_arguments(parser):
 
 
 def height_and_width(text):
-    """The value of --image_size: '28' -> (28, 28), '28x32' -> (28, 32)."""
+    """Parse the value of --image_size: '28' -> (28, 28), '28x32' -> (28, 32)."""
     sizes = [int(size) for size in text.split("x")]
     if len(sizes) > 2 or min(sizes) < 1:
         raise ValueError(text)
@@ -58,14 +58,14 @@ def height_and_width(text):
 
 
 def reading_of(args):
-    """How the command line wants data to be read, see `options.Options`."""
+    """Return the reading options of the command line, see `options.Options`."""
     names = {field.name for field in dataclasses.fields(Options)} - {"reading"}
     options = {name: getattr(args, name) for name in names if hasattr(args, name)} | {"drop": tuple(args.drop)}
     return options | {"image_size": args.image_size and tuple(args.image_size)}
 
 
 def load(parser, args, reading=None):
-    """The dataset of the command line; new points are read as the samples of a model were, see `samples.settled`."""
+    """Load the dataset of the command line; `reading`, of `samples.settled`, reads new points as a model's samples."""
     try:
         return datasets.load(args.dataset, args.data_dir, reading=reading, **reading_of(args))
     except datasets.DatasetError as error:

@@ -1,4 +1,4 @@
-"""What a run prints, writes and draws."""
+"""Print, write and draw the results of a run."""
 
 import copy
 import json
@@ -22,11 +22,11 @@ from .version import __version__
 
 LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
 N_TSNE = 5000  # points in the pictures of the stages, as in Aljalbout et al.'s code
-UNFINISHED = ".eval_all"  # folder in the save folder, while --eval_all goes on
+UNFINISHED = ".eval_all"  # folder in the save folder while --eval_all is running
 
 
 def open_board(parser, folder):
-    """A TensorBoard writer."""
+    """Open a TensorBoard writer."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
@@ -35,14 +35,14 @@ def open_board(parser, folder):
 
 
 def log_epoch(board, autoencoder, epoch, loss, learning_rate):
-    """What TensorBoard shows while the autoencoders are trained."""
+    """Log the loss and learning rate of an epoch to TensorBoard."""
     board.add_scalar(f"loss/autoencoder {autoencoder}", loss, epoch)
     board.add_scalar(f"learning rate/autoencoder {autoencoder}", learning_rate, epoch)
     board.flush()
 
 
 def log_projection(board, model, data):
-    """The latent space of some points, with clusters and classes, for TensorBoard's projector."""
+    """Write the latent space of some points, with clusters and classes, for TensorBoard's projector."""
     some = np.random.default_rng(model.random_state).permutation(len(data.x))[:N_TSNE]
     columns = (
         clusters_table(data, model.labels_, None, clusters_of(model, data).names).iloc[some].reset_index().astype(str)
@@ -54,20 +54,20 @@ def log_projection(board, model, data):
 
 
 def announce(args, data):
-    """Say what is clustered."""
+    """Print what data are clustered, and how they are scaled."""
     print(samples.in_columns(samples.summary(args.name, data)))
     if args.dataset not in datasets.REGISTRY:
         print(f"scale: {args.scale or data.scale}{'' if args.scale else ' (--scale is there to change it)'}")
 
 
 def keep_weights(model, args, delivered):
-    """Write the trained autoencoders before the next stage starts, so that nothing can lose them."""
+    """Write the trained autoencoders before the next stage starts, so that a later failure cannot lose them."""
     if args.ae_weights is None:
         _write_weights(model, args, delivered, "weights.safetensors")
 
 
 def keep_refined_weights(model, args, delivered):
-    """Write them once more after a refinement."""
+    """Write the autoencoders again after a refinement."""
     if args.refine is not None:
         _write_weights(model, args, delivered, "refined.safetensors", refine=args.refine)
 
@@ -91,11 +91,11 @@ def _write_weights(model, args, delivered, name, refine=None):
 
 
 def keep_model(model, data, args):
-    """Save the fitted model, if that was asked for."""
+    """Save the fitted model if --save_model is given."""
     if args.save_model is None:
         return
     saved = copy.copy(model)
-    if data.feature_names is not None:  # it was fitted to an array, and will be asked about tables
+    if data.feature_names is not None:  # it was fitted to an array, but is to predict tables
         saved.feature_names_in_ = np.array(data.feature_names, dtype=object)
     saved.reading_ = samples.settled(data)
     clusters = clusters_of(model, data)
@@ -104,14 +104,14 @@ def keep_model(model, data, args):
 
 
 def forget_comparison(args):
-    """Remove what --eval_all keeps to go on from if it is stopped."""
+    """Remove the partial results from which a stopped --eval_all resumes."""
     shutil.rmtree(args.save_dir / UNFINISHED, ignore_errors=True)
 
 
 def deliver(model, data, args, delivered):
-    """Scores first, then comparisons, then pictures: what goes wrong with one loses nothing of those before.
+    """Write scores first, then comparisons, then pictures, so that a failure loses nothing written before it.
 
-    What is told of files is told when they are there.
+    Results are printed only after their files are written.
     """
     special = profiles.special_of(data, model.labels_, model.n_clusters_)
     shown = {"names": clusters_of(model, data).names, "confidence": model.confidence_, "special": special}
@@ -135,7 +135,7 @@ def deliver(model, data, args, delivered):
     if args.eval_all:
         with delivered.at_once() as folder:
             maps = compare_manifolds(model, data, args, folder)
-        forget_comparison(args)  # a run without it leaves what a stopped comparison has kept
+        forget_comparison(args)  # a run without --eval_all leaves the partial results
     if args.visualize:
         print()
         with delivered.at_once() as folder, progress.stage("draw", "pictures, and the page to explore", {}):
@@ -143,12 +143,12 @@ def deliver(model, data, args, delivered):
 
 
 def versions():
-    """What results depend on, for the records."""
+    """Return the versions of n2d and its libraries, for the records."""
     return {"n2d": __version__} | {library: version(library) for library in LIBRARIES}
 
 
 def machine(model):
-    """What else the last bits of the results depend on."""
+    """Return device, precision, threads and processes, on which the last bits of the results depend."""
     return {
         "device": str(next(model.autoencoder_.parameters()).device),
         "precision": training.choose_precision(model.precision, model.device),
@@ -159,12 +159,12 @@ def machine(model):
 
 
 def clusters_of(model, data):
-    """A fitted model's clusters, and their names where the classes are known."""
+    """Return a fitted model's clusters, with names where the classes are known."""
     return naming.named(model.labels_, model.n_clusters_, data.y, data.label_names)
 
 
 def clusters_table(data, labels, confidence, names=None, outlier=None):
-    """A row a sample: the number of its cluster, and the name that this has; and what else is known of it."""
+    """Return a table with a row a sample: cluster number and name, confidence, outlier score, class and sample name."""
     columns = {"cluster": labels}
     if names is not None:
         columns["cluster_name"] = np.array(samples.no_formulas(names))[labels]
@@ -177,7 +177,7 @@ def clusters_table(data, labels, confidence, names=None, outlier=None):
 
 
 def report(model, data, args, folder):
-    """Scores, which are returned, clusters and arrays in a folder."""
+    """Write scores, clusters and arrays to a folder, and return the scores."""
     clusters = clusters_table(data, model.labels_, model.confidence_, clusters_of(model, data).names, model.outlier_)
     clusters.to_csv(folder / "clusters.csv", index_label="index", float_format="%.4f")
     losses = [(i, e, loss) for i, run in enumerate(model.history_) for e, loss in enumerate(run, start=1)]
@@ -209,7 +209,7 @@ def report(model, data, args, folder):
 
 
 def tell(model, data, args, scores, profile):
-    """Scores, and what each cluster is, on screen."""
+    """Print the scores, and a row that describes each cluster."""
     if args.n_clusters == "auto":
         print(f"{model.n_clusters_} clusters: the halves of the data agree on them best")
     if model.kept_kmeans:
@@ -224,12 +224,12 @@ def tell(model, data, args, scores, profile):
 
 
 def print_profile(profile):
-    """What each cluster is, on screen a row each."""
+    """Print a row that describes each cluster."""
     print("\n" + "\n".join(profiles.lines(profile)))
 
 
 def write_meaning(folder, profile, special, linkage):
-    """What each cluster is, and which are alike, in a folder; the numbers of the clusters are the profile's index."""
+    """Write profile and hierarchy of the clusters to a folder; the profile's index has the numbers of the clusters."""
     numbers = profile.index.to_numpy()
     for rows, name in zip(special, ("features.csv", "terms.csv")):
         if len(rows):
@@ -246,9 +246,9 @@ def write_meaning(folder, profile, special, linkage):
 
 
 def compare_manifolds(model, data, args, folder):
-    """Every clusterer on every manifold, in a folder; and the manifolds, for the picture.
+    """Score every clusterer on every manifold, write the table to a folder, and return the manifolds.
 
-    It takes hours, and is on screen row by row. The rows are kept one by one as well, to go on from.
+    It takes hours, so each row is printed at once. The rows are also kept one by one, to resume from.
     """
     rows, maps = [], {}
     unfinished = args.save_dir / UNFINISHED
@@ -262,17 +262,17 @@ def compare_manifolds(model, data, args, folder):
 
 
 def is_staged(args):
-    """Whether the autoencoder's stages are shown: of the second system."""
+    """Whether the autoencoder's stages are shown, as for the second system: with --architecture or --refine."""
     return args.architecture is not None or args.refine is not None
 
 
 def score_line(name, scores):
-    """One row of the table on screen."""
+    """Format one row of the printed table of scores."""
     return f"{name:<34} {scores['acc']:6.3f} {scores['nmi']:6.3f} {scores['ari']:6.3f}"
 
 
 def print_unlabelled(figures):
-    """What is known without classes, on screen."""
+    """Print the scores that need no classes."""
     print()
     for name, meaning in (
         ("agreement", "with another seed's clusters: adjusted Rand index"),
@@ -285,7 +285,7 @@ def print_unlabelled(figures):
 
 
 def draw(model, data, args, folder, scores, maps, profile, special):
-    """Maps and members of the clusters, and a page; what else was asked for."""
+    """Draw maps and members of the clusters, the page, and the pictures that other flags ask for."""
     what = f"{args.manifold_learner} of the autoencoder's latent space"
     if model.neighbourhood_.inputs is not None:
         what = "UMAP of the latent space's neighbours, re-ranked by the distance of the inputs"
@@ -306,7 +306,7 @@ def draw(model, data, args, folder, scores, maps, profile, special):
 
 
 def draw_maps(data, embedding, clusters, args, folder, what, scores):
-    """The same map twice, coloured by class and by cluster, and classes against clusters."""
+    """Draw the map coloured by cluster; where classes are known, also by class, and the confusion matrix."""
     look = {"colors": clusters.colors, "heading": None if clusters.names is None else "cluster: name"}
     coloured = clusters.labels, clusters.captions
     pictures = {f"{args.name}-n2d.png": ("clusters", *coloured, look)}
@@ -334,7 +334,7 @@ def draw_maps(data, embedding, clusters, args, folder, what, scores):
 
 
 def draw_meaning(clusters, args, folder, profile, special, linkage):
-    """What sets each cluster apart, and which are alike."""
+    """Draw what sets each cluster apart, and the hierarchy of the clusters."""
     if any(map(len, special)):
         portraits.apart(*special, clusters.captions, folder / "profile.png", title=args.name)
     sizes, path = profile["size"].to_numpy(), folder / "hierarchy.png"
@@ -342,18 +342,18 @@ def draw_meaning(clusters, args, folder, profile, special, linkage):
 
 
 def draw_members(data, clusters, args, folder, confidence):
-    """What is in each cluster."""
+    """Draw the members of each cluster."""
     shown = {"names": clusters.captions, "confidence": confidence, "title": args.name}
     portraits.members(data, clusters.labels, folder / "clusters.png", **shown)
 
 
 def draw_page(data, embedding, clusters, args, folder, **found):
-    """The page to explore, with what was found of the samples."""
+    """Write the page to explore, with the results for each sample."""
     explorer.explore(data, embedding, clusters, folder / "explore.html", title=args.name, seed=args.seed, **found)
 
 
 def draw_stages(model, data, args, folder):
-    """What the stages of the autoencoder's training made of the data."""
+    """Draw the data at each stage of the autoencoder's training: t-SNE maps, reconstructions and an animation."""
     rng = np.random.default_rng(args.seed)
     some = rng.choice(len(data.x), min(N_TSNE, len(data.x)), replace=False)
     if data.y is not None:

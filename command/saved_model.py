@@ -1,4 +1,4 @@
-"""Corrections by hand in a saved model: `n2d.py apply` keeps them there, and `n2d.py predict` follows them."""
+"""Corrections by hand in a saved model: `n2d.py apply` writes them, and `n2d.py predict` applies them."""
 
 import json
 import os
@@ -14,23 +14,23 @@ from .corrections_file import CorrectionsError
 
 
 def correct(folder, run, fingerprint, numbers, names):
-    """Keep corrections in a saved model.
+    """Write corrections to a saved model.
 
     Parameters
     ----------
     folder : pathlib.Path or None
-        None is the one that the run has saved, if it is there and of these clusters still.
+        The saved model; None is the one that the run saved, if it exists and still has these clusters.
     run : argparse.Namespace
         The run's arguments.
     fingerprint : str
-        Of the clusters that the run found, see `naming.fingerprint`.
+        Fingerprint of the clusters that the run found, see `naming.fingerprint`.
     numbers, names
         See `corrections_file.corrected`.
 
     Returns
     -------
     pathlib.Path or None
-        The folder of the model.
+        The folder of the corrected model; None if there is none.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def correct(folder, run, fingerprint, numbers, names):
         partial = model / "model.json.part"
         partial.write_text(json.dumps(record, indent=2) + "\n")
         os.replace(partial, model / "model.json")
-    except Exception as error:  # whatever a stranger's files lead to
+    except Exception as error:  # a damaged file may raise anything
         if folder is not None:
             raise CorrectionsError(f"--model: {folder} is no saved model of these clusters ({error})") from error
         samples.notice(f"the saved model stays as it is: {model} holds none of these clusters (--model names another)")
@@ -58,7 +58,7 @@ def correct(folder, run, fingerprint, numbers, names):
 
 
 def corrections_of(model):
-    """The corrections that a saved model keeps.
+    """Return the corrections in a saved model.
 
     Parameters
     ----------
@@ -67,16 +67,16 @@ def corrections_of(model):
     Returns
     -------
     numbers : ndarray of int, shape (n_clusters,)
-        What each cluster is part of now.
+        For each cluster, the number of the cluster that it is now part of.
     names : sequence of str, or None
-        By number.
+        Names by number.
     told : str
-        What was corrected, in a line; empty where nothing was.
+        A line that lists the corrections; empty if there are none.
 
     Raises
     ------
     ModelError
-        If they are damaged.
+        If the corrections are damaged.
     """
     fitted = model.cluster_names_ or [""] * model.n_clusters_
     if (kept := model.corrections_) is None:

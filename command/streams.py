@@ -1,19 +1,19 @@
-"""Standard output and error, whatever they are: none, of a narrow encoding, or of a reader that goes away."""
+"""Standard output and error that never fail: if closed, of a narrow encoding, or with a reader that goes away."""
 
 import os
 import sys
 
 
 class Lasting:
-    """A stream that takes whatever is written to it, so that no run ends without its files because of what it says.
+    """Output stream that never fails, so that no run loses its files because of what it prints.
 
-    A character that its encoding lacks is written as Python writes it in its source. After its reader has gone, all
-    goes nowhere.
+    A character that the encoding lacks is written as a Python escape. After an error, as when the reader has gone,
+    output goes to the null device.
 
     Attributes
     ----------
     error : OSError or None
-        What it met first.
+        The first error of the stream.
     """
 
     def __init__(self, stream):
@@ -22,15 +22,15 @@ class Lasting:
             stream.reconfigure(errors="backslashreplace")
 
     def __getattr__(self, name):
-        """All else is the stream's own."""
+        """Forward all other attributes to the stream."""
         return getattr(self.stream, name)
 
     def write(self, text):
-        """As of any stream."""
+        """Write text; an error is kept instead of raised."""
         return self._tried(self.stream.write, text)
 
     def flush(self):
-        """As of any stream."""
+        """Flush the stream; an error is kept instead of raised."""
         self._tried(self.stream.flush)
 
     def _tried(self, act, *arguments):
@@ -42,10 +42,10 @@ class Lasting:
 
 
 def prepare():
-    """Make sys.stdout and sys.stderr last, and return the first.
+    """Replace sys.stdout and sys.stderr by streams that never fail, and return the first.
 
-    Where cron, a service or the shell's `>&-` left none, it is the null device. Its number is taken, too: or else the
-    first file of a run would get it, and whatever a library prints.
+    A stream that cron, a service or the shell's `>&-` has closed becomes the null device. Its file descriptor is taken,
+    too: otherwise the first file of a run would get it, and with it whatever a library prints.
     """
     while (number := os.open(os.devnull, os.O_RDWR)) < 3:
         pass

@@ -1,3 +1,3 @@
-"""The version of this project, where nothing else has to be imported for it."""
+"""The version of this project, in a module that imports nothing."""
 
 __version__ = "1.0.0"

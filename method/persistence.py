@@ -1,4 +1,4 @@
-"""A fitted model on disk, and back: JSON and safetensors, no code, no pickles."""
+"""Save a fitted model to a folder, and load it: JSON and safetensors, no code, no pickles."""
 
 import json
 import os
@@ -17,22 +17,22 @@ from .clusters.assignment import Assignment
 from .manifold import neighbourhood
 
 FORMAT = 4
-FIT_ALONE = ("ae_weights", "architecture", "callback", "checkpoint_dir", "device")  # what a saved model forgets
-# of the samples of the fit, with an underscore
+FIT_ALONE = ("ae_weights", "architecture", "callback", "checkpoint_dir", "device")  # parameters not saved
+# attributes of the samples of the fit, here without their final underscore
 STATE = ("latent", "embedding", "map", "labels", "confidence", "outlier")
 
 
 class ModelError(ValueError):
-    """A folder that holds no saved model, or a damaged one; or a model that lacks what is asked of it."""
+    """Raised for a folder without a saved model, a damaged one, or a model that lacks what is asked of it."""
 
 
 def save(model, folder):
-    """Write a fitted N2D to a folder.
+    """Save a fitted N2D to a folder.
 
     `model.json` holds the parameters, `autoencoder.safetensors` the network and `state.safetensors` the latent space,
     embedding, map, labels, confidence and outlier of the samples that manifold and clusters were learnt from, their
-    inputs if neighbours are ranked by them (in bytes, if nothing is lost by it), the clusters and their hierarchy. What
-    only the fit needed stays behind: `graph_`, `manifold_`, and the records of the refinement.
+    inputs if neighbours are ranked by them (as bytes, if that is lossless), the clusters and their hierarchy. What
+    only the fit needed is not saved: `graph_`, `manifold_`, and the records of the refinement.
 
     Parameters
     ----------
@@ -68,9 +68,9 @@ def save(model, folder):
         "n_iter": model.n_iter_,
         "batch_size": model.batch_size_,
     }
-    text = json.dumps(record, indent=2, default=lambda number: number.item())  # NumPy's
+    text = json.dumps(record, indent=2, default=lambda number: number.item())  # NumPy scalars
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.json").unlink(missing_ok=True)  # it comes last, and only with it is a model whole
+    (folder / "model.json").unlink(missing_ok=True)  # it is written last: without it, a model is incomplete
     weights.save_weights(model.autoencoder_, folder / "autoencoder.safetensors")
     state = {"offset_": model.scaling_.offset, "factor_": model.scaling_.factor}
     state |= {f"{name}_": getattr(model, f"{name}_")[model.sample_] for name in STATE}
@@ -89,7 +89,7 @@ def save(model, folder):
 
 
 def load(cls, folder, device="cpu"):
-    """The model that `save` wrote to a folder, ready to predict.
+    """Load the model that `save` wrote to a folder, ready to predict.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def load(cls, folder, device="cpu"):
         N2D, of which this is a class method.
     folder : path-like
     device : str
-        Where the autoencoder is to live.
+        PyTorch device of the autoencoder.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def load(cls, folder, device="cpu"):
         return _restore(cls, folder, record, state, device)
     except MemoryError:
         raise
-    except Exception as error:  # whatever a stranger's files lead to
+    except Exception as error:  # a damaged file may raise anything
         raise ModelError(f"{folder} does not hold a saved model ({error})") from error
 
 
@@ -157,18 +157,18 @@ def _restore(cls, folder, record, state, device):
     model.reading_ = record.get("reading", {})  # of the file, which an N2D that is given arrays has not seen
     names = record.get("cluster_names")  # the same
     model.cluster_names_ = names and tuple(names)
-    # whose clusters they are, and what a person made of them since: `n2d.py apply` and `predict` read it
+    # fingerprint of the clusters, and their corrections by hand, for `n2d.py apply` and `predict`
     model.fingerprint_, model.corrections_ = record.get("fingerprint"), record.get("corrections")
     return model
 
 
 def _plain(value):
-    """A parameter as JSON can hold it: ranges and arrays as lists, which come back as tuples."""
+    """Convert a parameter for JSON: ranges and arrays become lists, which are loaded as tuples."""
     return value.tolist() if isinstance(value, np.ndarray) else list(value) if isinstance(value, range) else value
 
 
 def _as_bytes(x):
-    """x, float32 or uint8, and None; or whole numbers up to 255, or these over 255, in bytes, and their divisor."""
+    """Convert x, float32, to bytes if that is lossless, and return the divisor (1 or 255); otherwise x and None."""
     for divisor in (1, 255) if x.dtype == np.float32 and x.min() >= 0 and x.max() <= 255 else ():
         whole = np.rint(x * divisor)
         if whole.max() <= 255 and np.array_equal(whole / np.float32(divisor), x):

@@ -1,4 +1,4 @@
-"""What a run is doing, on screen: a line for each stage, from its start on; a bar, or seconds, meanwhile; its time."""
+"""Show the progress of a run: a line for each stage from its start on, a bar or the seconds, then its time."""
 
 import sys
 import textwrap
@@ -12,11 +12,11 @@ from tqdm.auto import tqdm
 
 SECOND = 1.0
 WIDTH = 68  # of a stage's name and what it does: with its time 79 columns
-_bars, _lock = weakref.WeakSet(), threading.Lock()  # a bar that is over is disabled
+_bars, _lock = weakref.WeakSet(), threading.Lock()  # a finished bar is disabled
 
 
 def bar(steps=None, *, description, verbose=True, **settings):
-    """A bar with the time that is left, on a terminal or in a notebook; it goes away when it is full.
+    """Show a progress bar with the remaining time, on a terminal or in a notebook; it disappears when it is full.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def bar(steps=None, *, description, verbose=True, **settings):
     description : str
     verbose : bool
     **settings
-        Of tqdm.
+        Settings of tqdm.
     """
     shown = verbose and (_is_terminal(sys.stderr) or "ipykernel" in sys.modules)  # a notebook is no terminal to tqdm
     made = tqdm(steps, desc=description, leave=False, disable=not shown, **settings)
@@ -35,11 +35,11 @@ def bar(steps=None, *, description, verbose=True, **settings):
 
 @contextmanager
 def stage(name, description, seconds, verbose=True):
-    """Say what starts, and when it is over how long it took.
+    """Print the name of a stage when it starts, and its time when it ends.
 
-    A long description has several lines, of which the last one has the time. On a terminal this line is written anew at
-    the end, since a bar may have been in its place, and each second while there is no bar, with the time so far; in a
-    file it goes on.
+    A long description has several lines, of which the last one has the time. On a terminal this line is rewritten at
+    the end, since a bar may have been in its place, and each second while there is no bar, with the time so far. In a
+    file the time is appended to it.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def stage(name, description, seconds, verbose=True):
             yield
     except BaseException:
         if verbose:
-            print(flush=True)  # what is told next has a line of its own
+            print(flush=True)  # the next output starts on a new line
         raise
     took = time.perf_counter() - start
     seconds[name] = seconds.get(name, 0.0) + took
@@ -69,12 +69,12 @@ def stage(name, description, seconds, verbose=True):
 
 
 def _is_terminal(stream):
-    """Whether somebody watches; a program without a console, as of a service, has None for a stream."""
+    """Whether a stream is a terminal; a program without a console, such as a service, has None for a stream."""
     return stream is not None and stream.isatty()
 
 
 class Progress:
-    """What a fit shows of itself on screen, and how long each of its stages took.
+    """Progress output of a fit, and the time of each of its stages.
 
     Parameters
     ----------
@@ -85,24 +85,24 @@ class Progress:
     seconds : dict of str to float
         Wall-clock time by stage.
     resumed_seconds : float
-        Of these, the time of a training before it was stopped and called again.
+        The part of these that a training took before it was stopped and resumed.
     """
 
     def __init__(self, verbose=False):
         self.verbose, self.seconds, self.resumed_seconds = verbose, {}, 0.0
 
     def bar(self, description, **settings):
-        """A callable that wraps an iterable in a `bar`."""
+        """Return a function that wraps an iterable in a `bar`."""
         return partial(bar, description=description, verbose=self.verbose, **settings)
 
     def stage(self, name, description):
-        """A `stage`, as a context manager."""
+        """Return a `stage` as a context manager."""
         return stage(name, description, self.seconds, self.verbose)
 
 
 @contextmanager
 def _counted(line, start):
-    """Write a stage's line with the seconds so far, each second, unless a bar is in its place."""
+    """Rewrite a stage's line each second with the time so far, unless a bar is in its place."""
     over = threading.Event()
 
     def count():

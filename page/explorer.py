@@ -1,4 +1,4 @@
-"""A page to explore a map: one HTML file, for any browser, that needs no network."""
+"""Write the page to explore a map: one HTML file, for any browser, that needs no network."""
 
 import base64
 import gzip
@@ -16,8 +16,8 @@ from ..visualize import plane
 from . import thumbnails
 from .colors import palette
 
-PAGE = Path(__file__).resolve().parent  # its HTML, its looks and what it does
-SCRIPTS = (  # what each needs is before it
+PAGE = Path(__file__).resolve().parent  # folder of the page's HTML, CSS and JavaScript
+SCRIPTS = (  # each comes after those that it needs
     "unpack.js",
     "parts.js",
     "map.js",
@@ -33,13 +33,13 @@ SCRIPTS = (  # what each needs is before it
 MAX_POINTS = 100_000
 N_NEIGHBORS = 10
 N_TELLING = 5  # features of a point that are furthest from their mean
-FEATURES = (8, 24)  # that all points have on the page, at least and at most
-VALUES = 1_200_000  # of them, for all points
-NUMBERS = 4_000_000  # of the data that are looked at together
+FEATURES = (8, 24)  # number of features that all points have on the page, at least and at most
+VALUES = 1_200_000  # values of these features, for all points together
+NUMBERS = 4_000_000  # numbers of the data that are processed together
 
 
 class Page:
-    """A page as text, which a notebook shows where it stands.
+    """A page as HTML text, which a notebook shows in place.
 
     Attributes
     ----------
@@ -51,11 +51,11 @@ class Page:
         self.text = text
 
     def __repr__(self):
-        """What a terminal shows."""
+        """Return what a terminal shows."""
         return f"Page of {len(self.text):,} characters: .save(path) keeps it"
 
     def _repr_html_(self):
-        """What a notebook shows."""
+        """Return what a notebook shows: the page in a frame."""
         look = "width:100%;height:820px;border:1px solid #8888"
         return f'<iframe srcdoc="{html.escape(self.text)}" style="{look}" title="Map of the clusters"></iframe>'
 
@@ -65,7 +65,7 @@ class Page:
 
 
 def explore(data, embedding, clusters, path, **shown):
-    """Write the page of `page`, with the same arguments, to a file."""
+    """Write the page to a file; the other arguments are those of `page`."""
     page(data, embedding, clusters, **shown).save(path)
 
 
@@ -83,7 +83,7 @@ def page(
     max_points=MAX_POINTS,
     seed=0,
 ):
-    """A map to explore in a browser.
+    """Build the page with a map to explore in a browser.
 
     Points can be coloured by cluster, true class, confidence or outlier score. The clusters are listed with typical
     members and what is special about them, can be shown alone, renamed, merged and marked. What a box, a lasso, a
@@ -99,15 +99,15 @@ def page(
         A row a cluster, with `description` and `members`, row numbers of typical samples, the most typical one first:
         see `profiles.profile`.
     outlier : ndarray of float, shape (n_samples,), or None
-        0 to 1: how little each sample belongs anywhere.
+        Outlier scores, 0 to 1: close to 1 if a sample is much farther from its neighbours than they are from theirs.
     neighbors : ndarray of int, shape (n_samples, n_neighbors), or None
         The nearest samples of each, -1 where there are fewer; see `nearest_in_graph`.
     corrections : dict or None
-        Those that were applied to the clusters: `names`, `merged` and `marked`, as in the file that the page saves.
+        Corrections applied to the clusters: `names`, `merged` and `marked`, as in the file that the page saves.
     max_points : int
         A random sample of this size is shown if there are more points.
     seed : int
-        Of the sample.
+        Seed of the random sample.
 
     Returns
     -------
@@ -156,7 +156,7 @@ def page(
 
 
 def nearest_in_graph(model):
-    """The samples to which the neighbour graph of a fitted model ties each sample most strongly.
+    """Find the samples that are linked most strongly to each sample in the neighbour graph of a fitted model.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def nearest_in_graph(model):
 
 
 def _shown(n_samples, members, max_points, seed):
-    """Row numbers of the points on the page, in order: all, or typical ones and others at random."""
+    """Choose the points on the page: return sorted row numbers of all, or of typical ones and others at random."""
     if n_samples <= max_points:
         return np.arange(n_samples)
     first = np.unique(np.concatenate(members).astype(int))[:max_points]
@@ -194,7 +194,7 @@ def _shown(n_samples, members, max_points, seed):
 
 
 def _clusters(clusters, profile, place):
-    """What the page says of each cluster."""
+    """Return what the page shows of each cluster."""
     sizes = np.bincount(clusters.labels, minlength=len(clusters.colors))
     return [
         {
@@ -209,7 +209,7 @@ def _clusters(clusters, profile, place):
 
 
 def _features(data, labels, order):
-    """Features that tell the clusters apart, of all points; and of wide tables each point's own most telling ones."""
+    """Return the features that tell the clusters apart, and, of wide tables, the most extreme ones of each point."""
     n_features = data.x.shape[1]
     mean = data.x.mean(axis=0, dtype=np.float64)
     deviation = data.x.std(axis=0, dtype=np.float64)
@@ -228,7 +228,7 @@ def _features(data, labels, order):
         arrays["telling"] = telling
         arrays["telling_values"] = data.x[order[:, None], telling].astype(np.float32)
     names = data.feature_names or [f"feature {i}" for i in range(n_features)]
-    known = np.union1d(common, arrays.get("telling", [])).astype(int)  # of 20,000 genes some are never told of
+    known = np.union1d(common, arrays.get("telling", [])).astype(int)  # of 20,000 genes some are never shown
     if "telling" in arrays:
         arrays["telling"] = np.searchsorted(known, arrays["telling"]).astype(np.uint32)
     about = {
@@ -242,7 +242,7 @@ def _features(data, labels, order):
 
 
 def _filled(title, about, arrays, sheets):
-    """The HTML of a page. Whatever strangers named is in the packed data alone, and in the title, escaped."""
+    """Fill in the HTML template; names from the data occur only in the packed data, and escaped in the title."""
     script = "\n".join((PAGE / name).read_text(encoding="utf-8") for name in SCRIPTS)
     hashed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     data = [_packed(about, arrays), *sheets]
@@ -258,7 +258,7 @@ def _filled(title, about, arrays, sheets):
 
 
 def _packed(about, arrays):
-    """A gzip file: the length of a JSON header, the header, and arrays, each at a multiple of 8 bytes from there."""
+    """Pack into gzip: the length of a JSON header, the header, and arrays, each at a multiple of 8 bytes from there."""
     parts, at, header = [], 0, {**about, "arrays": {}}
     for name, array in arrays.items():
         header["arrays"][name] = {"type": array.dtype.name, "at": at, "length": array.size}

@@ -1,6 +1,6 @@
-"""What clusters are called, and their colours: the same in every file, picture and page.
+"""Names and colours of clusters, the same in every file, picture and page.
 
-A cluster's number says which it is; where classes are known, it has a name as well, that of a class.
+A cluster is identified by its number; where classes are known, it also has the name of a class.
 """
 
 import hashlib
@@ -14,20 +14,20 @@ from .colors import palette
 
 @dataclass(frozen=True)
 class Clusters:
-    """The clusters of samples, and how they are shown.
+    """The clusters of samples, with the names, colours and order in which they are shown.
 
     Attributes
     ----------
     labels : ndarray of int, shape (n_samples,)
         The number of each sample's cluster.
     names : tuple of str, or None
-        By number, an empty one where there is no name; None if there are no classes to be named after.
+        Names by number, empty where there is none; None if there are no classes to name clusters after.
     colors : ndarray of float, shape (n_clusters, 4)
         RGBA. The cluster that has the name of a class has the colour that this class has among the classes.
     order : ndarray of int, shape (n_clusters,)
         Numbers of the clusters: the one that is matched with the first class first, those of no class last.
     numbers : ndarray of int, shape (n_clusters,), or None
-        What the clusters 0, 1, ... are called if it is not that, as where others were merged into them.
+        The numbers to show for clusters 0, 1, ..., as after merges; None if they are the same.
     """
 
     labels: np.ndarray
@@ -38,19 +38,19 @@ class Clusters:
 
     @property
     def captions(self):
-        """What pictures write, by number: '3: cat', or without a name 'cluster 3'."""
+        """Captions for pictures, by number: '3: cat', or without a name 'cluster 3'."""
         numbers = range(len(self.colors)) if self.numbers is None else self.numbers
         names = self.names or [""] * len(self.colors)
         return [f"{i}: {name}" if name else f"cluster {i}" for i, name in zip(numbers, names)]
 
     @property
     def fingerprint(self):
-        """See `fingerprint`."""
+        """The fingerprint of the clusters, see `fingerprint`."""
         return fingerprint(self.labels)
 
 
 def named(labels, n_clusters, y=None, label_names=()):
-    """Clusters with names and colours.
+    """Name clusters after classes, and choose their colours.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def named(labels, n_clusters, y=None, label_names=()):
 
 
 def _class_of(classes, matched):
-    """What a cluster is named after, by the classes of its samples and the one it is matched with; None is unknown."""
+    """Choose the class to name a cluster after, of those of its samples and its matched one; None is unknown."""
     if not len(classes):
         return None
     counts = np.bincount(classes)
@@ -97,12 +97,12 @@ def _class_of(classes, matched):
 
 
 def fingerprint(labels):
-    """16 letters that tell clusters, ndarray of int (n_samples,), from all others: corrections are of these alone."""
+    """Hash clusters, ndarray of int (n_samples,), to 16 hexadecimal digits: corrections apply to these alone."""
     return hashlib.sha256(np.asarray(labels, dtype="<i4").tobytes()).hexdigest()[:16]
 
 
 def free(name, taken):
-    """A name, or the first of 'name #2', 'name #3', ... that no other cluster has."""
+    """Return the name, or the first of 'name #2', 'name #3', ... that no other cluster has."""
     free, k = name, 1
     while free in taken:
         k += 1

@@ -1,4 +1,4 @@
-"""Annotated data (AnnData, .h5ad): read, its counts normalised, and its clusters written beside them."""
+"""Read annotated data (AnnData, .h5ad), normalise its counts, and write clusters to it."""
 
 import warnings
 from contextlib import contextmanager
@@ -10,12 +10,12 @@ from .samples import Dataset, DatasetError, classes, listed, or_near
 
 
 def read_h5ad(path, options):
-    """A row a cell, a column a gene."""
+    """Read an .h5ad file: each row is a cell, each column a gene."""
     return from_cells(_opened(path), options)
 
 
 def write_h5ad(path, out, labels, confidence, outlier, embedding):
-    """A copy of an .h5ad file with the clusters of its cells, as `n2d.annotate` puts them there."""
+    """Write a copy of an .h5ad file with the clusters of its cells, as `n2d.annotate` adds them."""
     cells = _opened(path)
     add_clusters(cells, labels, confidence, outlier, embedding)
     with _in_silence():
@@ -23,13 +23,13 @@ def write_h5ad(path, out, labels, confidence, outlier, embedding):
 
 
 def from_cells(cells, options):
-    """The dataset in annotated data.
+    """Convert annotated data to a dataset.
 
     Raises
     ------
     DatasetError
-        If what is asked for is not there; or if new points are counts where the samples of the model were none, or the
-        reverse.
+        If a layer, embedding or column that is asked for is missing; or if new points are counts where the samples of
+        the model were none, or the reverse.
     """
     x, feature_names = _matrix(cells, options)
     x, total, kinds = _normalised(x, options.reading, may_be_counts=options.obsm is None)
@@ -55,14 +55,14 @@ def _opened(path):
 
 @contextmanager
 def _in_silence():
-    """Without anndata's warnings, of names that are there twice: this is said in other words."""
+    """Suppress anndata's warnings of names that occur twice: n2d has its own notice of these."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def add_clusters(cells, labels, confidence, outlier, embedding):
-    """Put the clusters of cells and their map into annotated data, see `n2d.annotate`."""
+    """Add the clusters of cells and their map to annotated data, see `n2d.annotate`."""
     import pandas as pd
 
     cells.obs["n2d"] = pd.Categorical(labels.astype(str), categories=list(map(str, np.unique(labels))))
@@ -72,7 +72,7 @@ def add_clusters(cells, labels, confidence, outlier, embedding):
 
 
 def _matrix(cells, options):
-    """The numbers of annotated data that are clustered, and the names of the genes if these are their columns."""
+    """Return the matrix to cluster, and the names of the genes if its columns are genes."""
     there = f"layers: {listed(cells.layers) or 'none'}; obsm: {listed(cells.obsm) or 'none'}"
     for flag, name, place in (("layer", options.layer, cells.layers), ("obsm", options.obsm, cells.obsm)):
         if name is not None and name not in place:
@@ -86,9 +86,9 @@ def _matrix(cells, options):
 
 
 def _normalised(x, reading, may_be_counts):
-    """An array; of counts the total that each cell was brought to, or else None; and what it is, in words.
+    """Normalise counts; return the array, the total of each cell (None if these are no counts), and a description.
 
-    A model of other files than .h5ad knows nothing of this: for it, counts are numbers as all others.
+    A model of files other than .h5ad has no such total: for it, counts are taken as any other numbers.
     """
     is_new = reading is not None
     counts = may_be_counts and _are_counts(x)
@@ -108,6 +108,6 @@ def _normalised(x, reading, may_be_counts):
 
 
 def _are_counts(x):
-    """Whether an array, sparse or not, holds whole numbers that are not negative, and others than 0 and 1."""
+    """Whether an array, sparse or not, holds non-negative whole numbers, and not only 0 and 1."""
     values = x if isinstance(x, np.ndarray) else x.data
     return bool(values.size and values.min() >= 0 and values.max() > 1 and (values == np.rint(values)).all())

@@ -1,4 +1,4 @@
-"""Arrays of the user's own: files of NumPy, MATLAB, HDF5 and Zarr."""
+"""Read arrays from the user's NumPy, MATLAB, HDF5 and Zarr files."""
 
 import math
 import os
@@ -8,23 +8,23 @@ import numpy as np
 
 from .samples import CHANNELS, FAR, Dataset, DatasetError, classes, listed, notice
 
-SAMPLES = ("x", "X", "data", "fea")  # names of arrays
+SAMPLES = ("x", "X", "data", "fea")  # names of the array with the samples
 LABELS = ("y", "Y", "labels", "label", "target", "gnd")
-SPARSE = {  # parts of sparse matrices, and what makes these readable
+SPARSE = {  # array names that mark a sparse matrix, and how to convert it
     "indptr": "read it with scanpy (sc.read_10x_h5), and save it as .h5ad",
     "ir": "save full(x)",
 }
-MIN_SIDE = 8  # pixels, of arrays of other numbers than bytes that are taken for images
-MAX_ASPECT = 2  # of their sides
+MIN_SIDE = 8  # pixels a side for an array to be taken for images, unless it holds bytes
+MAX_ASPECT = 2  # largest ratio of the sides of such images
 
 
 def read_npy(path, options):
-    """One array."""
+    """Read the array of an .npy file."""
     return from_array(np.load(path, mmap_mode="c", allow_pickle=False))
 
 
 def read_npz(path, options):
-    """An array and labels, by name; or a sparse matrix of SciPy's."""
+    """Read an array and labels, by name, or a sparse matrix of SciPy's, from an .npz file."""
     import scipy.sparse
 
     with zipfile.ZipFile(path) as archive:
@@ -36,12 +36,12 @@ def read_npz(path, options):
 
 
 def dense(x):
-    """An array, of a sparse matrix too, if memory takes it.
+    """Convert a sparse matrix to a dense array, if memory suffices; other arrays stay as they are.
 
     Raises
     ------
     DatasetError
-        If it does not.
+        If memory does not suffice.
     """
     import scipy.sparse
 
@@ -57,12 +57,12 @@ def _refuse_large(size):
 
 
 def _memory():
-    """The bytes of memory of this machine; infinite on Windows, which does not say."""
+    """Return the memory of this machine in bytes; infinite on Windows, where it is not known."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
 
 
 def read_mat(path, options):
-    """MATLAB's arrays; since version 7.3 these are HDF5, turned round."""
+    """Read the arrays of a MATLAB file; since version 7.3 these are HDF5, transposed."""
     import scipy.io
 
     try:
@@ -73,7 +73,7 @@ def read_mat(path, options):
 
 
 def read_hdf5(path, options, turned=False):
-    """The arrays of an HDF5 file, and of its groups as group/name."""
+    """Read the arrays of an HDF5 file; those in groups are named group/name."""
     import h5py
 
     found = {}
@@ -91,7 +91,7 @@ def read_hdf5(path, options, turned=False):
 
 
 def read_zarr(path, options):
-    """A Zarr array, or the arrays of a group."""
+    """Read a Zarr array, or the arrays of a Zarr group."""
     try:
         import zarr
     except ImportError as error:
@@ -101,7 +101,7 @@ def read_zarr(path, options):
 
 
 def from_arrays(arrays, options):
-    """The dataset in one of several arrays, a mapping from names, with labels in another."""
+    """Make a dataset of several named arrays: one has the samples, another may have the labels."""
     names = list(arrays)
     sizes = listed((f"{name} {arrays[name].shape}" for name in names), 20)
     labels = [options.label_column] if options.label_column else [name for name in LABELS if name in names][:1]
@@ -122,9 +122,10 @@ def from_arrays(arrays, options):
 
 
 def from_array(x, labels=None, left_out=()):
-    """The dataset in an array (n_samples, n_features), or of images (n_samples, height, width), channels first or last.
+    """Make a dataset of an array of features or images.
 
-    Bytes are images, and other numbers if their sides are those of images, which is said.
+    The array is (n_samples, n_features), or of images (n_samples, height, width), with channels first or last. Bytes
+    are images, and so are other numbers if their sides are those of images, with a notice.
     """
     if x.ndim not in (2, 3, 4) or x.dtype.kind not in "fiub":
         raise DatasetError(f"an array must hold numbers, (n_samples, n_features) or images, got {x.dtype} {x.shape}")
@@ -136,7 +137,7 @@ def from_array(x, labels=None, left_out=()):
     if x.ndim > 2 and not is_byte:
         image_shape, is_byte = _guessed(x, image_shape)
     if len(image_shape) == 1 or len(image_shape) == 3 and image_shape[0] not in CHANNELS:
-        image_shape = None  # numbers in three directions, of which nobody can draw a picture
+        image_shape = None  # three dimensions without channels: no picture can be drawn of them
     if image_shape is not None:
         kinds = f"images of {image_shape[-2]} x {image_shape[-1]} pixels, {x.dtype}"
     y, label_names = (None, ()) if labels is None else classes(labels, len(x))
@@ -146,7 +147,7 @@ def from_array(x, labels=None, left_out=()):
 
 
 def _guessed(x, shape):
-    """The shape of images, or (n_features,) if these are none; and whether their numbers are bytes."""
+    """Guess whether an array holds images: return their shape or (n_features,), and whether the numbers are bytes."""
     sizes = " x ".join(map(str, x.shape[1:]))
     low, high = (x.min(), x.max()) if x.size else (0, 0)
     some = x[:1000]

@@ -1,4 +1,4 @@
-"""The cells of a table in text: how its lines are divided into them, and which are numbers."""
+"""Split the lines of a text table into cells, and recognise the numbers among them."""
 
 import csv
 import re
@@ -11,35 +11,36 @@ import numpy as np
 from .samples import is_number
 from .vectors import is_vector
 
-MAX_LINE = 2**22  # characters of a table's line
-PREVIEW = 1000  # lines that are looked at
-SOME = 100  # of them that tell what most are like
-EVEN = 0.8  # of these have equally many cells where few cells have line breaks
+MAX_LINE = 2**22  # characters of a table's line, at most
+PREVIEW = 1000  # lines that are read to detect the format
+SOME = 100  # of these lines, how many are examined for the usual number and kind of cells
+EVEN = 0.8  # share of these with equally many cells, at least, if few cells have line breaks
 MISSING = ("", "?", "-", "--", ".", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "None", "<NA>")
 BLANKS = r"\s+"
-SPACES = (" ", "\u00a0", "\u202f")  # and those that do not break a line
+SPACES = (" ", "\u00a0", "\u202f")  # and non-breaking spaces
 FORMATS = ((".", None), (",", None), (".", ","), (",", "."), *((d, t) for t in (*SPACES, "'") for d in (",", ".")))
 
 
 def split(lines, separator):
-    """The cells of each row; rows of nothing are left out."""
+    """Split lines into rows of cells; empty rows are left out."""
     quoting = csv.QUOTE_NONE if stray_quote(lines, separator) else csv.QUOTE_MINIMAL
     rows = [[cell.strip() for cell in row] for row in _parsed(lines, separator, quoting=quoting) if row]
-    return rows[:-1] if len(lines) == PREVIEW else rows  # the last may be half a row, if its cells have line breaks
+    return rows[:-1] if len(lines) == PREVIEW else rows  # the last row may be cut, if its cells have line breaks
 
 
 def _parsed(lines, separator, **settings):
-    """A `csv.reader`, which counts the lines that it has taken."""
-    csv.field_size_limit(MAX_LINE)  # a table may have one column
+    """Return a `csv.reader` of the lines, which counts those that it has read."""
+    csv.field_size_limit(MAX_LINE)  # of a table with one column, a cell is a line
     if separator == BLANKS:
         separator, lines = " ", (line.replace("\t", " ").strip() for line in lines)
     return csv.reader(lines, delimiter=separator, skipinitialspace=True, **settings)
 
 
 def stray_quote(lines, separator, is_whole=False):
-    """The line, counted from 1, with the first quotation mark that would swallow rows; 0 if there is none.
+    """Return the line, counted from 1, of the first unpaired quotation mark; 0 if there is none.
 
-    A cell with line breaks goes on in lines that are no rows, and ends at a mark with a separator behind it.
+    Read as the start of a quoted cell, such a mark would swallow the rows after it. A cell with line breaks goes on in
+    lines that are no rows, and ends at a mark with a separator behind it.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ def _is_open(line, separator, **settings):
 
 
 def _like_most(lines, separator):
-    """Whether a line has as many cells as most lines, and numbers where most have these, as a function."""
+    """Return a function that tells whether a line has as many cells as most lines, and numbers where most have them."""
 
     def cells(line):
         is_cut = _is_open(line, separator)
@@ -97,12 +98,12 @@ def _like_most(lines, separator):
 
 
 def may_be_number(cell):
-    """Whether a cell is a number, however it is written, or a vector, or missing."""
+    """Whether a cell is a number in any known format, a vector, or a missing value."""
     return cell in MISSING or any(matches(*marks, cell) for marks in FORMATS)
 
 
 def matches(decimal, thousands, cell):
-    """Whether a cell is a number that is written with these marks, or a vector."""
+    """Whether a cell is a number with this decimal mark and thousands separator, or a vector."""
     if is_vector(cell):
         return True
     if (decimal, thousands) == (".", None):

@@ -1,4 +1,4 @@
-"""The user's own data: which reader is for which file."""
+"""Choose the reader for a file of the user's own, and read it."""
 
 from . import annotated, array_files, image_files, image_kinds, svmlight, table_files
 from .options import Options
@@ -31,7 +31,7 @@ READERS = {
     ".h5ad": annotated.read_h5ad,
 }
 OF_COLUMNS = {"label_column", "id_column", "drop", "categorical", "missing"}
-OPTIONS = {  # that each reader takes, and what it reads
+OPTIONS = {  # options that each reader takes, and what it reads
     array_files.read_npy: ({"missing"}, "an .npy array"),
     annotated.read_h5ad: ({"label_column", "layer", "obsm", "missing"}, "annotated data"),
     svmlight.read_svmlight: ({"missing"}, "sparse text of SVMlight's"),
@@ -90,8 +90,8 @@ def read(path, **options):
         return checked(reader(path, options), options)
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
-    except Exception as error:  # whatever a parser makes of a stranger's bytes
-        for file in path.rglob("*"):  # of a folder
+    except Exception as error:  # a parser may raise anything on a damaged file
+        for file in path.rglob("*"):  # if it is a folder
             if words := stand_in(file):
                 raise DatasetError(f"{file} is {words}") from error
         reason = (str(error).splitlines() or [type(error).__name__])[0]

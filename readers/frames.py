@@ -1,4 +1,4 @@
-"""A table as a dataset: which of its columns are features, and which are names, classes, words or dates."""
+"""Convert a table to a dataset: find which columns are features, and which are names, classes, words or dates."""
 
 import warnings
 
@@ -8,22 +8,22 @@ from .samples import LINE, Dataset, DatasetError, classes, is_number, listed, no
 from .vectors import place, unfolded
 
 LABELS = ("label", "labels", "target", "class", "classes", "category", "species", "ground_truth")
-MAX_WORDS = 100  # different ones in a column that --categorical=onehot encodes
-MIN_IDS = 10  # rows of which a column of different whole numbers looks like names of the rows
+MAX_WORDS = 100  # different words, at most, in a column that --categorical=onehot encodes
+MIN_IDS = 10  # rows, at least, for a column of unique whole numbers to look like names of rows
 
 
 def from_frame(frame, options, how="", left_out=()):
-    """The dataset in a table.
+    """Convert a table to a dataset.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        With whole numbers as names of the columns if it has no header.
+        Its columns are named by whole numbers if it has no header.
     options : options.Options
     how : str
         How the table is written, for the summary.
     left_out : sequence of str
-        What of the file is not in the table.
+        Descriptions of the parts of the file that are not in the table.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def from_frame(frame, options, how="", left_out=()):
 
 
 def is_counted(frame):
-    """Whether the index is no names of rows."""
+    """Whether the index only counts the rows or lines, and has no names of rows."""
     import pandas as pd
 
     return isinstance(frame.index, pd.RangeIndex) or frame.index.name == LINE
@@ -64,7 +64,7 @@ def _is_unnamed(name):
 
 
 def _without_nothing(frame, left_out):
-    """Without rows that hold nothing, and without columns that hold nothing and have no name."""
+    """Drop empty rows, and empty columns without a name."""
     rows = frame.isna().all(axis=1)
     columns = [name for name in frame if _is_unnamed(name) and frame[name].isna().all()]
     if rows.any():
@@ -80,7 +80,7 @@ def _without_nothing(frame, left_out):
 
 
 def _told(frame, options, left_out):
-    """Classes and their names, the names of the samples, and the columns that the user has not named."""
+    """Split a table into classes with their names, names of the samples, and the columns that no flag mentions."""
     names = [str(name) for name in frame]
     flags = {"label_column": options.label_column, "id_column": options.id_column}
     taken = {flag: position(names, flag, column) for flag, column in flags.items() if column is not None}
@@ -100,12 +100,12 @@ def _told(frame, options, left_out):
 
 
 def position(names, flag, column):
-    """Of a column that a flag tells by its name, or by its number from 0.
+    """Return the position of a column that a flag gives by name, or by number from 0.
 
     Raises
     ------
     DatasetError
-        If it is not there.
+        If there is no such column.
     """
     try:
         return names.index(column) if column in names else range(len(names))[int(column)]
@@ -115,12 +115,14 @@ def position(names, flag, column):
 
 
 def _row_names(frame, left_out):
-    """Names of the samples, and the other columns: an index, or a first column without a name as R and pandas write."""
+    """Return the names of the samples and the other columns.
+
+    The names are the index, or a first column without a name, as R and pandas write it."""
     if not is_counted(frame):
         left_out.append("the names of the rows")
         return tuple(map(str, frame.index)), frame
     names = None
-    while frame.shape[1]:  # saved twice, a table has two
+    while frame.shape[1]:  # a table that was saved twice has two such columns
         first, has_header = frame.iloc[:, 0], frame.columns.dtype.kind != "i"
         if has_header and not _is_unnamed(frame.columns[0]) or first.dtype.kind == "f" or not first.is_unique:
             break
@@ -137,7 +139,7 @@ def _row_names(frame, left_out):
 
 
 def _name_odd_columns(frame, label_column):
-    """Notices of columns that are clustered, and perhaps should not be."""
+    """Give notices of columns that are clustered, and perhaps should not be."""
     for name in frame:
         column = frame[name]
         if label_column is None and str(name).lower() in LABELS and column.dtype.kind in "fiub":
@@ -153,7 +155,7 @@ def _name_odd_columns(frame, label_column):
 
 
 def _without_quotes(frame):
-    """The frame with numbers where numbers are written as words, as in many a spreadsheet."""
+    """Convert columns of numbers that are stored as text, as in many spreadsheets, to numbers."""
     words = frame.select_dtypes(["object", "string"])
     written = [name for name in words if _kind(words[name]) == "words" and words[name].dropna().map(is_number).all()]
     if not written:
@@ -167,7 +169,7 @@ def _without_quotes(frame):
 
 
 def _as_numbers(frame, options):
-    """The frame with numbers alone, and what they are in words."""
+    """Convert all columns to numbers, and describe them; refuse dates, and words unless they are to be encoded."""
     import pandas as pd
 
     kinds = {name: _kind(frame[name]) for name in frame}
@@ -195,7 +197,7 @@ def _as_numbers(frame, options):
 
 
 def _encoded(frame, words, kinds):
-    """The frame with a column of 0 and 1 for each word, in the place of the words; of yes and no, 1 is yes."""
+    """One-hot encode the columns of words; a column of yes and no becomes one, in which 1 is yes."""
     import pandas as pd
 
     if not words:
@@ -213,7 +215,7 @@ def _encoded(frame, words, kinds):
 
 
 def _kind(column):
-    """What a column holds, in a word."""
+    """Return the kind of a column: 'yes/no', 'whole', 'decimal', 'dates' or 'words'."""
     import pandas as pd
 
     types = pd.api.types
@@ -233,7 +235,7 @@ def _kind(column):
 
 
 def _mistyped(column, kind):
-    """Where the words begin, in a column that has more numbers than words."""
+    """Tell where the first word is in a column that has more numbers than words, for an error message."""
     if kind != "words":
         return f" ({kind})"
     column = column.dropna().astype(str)

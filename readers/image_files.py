@@ -1,4 +1,4 @@
-"""Folders of images of the user's own."""
+"""Read the user's own folders of images."""
 
 import warnings
 from collections import Counter
@@ -10,21 +10,21 @@ import numpy as np
 from .image_kinds import found
 from .samples import Dataset, DatasetError, classes, listed, notice, stand_in
 
-SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}  # no classes
-MAX_SIDE = 64  # pixels, of images that come in many sizes
+SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}  # names of folders that are no classes
+MAX_SIDE = 64  # pixels a side, at most, for images of many sizes
 BRIGHT = 200  # of 255: images that are brighter would vanish on white
 ORIENTATION = 0x0112  # EXIF: how the camera was held
-SOME = 100  # images that tell whether a background must be black
+SOME = 100  # transparent images that decide whether the background must be black
 
 
 @dataclass(frozen=True)
 class Look:
-    """What all images of a folder become.
+    """Format that all images of a folder are converted to.
 
     Attributes
     ----------
     mode : {'L', 'RGB', 'F'}
-        Of Pillow: grey or colour in bytes, or more than these.
+        Pillow's mode: grey in bytes, colour in bytes, or grey of more than 8 bits.
     size : tuple of int
         (height, width).
     background : int
@@ -38,7 +38,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of an image before its pixels are read."""
+    """Properties of an image that are known before its pixels are read."""
 
     path: Path
     mode: str
@@ -49,17 +49,17 @@ class Header:
 
     @property
     def is_deep(self):
-        """More than 8 bits a pixel."""
+        """Whether it has more than 8 bits a pixel."""
         return self.mode[0] in "IF"
 
     @property
     def is_gray(self):
-        """Neither colours nor a palette."""
+        """Whether it has neither colours nor a palette."""
         return self.is_deep or self.mode in ("1", "L", "LA", "La")
 
 
 def read_folder(folder, options):
-    """The images in a folder, and in its folders; a folder in it is a class.
+    """Read the images in a folder and its subfolders; each subfolder is a class.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def read_folder(folder, options):
 
 
 def _classes_of(paths):
-    """The folder of each image that is its class, or None; of images as the parts of their paths below the folder."""
+    """Return the folder that is the class of each image, or None; paths are tuples of parts below the main folder."""
     level = 0
     while min(map(len, paths)) > level + 1:
         folders = {path[level] for path in paths}
@@ -125,12 +125,12 @@ def _classes_of(paths):
 
 
 def _is_deeper(paths, level, of=all):
-    """Whether all, or any, images lie in a folder in the folder of this level."""
+    """Whether all, or any, images lie in a subfolder of their folder at this level."""
     return of(len(path) > level + 2 for path in paths)
 
 
 def _tried(function, broken, warned, file, *arguments):
-    """What a function makes of a file; None if it is broken. This is noted, and so is what Pillow warns of."""
+    """Call a function on a file; return None if the file is broken. Record this, and Pillow's warnings."""
     from PIL import Image
 
     with warnings.catch_warnings(record=True) as caught:
@@ -139,7 +139,7 @@ def _tried(function, broken, warned, file, *arguments):
             return function(file, *arguments)
         except MemoryError:
             raise
-        except Exception as error:  # whatever Pillow makes of a stranger's bytes
+        except Exception as error:  # Pillow may raise anything on a damaged file
             broken[file] = stand_in(file) or str(error).replace(str(file), file.name)
             return None
         finally:
@@ -169,7 +169,7 @@ def _header(file):
 
 
 def _look_of(headers, options):
-    """What the images become, with notices of what is lost by it."""
+    """Choose the common format of the images, and give notices of what the conversion loses."""
     if animated := [header.path.name for header in headers if header.is_animated]:
         notice(f"of images of several frames the first is read: {listed(animated)}")
     if cut := [header.path.name for header in headers if header.is_cut]:
@@ -187,7 +187,7 @@ def _look_of(headers, options):
 
 
 def _common_size(headers):
-    """The images' (height, width), or what they are resized to if they have several."""
+    """Return the (height, width) of the images, or the size to resize them to if they have several."""
     sizes = Counter(header.size for header in headers)
     size, count = sizes.most_common(1)[0]
     if len(sizes) == 1:
@@ -200,23 +200,23 @@ def _common_size(headers):
 
 
 def _background(headers):
-    """White, or black where white would hide the images."""
+    """Return the grey behind transparent images: white, or black where white would hide them."""
     from PIL import Image
 
     def brightness(file):
-        """Mean of what can be seen of an image, 0 to 255; None of nothing."""
+        """Return the mean of the visible pixels, 0 to 255; None if no pixel is visible."""
         with Image.open(file) as picture:
             pixels = np.asarray(picture.convert("LA"), np.float32)
         return np.average(pixels[..., 0], weights=pixels[..., 1]) if pixels[..., 1].any() else None
 
     clear = [header.path for header in headers if header.is_transparent][:SOME]
-    found = [_tried(brightness, {}, {}, file) for file in clear]  # what is broken is noted when it is read
+    found = [_tried(brightness, {}, {}, file) for file in clear]  # broken images are recorded later, when they are read
     light = [mean for mean in found if mean is not None]
     return 0 if light and np.mean(light) > BRIGHT else 255
 
 
 def _fill(file, pixels, look, clear):
-    """Read an image into its place in the array."""
+    """Read an image, convert it, and write it into its row of the array."""
     from PIL import Image, ImageOps
 
     with Image.open(file) as picture:

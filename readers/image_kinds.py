@@ -1,4 +1,4 @@
-"""Which files of a folder are images that can be read, and what is said of the others."""
+"""Find the images of a folder that can be read, and report the other files."""
 
 import os
 from collections import Counter
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .samples import DatasetError, listed, notice
 
-NO_IMAGES = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "PDF", "WMF"}  # of what Pillow knows, those without pixels
+NO_IMAGES = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "PDF", "WMF"}  # formats of Pillow without pixels
 HEIF = (".heic", ".heics", ".heif", ".heifs", ".hif")
 RAW = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".srw")
 OTHERS = (".avif", ".czi", ".dcm", ".eps", ".exr", ".jxl", ".lif", ".nd2", ".ndpi", ".pdf", ".svg", ".svs", ".xcf")
@@ -17,7 +17,7 @@ MATRIX_MARKET = "it is in Matrix Market's format: read it with scanpy (sc.read_1
 
 @cache
 def endings():
-    """Of images that Pillow opens here, with pillow-heif where it is installed."""
+    """Return the file endings of images that Pillow opens here, with pillow-heif if it is installed."""
     from PIL import Image
 
     with suppress(ImportError):
@@ -29,12 +29,12 @@ def endings():
 
 
 def found(folder):
-    """The images below a folder, sorted; and what is left out, in words.
+    """Find the images below a folder; return them sorted, with a description of what is left out.
 
     Raises
     ------
     DatasetError
-        If there is none that can be read.
+        If no image can be read.
     """
     files, hidden, foreign, again, closed, seen = [], 0, [], [], [], set()
     for where, folders, names in os.walk(folder, followlinks=True, onerror=closed.append):
@@ -75,17 +75,17 @@ def found(folder):
 
 
 def _is_hidden(name):
-    """Mac's, editors' and Windows' own files."""
+    """Whether a file is hidden, or one that macOS, an editor or Windows keeps for itself."""
     return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 
 def _kinds(names):
-    """The endings of files and their counts, in words."""
+    """Count the files by ending, as text."""
     return listed(f"{count:,} {kind}" for kind, count in Counter(Path(n).suffix or n for n in names).most_common())
 
 
 def _way(unread):
-    """What makes images of a kind that is not read readable."""
+    """Advise how to read images of a kind that is not read."""
     heif = "pip install pillow-heif for .heic, or " if any(name.lower().endswith(HEIF) for name in unread) else ""
     return f"{heif}convert them to PNG or TIFF"
 
@@ -100,5 +100,7 @@ def _why_nothing(unread, others):
 
 
 def is_matrix_market(name):
-    """Whether a file is a sparse matrix as text, by its name; 10x Genomics has one in a folder with names beside it."""
+    """Whether a file name is that of a Matrix Market file, a sparse matrix as text.
+
+    10x Genomics has one in a folder, with names beside it."""
     return name.lower().endswith((".mtx", ".mtx.gz"))

@@ -1,4 +1,4 @@
-"""What Python programs hand over: arrays, frames of pandas and polars, and tensors, checked."""
+"""Validate the inputs of Python programs: arrays, frames of pandas and polars, and tensors."""
 
 import sys
 
@@ -9,7 +9,7 @@ from .samples import listed
 
 
 def checked(model, x, reset=False, **requirements):
-    """Check x by `sklearn.utils.validation.validate_data`, with errors that name the columns of a frame.
+    """Validate x by `sklearn.utils.validation.validate_data`, with errors that name the columns of a frame.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def checked(model, x, reset=False, **requirements):
 
 
 def refuse_words(x):
-    """Refuse a pandas or polars frame with columns of words or dates, by their names; anything else passes.
+    """Refuse annotated data, and a pandas or polars frame with columns of words or dates; anything else passes.
 
     Raises
     ------
@@ -68,11 +68,11 @@ def _column(x, i):
 
 
 def _has_numbers(x, i, dtype):
-    kind = getattr(dtype, "kind", None)  # NumPy's, and that of pandas' own types; polars' have none
+    kind = getattr(dtype, "kind", None)  # types of NumPy and pandas have a kind; those of polars have none
     if kind in ("i", "u", "f", "b"):
         return True
     if kind in ("m", "M") or kind is None and dtype.is_temporal():
-        return False  # or else they would become nanoseconds
+        return False  # dates would become nanoseconds
     try:
         np.asarray(_column(x, i), np.float64)
     except (TypeError, ValueError):
@@ -81,7 +81,7 @@ def _has_numbers(x, i, dtype):
 
 
 def _columns_meant(error, x, known):
-    """One sentence that names the columns of a frame that an error of scikit-learn's is about; None of other errors.
+    """Rephrase an error of scikit-learn's so that it names the columns of a frame; None for other errors.
 
     Parameters
     ----------

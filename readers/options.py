@@ -1,4 +1,4 @@
-"""How the user wants a file to be read."""
+"""Options for reading the user's own files."""
 
 import dataclasses
 
@@ -19,11 +19,12 @@ class Options:
     header : {'auto', 'yes', 'no'}
         Whether the first line of a table names its columns.
     decimal : {'.', ','} or None
-        The decimal mark of a table in text; None is whichever makes numbers of its words.
+        The decimal mark of a table in text; None is the one with which most cells are numbers.
     categorical : {'onehot'} or None
-        What becomes of columns of words or of yes and no: refused, or a column of 0 and 1 for each word.
+        What to do with columns of words or of yes and no: None refuses them, 'onehot' makes a column of 0 and 1 for
+        each word.
     missing : {'median'} or None
-        What becomes of missing values: refused, or the median of their column.
+        What to do with missing values: None refuses them, 'median' fills in the median of their column.
     sheet : str or None
         Name of a workbook's sheet; None is the first.
     layer, obsm : str or None
@@ -38,7 +39,7 @@ class Options:
     strict : bool
         Refuse a folder in which an image cannot be read, instead of leaving it out.
     reading : dict or None
-        What `settled` kept of the samples of a model, if these are new points for it.
+        How the samples of a model were read, see `samples.settled`, if these are new points for it.
     """
 
     label_column: str | None = None
@@ -59,6 +60,6 @@ class Options:
 
     @property
     def given(self):
-        """Names of the options that the user gave: that are not what they are by default."""
+        """Names of the options that the user gave, which are those that differ from their defaults."""
         fields = [field for field in dataclasses.fields(self) if field.name != "reading"]
         return [field.name for field in fields if getattr(self, field.name) != field.default]

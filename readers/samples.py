@@ -1,4 +1,4 @@
-"""What every reader of data returns, and the checks that readers share."""
+"""The Dataset that every reader returns, and the checks that readers share."""
 
 import dataclasses
 import difflib
@@ -10,37 +10,37 @@ import numpy as np
 
 from .options import Options
 
-LINE = "line"  # name of a table's index that has where each row stands in its file
-CHUNK = 20_000  # samples that are looked at together
+LINE = "line"  # name of a table's index that has the line of each row in its file
+CHUNK = 20_000  # samples that are processed together
 CHANNELS = (1, 3, 4)  # grey, red-green-blue, and that with transparency
 MANY = 5  # names that a message lists
-FAR = 128  # whole numbers that reach it, and not 256, are bytes, and not in [0, 1]
-FORMULA = r"[=+\-@\t\r]"  # how a spreadsheet's formulas begin
+FAR = 128  # whole numbers whose largest is from here to 255 are bytes
+FORMULA = r"[=+\-@\t\r]"  # the characters with which a spreadsheet's formulas begin
 UNITS = ("0 and 1", "numbers in [0, 1]", "bytes", "whole numbers beyond 255")
-STAND_INS = {  # how a file begins that stands where another should be, in small letters
+STAND_INS = {  # the first bytes, in lower case, of a placeholder for another file
     b"version https://git-lfs.github.com/spec/": "a Git LFS pointer, not the file itself: git lfs pull",
     b"/annex/objects/": "a git-annex pointer, not the file itself: git annex get",
     b"<!doctype html": "a web page, not the file itself: download that",
     b"<html": "a web page, not the file itself: download that",
 }
-NAMES = ("label_names", "feature_names", "sample_names")  # parts of a dataset
-COLUMNS = 100  # that are copied together
-FULL = 0.5  # numbers that reach further than this towards 1 or -1 have been scaled to them
+NAMES = ("label_names", "feature_names", "sample_names")  # attributes of a dataset
+COLUMNS = 100  # columns that are copied together
+FULL = 0.5  # numbers in [-1, 1], the largest magnitude above this, have already been scaled
 
 
 class DatasetError(ValueError):
-    """A dataset that cannot be had: no file and no download, or a file that is not what it should be."""
+    """Raised when a dataset cannot be loaded: there is no file and no download, or the file is invalid."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Samples, and what is known of them.
+    """Samples with their classes, names and other properties.
 
     Attributes
     ----------
     x : ndarray of float32, float64 or uint8, shape (n_samples, n_features)
-        The datasets of the registry, in float32, are scaled as the paper's code scales them; files are as they are,
-        numbers that want to be standardised in float64 where the file has them so.
+        The datasets of the registry, in float32, are scaled as the paper's code scales them; files are not
+        scaled; numbers that are to be standardised stay in float64 if the file has float64.
     y : ndarray of int64, shape (n_samples,), or None
         Classes 0 to len(label_names) - 1, and -1 where it is not known. For scores and pictures only.
     label_names : tuple of str
@@ -54,12 +54,12 @@ class Dataset:
     kinds : str
         What the features are, in words.
     left_out : tuple of str, or None
-        What of the user's file is in none of these, in words.
+        Descriptions of the parts of the user's file that were left out.
     lines : ndarray of int, shape (n_samples,), or None
-        Where each sample stands in the user's file, as an editor or a spreadsheet counts from 1, where that is known.
+        The line of each sample in the user's file, counted from 1 as in an editor or a spreadsheet, if it is known.
     reading : dict
-        What new points have in common with these samples, if they are to be read alike: `background`, the grey behind
-        transparent images; `cell_total`, what the counts of each cell were brought to.
+        How the samples were read, so that new points are read in the same way: `background`, the grey behind
+        transparent images; `cell_total`, the total that the counts of each cell were normalised to.
     """
 
     x: np.ndarray
@@ -76,7 +76,7 @@ class Dataset:
 
     @property
     def groups(self):
-        """Classes and their names for pictures: those not known are a group of their own."""
+        """Classes and their names for pictures; samples of unknown class form the group 'unknown'."""
         is_known = self.y >= 0
         if is_known.all():
             return self.y, self.label_names
@@ -84,7 +84,7 @@ class Dataset:
 
 
 def stand_in(path):
-    """What a file is, in words, if it only stands where another should be; or None."""
+    """Describe a file that is only a placeholder for another, such as a Git LFS pointer; None for other files."""
     if not path.is_file():
         return None
     with path.open("rb") as file:
@@ -93,39 +93,39 @@ def stand_in(path):
 
 
 def notice(text):
-    """Tell the user what was understood of a file; the program prints it as one line."""
+    """Warn the user of how a file is read; the program prints the notice as one line."""
     warnings.warn(text, stacklevel=3)
 
 
 def writable(text):
-    """A text that every file and screen takes: of a file name, bytes that are not UTF-8 become escapes."""
+    """Escape what cannot be written in UTF-8, such as bytes of a file name that are not UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def listed(names, most=MANY):
-    """Names for a message on one line, the first few of many."""
+    """Join names for a message on one line; of many, only the first few."""
     names = [writable(" ".join(str(name).split())) for name in names]
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def in_columns(text):
-    """A text for a screen, in lines of at most 80 columns; a longer word, as a path may be, stays whole."""
+    """Wrap a text to lines of at most 80 columns; a longer word, as a path may be, stays whole."""
     return textwrap.fill(writable(text), 80, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
 
 def or_near(name, names):
-    """'did you mean X?' with the one of several names that is nearest to a mistyped one, or else what there is."""
+    """Suggest the name closest to a mistyped one, as 'did you mean X?'; if none is close, list the names."""
     near = difflib.get_close_matches(name, list(map(str, names)), n=1)
     return f"did you mean {near[0]}?" if near else f"there: {listed(names, 20) or 'none'}"
 
 
 def printable(text):
-    """A stranger's words on one line of a screen, without what moves its cursor."""
+    """Put a text from a file on one line, without unprintable characters."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def shortened(name, most):
-    """A name of at most so many characters, cut in its middle: many names differ in their ends alone."""
+    """Shorten a name to at most `most` characters by cutting its middle: many names differ only at their ends."""
     if len(name) <= most:
         return name
     end = most // 2
@@ -133,7 +133,7 @@ def shortened(name, most):
 
 
 def summary(name, data):
-    """One line: what a reader took, and what of the user's own files it left."""
+    """Summarise in one line what was read, and what of the user's own file was left out."""
     line = f"{name}: {len(data.x):,} samples, {data.x.shape[1]} features"
     if data.y is not None:
         line += f", {len(data.label_names)} classes"
@@ -147,7 +147,7 @@ def summary(name, data):
 
 
 def units(x):
-    """What numbers are beyond doubt, one of `UNITS`; or None."""
+    """Return the units of numbers, one of `UNITS`, or None if there is any doubt."""
     low, high = float(x.min()), float(x.max())
     is_byte = x.dtype == np.uint8
     if low < 0 or high <= (1 if is_byte else FULL):  # dark bytes may be all 0 and 1
@@ -162,13 +162,13 @@ def units(x):
 
 
 def settled(data):
-    """What a model keeps of how its samples were read: new points are read alike, see `Dataset.reading`.
+    """Return how samples were read, for a model to keep: new points are read in the same way, see `Dataset.reading`.
 
     Returns
     -------
     dict
-        It also has `units`, see `units`; and but for images and bytes the `medians` of the features, and their names,
-        `columns`.
+        `Dataset.reading`, with `units`, see `units`; and, except for images and bytes, with the `medians` of the
+        features, and the names of these, `columns`.
     """
     kept = {**data.reading, "units": units(data.x)}
     if data.image_shape is None and data.x.dtype != np.uint8:
@@ -179,23 +179,23 @@ def settled(data):
 
 
 def no_formulas(names):
-    """Names that no spreadsheet takes for formulas: an apostrophe before what begins as one, as OWASP advises."""
+    """Put an apostrophe before names that a spreadsheet would take for formulas, as OWASP advises."""
     return tuple(f"'{name}" if re.match(FORMULA, name) and not is_number(name) else name for name in names)
 
 
 def classes(labels, n_samples):
-    """Classes as 0, 1, ..., and their names: sorted, as numbers if they all are.
+    """Convert labels to classes 0, 1, ... and their names, sorted, as numbers if all are numbers.
 
     Parameters
     ----------
     labels : array-like of shape (n_samples,)
-        Words or numbers. None, NaN, an empty word, or -1 among whole numbers of which two are others: not known.
+        Words or numbers. Unknown are None, NaN, an empty word, and -1 if all others are whole numbers, two at least.
     n_samples : int
 
     Returns
     -------
     y : ndarray of int64, shape (n_samples,)
-        -1 where it is not known.
+        -1 where the class is not known.
     names : tuple of str
 
     Raises
@@ -231,7 +231,7 @@ def classes(labels, n_samples):
 
 
 def is_number(text):
-    """Whether a word of a table is a number."""
+    """Whether a cell of a table can be parsed as a number."""
     try:
         float(text)
     except (TypeError, ValueError):  # a cell may hold anything
@@ -240,9 +240,9 @@ def is_number(text):
 
 
 def checked(data, options=None):
-    """The user's own data, finite, with a scale that suits it: bytes, or float32; float64 if they are to be scaled.
+    """Validate the user's own data, fill in missing values if asked, and choose scale and dtype.
 
-    All names are such that they can be written, see `writable`.
+    The result holds bytes or float32, or float64 if it is to be scaled. All names can be written, see `writable`.
 
     Parameters
     ----------
@@ -278,10 +278,10 @@ def checked(data, options=None):
 
 
 def suitable_scale(x, image_shape=None):
-    """The scale of numbers of which nothing else is known.
+    """Choose the scale of numbers of which nothing else is known.
 
-    What fills [-1, 1] or [0, 1], or has length 1, has been scaled, and pixels that are seldom on would be blown up by
-    the deviation. Numbers that are merely small have not.
+    Numbers that fill [-1, 1] or [0, 1], and vectors of length 1, have been scaled already; standardising would blow up
+    pixels that are seldom on. Numbers that are merely small have not been scaled.
     """
     low, high = float(x.min()), float(x.max())
     if -1 <= low and high <= 1:
@@ -293,7 +293,7 @@ def suitable_scale(x, image_shape=None):
 def has_unit_length(x):
     """Whether all samples, ndarray (n_samples, n_features), are vectors of length 1, as embeddings of texts are.
 
-    Of rows of zeros, as an empty text may have, there may be some beside them.
+    Rows of zeros, which an empty text may have, are ignored, unless all are zeros.
     """
     if x.dtype == np.uint8:
         return False
@@ -304,7 +304,7 @@ def has_unit_length(x):
 
 
 def _written(data):
-    """The dataset with names that can be written, and a notice of those that could not."""
+    """Escape names that cannot be written, and give a notice of them."""
     told = {part: tuple(map(writable, names)) for part in NAMES if (names := getattr(data, part))}
     odd = [new for part, names in told.items() for new, name in zip(names, getattr(data, part)) if new != name]
     if odd:
@@ -313,7 +313,7 @@ def _written(data):
 
 
 def _told_apart(names):
-    """Names of features, of which each is there once: a second `a` is `a.1`, as in pandas."""
+    """Make the names of features unique: a second `a` becomes `a.1`, as in pandas."""
     if names is None or len(set(names)) == len(names):
         return names
     told, again = [], []
@@ -332,7 +332,7 @@ def _told_apart(names):
 
 
 def _without_gaps(x, data, options):
-    """x, if no value is missing, or with these filled in: of new points with the medians of the model's samples."""
+    """Fill in missing values with medians (for new points, those of the model's samples), or refuse them."""
     if x.dtype == np.uint8 or not len(rows := np.flatnonzero(np.isnan(x.min(axis=1)))):
         return x
     counts = np.isnan(x[rows]).sum(axis=0)
@@ -357,7 +357,7 @@ def _without_gaps(x, data, options):
 
 
 def _known_medians(data, reading):
-    """The medians of a model's samples by the number of the column here: of names by these, or else in their order."""
+    """Return the medians of a model's samples by column number here, matched by name, or by order without names."""
     medians, known = (reading or {}).get("medians") or (), (reading or {}).get("columns")
     if data.feature_names is None or known is None:
         return dict(enumerate(medians))

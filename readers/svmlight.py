@@ -1,4 +1,4 @@
-"""Sparse text, as SVMlight and LIBSVM write it: in each line a label, and what is not 0 as feature:value."""
+"""Read sparse text of SVMlight and LIBSVM: each line has a label, and the non-zero features as feature:value."""
 
 import io
 import re
@@ -10,11 +10,13 @@ from .array_files import dense
 from .samples import Dataset, DatasetError, classes
 
 ROW = re.compile(rb"\s*(\d+:)?[-+.\deE]+(\s+qid:\d+)?(\s+\d+:[-+.\deE]+)*\s*(#.*)?")
-START = 2**22  # bytes that tell whether a text is of this kind: a row may be long
+START = 2**22  # bytes that are read to recognise the format: a row may be long
 
 
 def is_svmlight(path):
-    """Whether a text is sparse, by its first rows: numbers of features ascend, and values are no minutes of a time."""
+    """Whether a text is in SVMlight's format, judged by its first rows.
+
+    The numbers of the features must ascend, and the values must not all look like minutes, as in 12:30."""
     with path.open("rb") as file:
         lines = file.read(START).splitlines()
     lines = lines[:-1] or lines  # the last may be cut
@@ -27,7 +29,7 @@ def is_svmlight(path):
 
 
 def read_svmlight(path, options):
-    """A row a line; whole numbers before the features are classes."""
+    """Read a file in SVMlight's format; whole numbers before the features are classes."""
     from sklearn.datasets import load_svmlight_file
 
     reading = options.reading or {}

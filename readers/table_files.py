@@ -1,4 +1,4 @@
-"""Tables in files: text, Parquet, Feather, Excel."""
+"""Read tables from files: text, Parquet, Feather, Excel."""
 
 import bz2
 import csv
@@ -22,7 +22,7 @@ PACKED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 @contextmanager
 def opened(path):
-    """The bytes of a text file, packed or not."""
+    """Open a text file in binary mode, and decompress it if necessary."""
     if path.suffix.lower() == ".zip":
         with zipfile.ZipFile(path) as archive, archive.open(_only_table(archive)) as file:
             yield file
@@ -33,8 +33,8 @@ def opened(path):
 
 @contextmanager
 def opened_as_text(path, encoding):
-    """Its text, with line breaks as they are."""
-    errors = "replace" if encoding == WINDOWS else "strict"  # five bytes have no meaning in it
+    """Open a text file, compressed or not, as text with unchanged line breaks."""
+    errors = "replace" if encoding == WINDOWS else "strict"  # five bytes are undefined in Windows-1252
     with opened(path) as file, io.TextIOWrapper(file, encoding, errors, newline="") as text:
         yield text
 
@@ -47,7 +47,7 @@ def _only_table(archive):
 
 
 def read_text(path, options):
-    """Numbers and words, as spreadsheets and programs write them."""
+    """Read a table in text: detect its format, then parse it with pandas."""
     import pandas as pd
 
     with opened(path) as file:
@@ -100,7 +100,7 @@ def read_text(path, options):
 
 
 def _with_lines(frame, file, dialect):
-    """The frame, indexed by the lines that its rows stand in, unless rows have names or cells have line breaks."""
+    """Index the frame by the lines of its rows in the file, unless rows have names or cells have line breaks."""
     import pandas as pd
 
     blank = " \t\r\n".replace(dialect.separator, "")  # pandas leaves such lines out
@@ -112,10 +112,10 @@ def _with_lines(frame, file, dialect):
 
 
 def _with_thousands(frame, dialect):
-    """The numbers in columns of text."""
+    """Convert columns of text with thousands separators to numbers."""
     import pandas as pd
 
-    is_named = not is_counted(frame)  # by what the dialect counts as the first column
+    is_named = not is_counted(frame)  # the dialect counts these names as the first column
     columns = {}
     for i, name in enumerate(frame, start=int(is_named)):
         text = frame[name].str.replace(dialect.thousands, "").str.replace(dialect.decimal, ".")
@@ -126,21 +126,21 @@ def _with_thousands(frame, dialect):
 
 
 def read_parquet(path, options):
-    """Columns with types and names."""
+    """Read a .parquet file."""
     import pandas as pd
 
     return from_frame(_with("pyarrow", pd.read_parquet, path), options)
 
 
 def read_feather(path, options):
-    """The same as another file."""
+    """Read a .feather file."""
     import pandas as pd
 
     return from_frame(_with("pyarrow", pd.read_feather, path), options)
 
 
 def read_excel(path, options):
-    """A sheet of a workbook, the first unless another is named."""
+    """Read a sheet of a workbook, the first unless another is named."""
     import pandas as pd
 
     with _with("openpyxl", pd.ExcelFile, path) as book:
@@ -174,7 +174,7 @@ def _table_in(book, sheet, options, left_out):
 
 
 def _titles(rows):
-    """The number of rows above a table that have one cell, or none, where those below have several."""
+    """Count the title rows above a table: they have at most one cell, where those below have several."""
     for i, row in enumerate(rows):
         words = [cell for cell in row if cell]
         if len(words) > 1 or words and row == ["", *words]:  # the name of a column beside names of rows

@@ -1,4 +1,4 @@
-"""What the text of a table means, seen from its first lines: encoding, separator, decimal mark, header."""
+"""Detect the format of a table in text from its first lines: encoding, separator, decimal mark, header."""
 
 import codecs
 import csv
@@ -15,15 +15,15 @@ from .vectors import is_torn, is_vector
 
 WINDOWS = "cp1252"
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", BLANKS: "blanks"}
-FEW = 10  # lines of which all cells are looked at, however many
-CELLS = 20_000  # that tell how numbers are written
-SURE = 0.9  # of a column's words must be numbers to make it one of numbers: one may be mistyped
-ENOUGH = 10  # rows that tell within what numbers a column lies
+FEW = 10  # lines in which all cells are checked for parts of vectors
+CELLS = 20_000  # cells, at most, that are read to detect how numbers are written
+SURE = 0.9  # share of a column's cells that must be numbers for it to be numeric: one may be mistyped
+ENOUGH = 10  # rows that are needed to know the range of a column
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a table is written.
+    """Format of a table in text.
 
     Attributes
     ----------
@@ -31,13 +31,13 @@ class Dialect:
     thousands : str or None
     has_header : bool
     n_skipped : int
-        Lines above header or numbers.
+        Lines above the header or the numbers.
     words : tuple of int
         Columns that hold no numbers.
     trails : bool
         Whether every row but the header ends in a separator.
     n_words : int or None
-        Of word vectors with a count above them: how many these should be.
+        The number of word vectors that a first line as of word2vec announces.
     """
 
     encoding: str
@@ -52,7 +52,7 @@ class Dialect:
 
     @property
     def line(self):
-        """What of it is worth a word."""
+        """Separator, decimal comma and thousands separator as a text, for the summary."""
         marks = [f"separated by {SEPARATORS[self.separator]}"]
         if self.decimal == ",":
             marks.append("decimal commas")
@@ -62,14 +62,16 @@ class Dialect:
 
 
 def encoding_of(file):
-    """UTF-8, UTF-16 or UTF-32, by their marks; UTF-8 if all of a binary file is that; or else Windows' own."""
+    """Detect the encoding of a binary file.
+
+    UTF-8, UTF-16 or UTF-32 by the byte order mark; UTF-8 if the whole file is valid UTF-8; otherwise Windows-1252."""
     start = file.read(4)
     if start in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):
         return "utf-32"
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     decoder = codecs.getincrementaldecoder("utf-8")()
-    encoding = "utf-8-sig"  # with a mark or without
+    encoding = "utf-8-sig"  # with or without a byte order mark
     for block in chain([start], iter(partial(file.read, 2**20), b"")):
         if b"\0" in block:
             raise DatasetError("it holds no text, or text in UTF-16 without its mark: save it in UTF-8")
@@ -84,13 +86,13 @@ def encoding_of(file):
 
 
 def describe(file, encoding, options):
-    """The dialect of a table.
+    """Detect the format of a table in text, its dialect.
 
     Parameters
     ----------
     file : text file
     encoding : str
-        Of the file.
+        Encoding of the file.
     options : options.Options
 
     Raises
@@ -133,7 +135,7 @@ def describe(file, encoding, options):
 
 
 def first_lines(file):
-    """The first lines of a text file, as many as are looked at."""
+    """Read the first lines of a text file, as many as are needed to detect its format."""
     lines, size = [], 0
     while len(lines) < PREVIEW and (len(lines) < 3 or size < 2 * MAX_LINE) and (line := file.readline(MAX_LINE)):
         if len(line) == MAX_LINE:
@@ -144,12 +146,12 @@ def first_lines(file):
 
 
 def separator_of(lines):
-    """Whatever divides most lines into equally many cells, most of them numbers."""
+    """Detect the separator: the one that splits most lines into equally many cells, most of them numbers."""
     found = {}
     for separator in SEPARATORS:
         try:
             rows = split(lines[:SOME], separator)
-        except csv.Error:  # what it divides is too long for a cell
+        except csv.Error:  # with this separator a cell is too long
             rows = [[""]]
         if all(map(is_torn, rows[1:FEW] or rows)):
             continue
@@ -161,12 +163,12 @@ def separator_of(lines):
         return next((separator for separator in (",", *found) if separator in found), ",")
     best = max(found, key=lambda separator: (found[separator][0], found[separator][1] * (0.1 + found[separator][2])))
     if best == BLANKS and found[best][2] < 1 and found.get("\t", ())[:2] == (True, 1):
-        return "\t"  # blanks are in the names
+        return "\t"  # the blanks are inside names
     return best
 
 
 def _titles(lines, separator):
-    """The number of lines above a table that have one word alone, where those below have many cells."""
+    """Count the title lines above a table: they have a single cell with text, where those below have many cells."""
     width = Counter(map(len, split(lines, separator))).most_common(1)[0][0]
     for i, line in enumerate(lines):
         if line.count('"') % 2:  # a cell with a line break in it
@@ -179,19 +181,19 @@ def _titles(lines, separator):
 
 
 def _counts_words(rows):
-    """Whether the first row says how many words with how many numbers follow."""
+    """Whether the first row is the header of word2vec: the number of words, and of numbers for each."""
     first, second = rows[0], rows[min(1, len(rows) - 1)]
     return len(first) == 2 < len(second) and all(map(str.isdecimal, first)) and len(second) == 1 + int(first[1])
 
 
 def _names_columns(comment, rows, separator):
-    """Whether a comment is the header, as NumPy writes it."""
+    """Whether a comment is the header of the columns, as NumPy writes it."""
     cells = split([comment.lstrip("# ")], separator)
     return len(rows[0]) > 1 and bool(cells) and len(cells[0]) == len(rows[0])
 
 
 def number_format(rows, decimal=None):
-    """Decimal mark and separator of thousands with which most cells are numbers, the plainest of several.
+    """Detect decimal mark and thousands separator: those with which most cells are numbers, the plainest of several.
 
     Raises
     ------
@@ -219,7 +221,7 @@ def _holds_numbers(cells, numeric):
 
 
 def has_names(rows, numeric, options):
-    """Whether the first row is a header: as the options say, or as `header_of` sees."""
+    """Whether the first row is a header: as the options say, or as `header_of` detects."""
     if options.header != "auto":
         return options.header == "yes"
     has_header = header_of(rows, numeric, {options.label_column, options.id_column, *options.drop})
@@ -231,7 +233,7 @@ def has_names(rows, numeric, options):
 
 
 def header_of(rows, numeric, known=()):
-    """Whether the first row names the columns, by what stands below it in every column.
+    """Whether the first row names the columns, judged by the cells below it in every column.
 
     Parameters
     ----------
@@ -239,7 +241,7 @@ def header_of(rows, numeric, known=()):
     numeric : callable
         Whether a cell is a number.
     known : container of str
-        Names that must be in a header.
+        Names of columns that the user gave: a first row with one of them is a header.
 
     Returns
     -------
@@ -259,7 +261,7 @@ def header_of(rows, numeric, known=()):
         return False
     if not words:
         return _counts(first, columns)
-    if above_numbers:  # a word among numbers may also be a value that is missing
+    if above_numbers:  # a word above numbers may also be a missing value
         return True if 2 * len(above_numbers) >= len(of_numbers) or _looks_like_names(first, columns) else None
     if any(first[i] in columns[i] for i in words):
         return False
@@ -273,7 +275,7 @@ def header_of(rows, numeric, known=()):
 
 
 def _counts(first, columns):
-    """Whether a first row of numbers counts the columns; None if it cannot be told."""
+    """Whether a first row of numbers is a header that counts the columns; None if it cannot be told."""
     numbers = first[1:] if first[0] in MISSING else first
     if len(numbers) > 2 and numbers == [str(i) for i in range(len(numbers))]:
         notice("the first line counts the columns, as pandas does: taken for a header")
@@ -298,7 +300,10 @@ def _is_even(cells):
 
 
 def _looks_like_names(first, columns, outside=0.5):
-    """Whether the numbers of a first row are others than those below: outside of these in so many columns, or even."""
+    """Whether the numbers of a first row look like names of columns.
+
+    They do if they lie outside of the range of the numbers below in at least the share `outside` of the columns; of
+    few rows, if they are evenly spaced."""
     above = [cell for cell in first if is_number(cell)]
     spans = [
         (float(cell), [float(c) for c in column if is_number(c)])

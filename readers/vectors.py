@@ -1,4 +1,4 @@
-"""Columns of a table whose cells are vectors: lists and arrays, or what Python, JSON and NumPy write for them."""
+"""Expand table columns whose cells are vectors: lists, arrays, or their text form in Python, JSON or NumPy."""
 
 import re
 
@@ -12,19 +12,19 @@ MARKS = str.maketrans("[](),", "     ")
 
 
 def is_vector(cell):
-    """Whether a cell is a list or an array, or one of numbers in words."""
+    """Whether a cell is a list or an array, or the text form of one of numbers."""
     if isinstance(cell, str):
         return WRITTEN.fullmatch(cell.strip()) is not None
     return isinstance(cell, (list, tuple, np.ndarray))
 
 
 def is_torn(row):
-    """Whether one of the cells of a row has the first or the last number of a vector, and not all of it."""
+    """Whether a cell of a row has only the start or the end of a vector, as a wrong separator leaves it."""
     return any(("[" in cell) != ("]" in cell) and END.search(cell) for cell in row)
 
 
 def unfolded(frame):
-    """A frame with a column for each number of its vectors: for those in `v`, these are `v[0]`, `v[1]`, ...
+    """Expand each column of vectors to a column for each number: `v` becomes `v[0]`, `v[1]`, ...
 
     Raises
     ------
@@ -43,7 +43,7 @@ def unfolded(frame):
 
 
 def _numbers(column):
-    """A frame with the numbers of vectors; a vector that is missing has none."""
+    """Return a frame with the numbers of a column of vectors; NaN where a vector is missing."""
     import pandas as pd
 
     numbers = None
@@ -73,5 +73,5 @@ def _vector(cell):
 
 
 def place(rows, i):
-    """Where a row of a frame or a column stands, in words: its line of the file where that is known."""
+    """Describe the position of a row, by its line in the file if that is known."""
     return f"{'line' if rows.index.name == LINE else 'row'} {rows.index[i]}"

@@ -26,10 +26,10 @@ from n2d.page import explorer, naming, profiles
 from n2d.pipeline import N2D
 from n2d.readers.samples import Dataset
 
-SKIPPED = "n2d/skipped"  # in pytest's cache: tests, and files of tests, that the last whole run left out
+SKIPPED = "n2d/skipped"  # key in pytest's cache: tests, and files of tests, that the last whole run skipped
 skipped_now = set()
 SCREENS = {"desk": {"width": 1400, "height": 900}, "phone": {"width": 390, "height": 844}}
-KINDS = ("images", "table", "unlabelled")  # of what is on a page
+KINDS = ("images", "table", "unlabelled")  # of data on a page
 
 
 def pytest_addoption(parser):
@@ -60,7 +60,7 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="session")
 def data_dir():
-    """The folder of real data, without which a test is skipped."""
+    """Folder of the real datasets; a test is skipped without them."""
     folder = Path(os.environ.get("N2D_DATA_DIR", "data"))
     missing = [file for file in datasets.SHA256 if not (folder / file).exists()]
     if missing:
@@ -70,7 +70,7 @@ def data_dir():
 
 @pytest.fixture(scope="session")
 def run():
-    """Run n2d.py in a process of its own: a function of its arguments, its folder and additions to the environment."""
+    """Function that runs n2d.py in a new process, with given arguments, working folder and environment variables."""
     root = Path(n2d.__file__).parent
 
     def run(*arguments, cwd=root, **environment):
@@ -82,7 +82,7 @@ def run():
 
 @pytest.fixture
 def all_cores():
-    """Processes that the test starts may use every core."""
+    """Let processes that the test starts use every core."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -94,28 +94,28 @@ def all_cores():
 
 @pytest.fixture(scope="session")
 def blobs():
-    """400 points in four separate blobs of 12 features, and which blob each is in."""
+    """400 points with 12 features in four separate blobs, and the blob of each point."""
     x, y = make_blobs(400, n_features=12, centers=4, cluster_std=0.3, random_state=0)
     return x.astype(np.float32), y
 
 
 @pytest.fixture(scope="session")
 def quick():
-    """Parameters of a fit to the blobs that takes a second."""
+    """Parameters with which a fit to the blobs takes a second."""
     sizes = {"n_clusters": 4, "n_autoencoders": 2, "pretrain_epochs": 2, "n_neighbors": 10, "gmm_restarts": 3}
     return sizes | {"random_state": 0}
 
 
 @pytest.fixture(scope="session")
 def fitted(blobs, quick):
-    """A quick N2D of the blobs."""
+    """N2D fitted quickly to the blobs."""
     return N2D(**quick).fit(blobs[0])
 
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory, worker_id):
-    """The folder of a short run on scikit-learn's digits, and what it printed. One worker runs it for all."""
-    basetemp = tmp_path_factory.getbasetemp()  # a worker's own, in one of all
+    """Save folder and printed output of a short run on scikit-learn's digits, which one worker runs for all."""
+    basetemp = tmp_path_factory.getbasetemp()  # each worker has its own, in a common folder
     folder = (basetemp if worker_id == "master" else basetemp.parent) / "digits"
     folder.mkdir(exist_ok=True)
     printed = folder / "printed.txt"
@@ -130,7 +130,7 @@ def digits(tmp_path_factory, worker_id):
 
 @pytest.fixture
 def pictures():
-    """Forty grey images of 4 x 5, whose mean is their number, in two clusters."""
+    """Forty grey images of 4 x 5 pixels in two clusters; the mean of each image is its number."""
     x = np.repeat(np.arange(40.0, dtype=np.float32)[:, None], 20, axis=1)
     data = Dataset(x, np.arange(40) % 2, ("ant", "bee"), (4, 5), sample_names=tuple("abcdefgh" * 5))
     embedding = np.stack([np.arange(40) % 20, np.arange(40) // 20], axis=1).astype(np.float32)
@@ -140,7 +140,7 @@ def pictures():
 
 @pytest.fixture(scope="session")
 def insects():
-    """A function that writes the page of forty samples, in two rows, a cluster each.
+    """Function that writes a page of forty samples, in two rows of one cluster each.
 
     Its arguments are one of `KINDS`, a path, other clusters, and changes to the samples or to the page. Sample 4, of
     cluster 0, is of the class of cluster 1. It returns the samples and the clusters.
@@ -178,7 +178,7 @@ def insects():
 
 @pytest.fixture(scope="session")
 def browser():
-    """Debian's Chromium, without a screen."""
+    """Debian's Chromium, headless."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
     if not (path := shutil.which("chromium")):
         pytest.skip("chromium is not installed (apt-get install chromium)")
@@ -190,7 +190,7 @@ def browser():
 
 
 class Opened:
-    """A page of a file, what a person does with it, and what went wrong on it: errors, dialogs, requests."""
+    """An open page, with the actions of a user, and what went wrong on it: errors, dialogs, requests."""
 
     def __init__(self, browser, path, screen="desk", **settings):
         self.is_phone, self.screen = screen == "phone", SCREENS[screen]
@@ -214,11 +214,11 @@ class Opened:
         self.page.wait_for_function("window.explorer")
 
     def cluster(self, number):
-        """Its row in the panel."""
+        """Return the row of a cluster in the panel."""
         return self.page.locator(f'.cluster[data-cluster="{number}"]')
 
     def place_of(self, index):
-        """Where a point of the map is on the screen."""
+        """Return the position of a point of the map on the screen."""
         return self.page.evaluate(
             """i => {
             const box = document.getElementById('dots').getBoundingClientRect(), [x, y] = explorer.map.place(i);
@@ -248,13 +248,13 @@ class Opened:
         self.page.mouse.up()
 
     def saved(self, button):
-        """The file that a button saves."""
+        """Click a button, and return the path of the file that it saves."""
         with self.page.expect_download() as download:
             self.page.get_by_role("button", name=button).click()
         return download.value.path()
 
     def listed(self):
-        """Numbers of the samples in the gallery of images, or in the rows of a table."""
+        """Return the numbers of the samples in the gallery of images, or in the rows of a table."""
         tiles = "() => [...document.querySelectorAll('#gallery .tile, #rows tbody tr')].map(one => +one.dataset.point)"
         return self.page.evaluate(tiles)
 
@@ -264,7 +264,7 @@ class Opened:
 
 @pytest.fixture
 def opened(browser):
-    """A function that opens a page; at the end, nothing may have gone wrong on it."""
+    """Function that opens a page; the test fails if anything has gone wrong on it at the end."""
     pages = []
 
     def opened(path, screen="desk", **settings):
@@ -291,7 +291,7 @@ def loaded(request, browser, insects, tmp_path_factory):
 
 @pytest.fixture
 def one(loaded):
-    """The same, as it was when it was opened."""
+    """The loaded page, reset to the state in which it was opened."""
     loaded.page.mouse.move(0, 0)
     loaded.page.evaluate("""() => {
         while (explorer.corrections.past.length) explorer.corrections.undo();
