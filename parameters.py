@@ -207,10 +207,8 @@ class Parameters(BaseEstimator):
         try:
             torch.empty(0, device=self.device)
         except (RuntimeError, AssertionError, TypeError) as error:
-            reason = str(error).split(":")[0].splitlines()[0]
-            raise ValueError(
-                f"device must be 'cpu', or 'cuda:0', ... or 'mps' where there is one, got {self.device!r} ({reason})"
-            ) from error
+            what = "device must be 'cpu', or 'cuda:0', ... or 'mps' where there is one"
+            raise ValueError(f"{what}, got {self.device!r}") from error
         if self.checkpoint_dir is not None and self.random_state is None:
             warnings.warn("checkpoint_dir is of no use without a random_state: no checkpoint is written", stacklevel=4)
         n_samples, n_features = x.shape
@@ -228,6 +226,8 @@ class Parameters(BaseEstimator):
         if self.n_latent > n_samples:
             raise ValueError(f"n_clusters must be at most {n_samples}, the number of samples, got {self.n_clusters}")
         n_fitted = min(self.fit_samples or n_samples, n_samples)
+        if self.cluster == "SC" and n_fitted < clustering.SPECTRAL_NEIGHBORS:
+            raise ValueError(f"cluster='SC' needs at least {clustering.SPECTRAL_NEIGHBORS} samples, got {n_fitted}")
         if self.n_neighbors is not None and sizes.max() >= n_fitted:
             what = f"n_neighbors must be less than the {n_fitted} samples, got {self.n_neighbors}"
             warnings.warn(f"{what}: {n_fitted - 1} are taken", stacklevel=4)

@@ -18,7 +18,11 @@ def write_h5ad(path, out, labels, confidence, outlier, embedding):
     """Write a copy of an .h5ad file with the clusters of its cells, as `n2d.annotate` adds them."""
     cells = _opened(path)
     add_clusters(cells, labels, confidence, outlier, embedding)
-    with _in_silence():
+    import anndata
+
+    settings = anndata.settings
+    strings = {"allow_write_nullable_strings": True} if hasattr(settings, "allow_write_nullable_strings") else {}
+    with _in_silence(), settings.override(**strings):  # with pandas 3 all strings are such, and names are strings
         cells.write_h5ad(out)
 
 

@@ -29,10 +29,14 @@ WRONG = {
         {"manifold_learner": "LLE", "n_neighbors": (5, 9)},
         "n_neighbors must be one number with LLE, got (5, 9)",
     ),
+    "few for a graph": (
+        {"cluster": "SC", "n_clusters": 3, "fit_samples": 8},
+        "cluster='SC' needs at least 10 samples, got 8",
+    ),
     "no thread": ({"n_jobs": 0}, "The 'n_jobs' parameter of N2D must be an int in the range [1, inf)"),
     "a word for a device": (
         {"device": "gpu"},
-        "device must be 'cpu', or 'cuda:0', ... or 'mps' where",
+        "device must be 'cpu', or 'cuda:0', ... or 'mps' where there is one, got",
     ),
     "restarts": ({"gmm_restarts": 0}, "The 'gmm_restarts' parameter of N2D must be an int in the range [1, inf)"),
     "no dimension": ({"n_components": 0}, "The 'n_components' parameter of N2D must be an int in the range [1, inf)"),
