@@ -15,12 +15,12 @@ from .method.autoencoder import refine
 from .method.autoencoder.scaling import SCALES
 from .method.clusters import clustering
 from .method.manifold import learners, neighbors
+from .method.manifold.maps import MAP_DIMS
 from .readers.samples import CHANNELS, suitable_scale
 
 LATENT_DIMS = 10  # if the number of clusters is not known
 MIN_SAMPLES = 4
 UMAP_DIMS = 5  # of an embedding that is clustered: in 2, clusters lie side by side that do not belong together
-MAP_DIMS = 2  # of a map to look at
 UNEQUAL = 10  # features whose standard deviations differ by this factor should be scaled
 MIN_AUTO = 10  # samples, so that 'auto' can fit mixtures to halves
 NEIGHBORHOODS = (10, 20, 50, 100)

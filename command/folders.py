@@ -15,15 +15,8 @@ from .delivery import RECORD
 
 STARTED = ".run.json"
 ADDING = ("visualize", "eval_all", "tensorboard", "write_h5ad")  # arguments that add files to a save folder
-ANY = (
-    "save_dir",
-    "save_model",
-    "save_weights",
-    "data_dir",
-    "resume",
-    "overwrite",
-    "umap_jobs",
-)  # arguments that change no file there
+# arguments that change no file there
+ANY = ("save_dir", "save_model", "save_weights", "data_dir", "resume", "overwrite", "umap_jobs")
 
 
 def make_folder(parser, flag, folder):
@@ -64,7 +57,6 @@ def recorded(args):
 def choose(parser, args):
     """Choose a save folder without another command's results: runs/wine-n2d, or runs/wine-n2d-2, ..."""
     command = recorded(args)
-
     folder = first = args.save_dir or Path("runs") / f"{args.name}-n2d"
     numbers = count(2)
     while not (args.overwrite or all(_is_same(command, earlier) for earlier in _runs(folder))):

@@ -1,4 +1,4 @@
-"""Clusterings that people would run instead, for `tables.py collection`: plain scikit-learn, umap-learn, Leiden.
+"""Clusterings that people would run instead, for the table collection: plain scikit-learn, umap-learn, Leiden.
 
 Each is a function of x, ndarray of float32 (n_samples, n_features), scaled, the number of clusters and a seed, and
 returns labels, ndarray of int (n_samples,).

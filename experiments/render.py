@@ -43,7 +43,7 @@ LOSSES_PAPER = {  # Aljalbout et al.'s README: k-means in each space, ACC, NMI
         "kl-loss": (0.762, 0.848),
     },
 }
-OTHER_KINDS = (  # datasets of `tables.py collection` that are none of the paper's
+OTHER_KINDS = (  # datasets of the table collection that are none of the paper's
     "coil20",
     "yale",
     "pbmc68k",
