@@ -20,7 +20,7 @@ MAX_ASPECT = 2  # largest ratio of the sides of such images
 
 def read_npy(path, options):
     """Read the array of an .npy file."""
-    return from_array(np.load(path, mmap_mode="c", allow_pickle=False))
+    return from_array(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 def read_npz(path, options):

@@ -2,6 +2,7 @@
 
 import ctypes
 import math
+import warnings
 from contextlib import suppress
 
 import torch
@@ -66,9 +67,16 @@ def autocast(precision, device):
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=enabled)
 
 
+def as_tensor(x):
+    """Return an array as a tensor of the same memory, which is only read: it may be a memory map that nobody writes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+        return torch.as_tensor(x)
+
+
 def where_it_fits(x, device):
     """Return x as one tensor: on the device, or on the host where a CUDA card has less than twice its size free."""
-    x = torch.as_tensor(x)
+    x = as_tensor(x)
     if device.type == "cuda":
         torch.cuda.empty_cache()  # what PyTorch keeps of earlier trainings counts as free
         if 2 * x.nbytes > torch.cuda.mem_get_info(device)[0]:
@@ -340,7 +348,7 @@ def encode(model, x, batch_size=512, prepare=None, track=iter):
     """
     device = next(model.parameters()).device
     rank, n_processes = processes()
-    part = torch.as_tensor(x).tensor_split(n_processes)[rank]
+    part = as_tensor(x).tensor_split(n_processes)[rank]
     latent = torch.empty(len(part), model.n_latent)  # separate results would fragment the memory freed by batches
     for batch, its_latent in track(list(zip(part.split(batch_size), latent.split(batch_size)))):
         batch = batch.to(device)
