@@ -1,0 +1,1 @@
+"""Features of photographs and texts, by which they are clustered."""
