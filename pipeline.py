@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .method import persistence
+from .method import persistence, reduction
 from .method.autoencoder import checkpoint, training, weights
 from .method.autoencoder.encoder import Encoder
 from .method.clusters import clustering, n_clusters
@@ -47,6 +47,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         The samples that manifold and clusters were fitted to.
     metric_ : str
         Distance in the latent space: `metric`, or the choice of 'auto'.
+    small_shape_ : tuple of int, or None
+        That of images as the method sees them: it reduces larger ones, see `reduction`, where it compares inputs.
     neighbourhood_ : method.manifold.neighbourhood.Neighbourhood
         Of the samples of `sample_`; their nearest neighbours, with UMAP, are `knn_`.
     maps_ : method.manifold.maps.Maps
@@ -118,9 +120,13 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
 
     def fit_autoencoder(self, x):
         """First stage of `fit`: train the autoencoder, or load its weights."""
-        x = self._checked(x, reset=True, ensure_min_samples=MIN_SAMPLES)
+        x = inputs.checked(self, x, reset=True, ensure_min_samples=MIN_SAMPLES)
         self.validate(x)
         self.warn_of_units(x)
+        self.small_shape_ = self.image_shape
+        if self.image_shape is not None and self.architecture is None and self.n_candidates:
+            self.small_shape_ = reduction.small(self.image_shape)
+        x = self._checked(x)
         self.metric_ = self.metric
         if self.metric == "auto":
             self.metric_ = "cosine" if self.image_shape is None and has_unit_length(x) else "euclidean"
@@ -158,7 +164,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
 
     def fit_latent(self, x):
         """Third stage of `fit`: encode x."""
-        with self.progress_.stage("encode", f"{self.n_features_in_} -> {self.autoencoder_.n_latent} dimensions"):
+        with self.progress_.stage("encode", f"{self.autoencoder_[0].n_features} -> {self.autoencoder_.n_latent} dimensions"):
             self.latent_ = self.encode(x)
         return self
 
@@ -287,7 +293,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         if self.manifold_learner != "none":
             knn = neighbors.nearest_among(latent, self.embedding_[self.sample_], neighbors.N_ALIKE)
             latent = neighbors.place(knn, self.latent_[self.sample_])
-        return self.encoder_.decode(latent)
+        return reduction.enlarged(self.encoder_.decode(latent), self.small_shape_, self.image_shape)
 
     @property
     def kept_kmeans(self):
@@ -304,7 +310,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
 
     def make_neighbourhood(self, latent, inputs):
         """Make the neighbourhood of samples, without a search for their neighbours."""
-        settings = {"metric": self.metric_, "n_candidates": self.n_candidates, "image_shape": self.image_shape}
+        settings = {"metric": self.metric_, "n_candidates": self.n_candidates, "image_shape": self.small_shape_}
         settings |= {"scaling": self.scaling_, "reduces": self.metric == "auto", "n_jobs": self.n_jobs}
         return Neighbourhood(latent, inputs, **settings)
 
@@ -356,15 +362,15 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         precision = training.choose_precision(self.precision, self.device)
         folder = None if self.random_state is None else self.checkpoint_dir  # the next fit has other weights
         checkpoints = checkpoint.Checkpoints(folder, (self.batch_size_, precision), self.progress_)
-        settings = {"precision": self.precision, "augment": self.image_shape if self.augment else None}
+        settings = {"precision": self.precision, "augment": self.small_shape_ if self.augment else None}
         return settings | {"checkpoints": checkpoints, "progress": self.progress_}
 
     def _manifold_settings(self):
         return {"min_dist": self.min_dist, "metric": self.metric_, "n_jobs": self.n_jobs}
 
-    def _checked(self, x, **requirements):
-        """Return x, checked, as an array of float64, or of float32 or bytes: these are never copied whole."""
-        return inputs.checked(self, x, **requirements)
+    def _checked(self, x):
+        """Return x, checked, as float64, float32 or bytes: never copied whole, but larger images are reduced."""
+        return reduction.reduced(inputs.checked(self, x), self.image_shape, self.small_shape_)
 
     def _query_neighbors(self, x, latent=None):
         """Return the ten nearest samples of points, array-like (n_points, n_features): indices, distances."""

@@ -381,7 +381,7 @@ def draw_stages(model, data, args, folder):
     if data.image_shape is not None and model.autoencoder_.decodes:
         images = model.scaled(data.x[some[:12]])
         decoded = training.reconstruct(model.autoencoder_, images)[0]
-        visualize.reconstructions(images, decoded, data.image_shape, folder / "reconstructions.png")
+        visualize.reconstructions(images, decoded, model.small_shape_, folder / "reconstructions.png")
     if args.refine is not None:
         visualize.evolution(
             model.evolution_,

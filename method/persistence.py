@@ -1,6 +1,7 @@
 """Save a fitted model to a folder, and load it: JSON and safetensors, no code, no pickles."""
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def save(model, folder):
         "network": network.model_dump(mode="json") if isinstance(network, models.Architecture) else network,
         "feature_names": getattr(model, "feature_names_in_", np.array([])).tolist(),
         "inputs_divisor": divisor,
+        "small_shape": model.small_shape_,
         "n_clusters": model.n_clusters_,
         "clusterer": clusterer,
         "metric": model.metric_,
@@ -126,7 +128,10 @@ def _restore(cls, folder, record, state, device):
     ensemble, _ = weights.load_weights(folder / "autoencoder.safetensors", network)
     scaling = Scaling(model.scale, state.pop("offset_"), state.pop("factor_"))
     model.encoder_ = Encoder(scaling, ensemble.to(device), network, record["batch_size"], record["n_iter"])
-    model.n_features_in_, model.sample_ = ensemble[0].n_features, slice(None)
+    model.n_features_in_, model.sample_, model.small_shape_ = ensemble[0].n_features, slice(None), model.image_shape
+    if model.image_shape is not None and math.prod(model.image_shape) != model.n_features_in_:  # they were reduced
+        model.n_features_in_ = math.prod(model.image_shape)
+        model.small_shape_ = tuple(record["small_shape"])
     of_samples = {name: state.pop(f"{name}_", None) for name in STATE}
     if of_samples["map"] is None:  # saved when the embedding was the map
         of_samples["map"] = of_samples["embedding"]

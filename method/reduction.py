@@ -1,0 +1,55 @@
+"""Reduce large images to the size at which bending by two pixels means something."""
+
+import math
+
+import numpy as np
+import torch
+from sklearn.utils import gen_batches
+
+SIDE = 28  # pixels: larger images are brought to this, the larger side
+CHUNK = 1000  # images that are reduced together
+
+
+def small(image_shape):
+    """Return the shape to which images are reduced: (height, width) or (channels, height, width), in proportion."""
+    *channels, height, width = image_shape
+    ratio = min(1, SIDE / max(height, width))
+    return (*channels, max(1, round(ratio * height)), max(1, round(ratio * width)))
+
+
+def reduced(x, image_shape, shape):
+    """Average images over areas.
+
+    Parameters
+    ----------
+    x : ndarray of float64, float32 or uint8, shape (n_samples, n_features)
+    image_shape, shape : tuple of int, or None if there are no images
+        Before and after, with the same channels.
+
+    Returns
+    -------
+    ndarray of float32, or of uint8 if x is, shape (n_samples, n_features of `shape`)
+        x itself, if it has this shape.
+    """
+    if _are_same(shape, image_shape):
+        return x
+    is_byte = x.dtype == np.uint8
+    found = np.empty((len(x), math.prod(shape)), np.uint8 if is_byte else np.float32)
+    for part in gen_batches(len(x), CHUNK):
+        images = torch.as_tensor(x[part], dtype=torch.float32).view(-1, *(1,) * (3 - len(image_shape)), *image_shape)
+        images = torch.nn.functional.interpolate(images, tuple(shape[-2:]), mode="area").flatten(1).numpy()
+        found[part] = np.rint(images) if is_byte else images
+    return found
+
+
+def enlarged(x, shape, image_shape):
+    """Enlarge images of `shape`, float32 (n_samples, n_features), to `image_shape`, as `reduced` reduced them."""
+    if _are_same(shape, image_shape):
+        return x
+    images = torch.as_tensor(x).view(-1, *(1,) * (3 - len(shape)), *shape)
+    images = torch.nn.functional.interpolate(images, tuple(image_shape[-2:]), mode="bilinear", align_corners=False)
+    return images.flatten(1).numpy()
+
+
+def _are_same(shape, image_shape):
+    return image_shape is None or tuple(shape) == tuple(image_shape)
