@@ -21,6 +21,7 @@ SAMPLE = 100_000  # texts, at most, that the vectors of words are learnt from
 MOST_WORDS = 50_000  # different words that have a vector, at most: the most frequent ones
 STEM = 6  # characters of a word that count, so that cluster, clusters and clustering are one
 RARE = 3  # texts that must have a word; fewer where many texts would be left without one
+FEW = 50  # texts, fewer than which a word of one text counts
 WITHOUT = 0.1  # share of texts without a word that are too many
 ROUNDING = 1e-5  # of the greatest singular value: less is nothing
 
@@ -115,9 +116,13 @@ class TextFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         else:
             rows = self.encode(texts)
         unknown = ~self.is_known(texts) if self.network != WORDS else ~rows.any(axis=1)
-        noise = np.random.default_rng(0).standard_normal((np.count_nonzero(unknown), self.n_features_))
-        rows[unknown] = _of_length_1(noise.astype(np.float32))
+        rows[unknown] = self.of_nothing(np.count_nonzero(unknown))
         return rows
+
+    def of_nothing(self, n_texts):
+        """Return random directions, float32 (n_texts, n_features), for texts of which nothing is known."""
+        noise = np.random.default_rng(0).standard_normal((n_texts, self.n_features_))
+        return _of_length_1(noise.astype(np.float32))
 
     def encode(self, texts):
         """Return the rows of a sentence model, float32 (n_texts, n_features), of length 1; texts as in `transform`."""
@@ -245,7 +250,7 @@ def _vocabulary(texts):
     found = counter.get_feature_names_out()
     in_texts = np.bincount(counts.indices, minlength=len(found))
     n_with = np.count_nonzero(np.diff(counts.indptr))
-    for least in range(RARE, 0, -1):
+    for least in range(min(RARE, 1 + len(texts) // FEW), 0, -1):
         kept = np.flatnonzero(in_texts >= least)
         kept = np.sort(kept[np.argsort(-in_texts[kept], kind="stable")[:MOST_WORDS]])
         fewer = counts[:, kept]
@@ -259,9 +264,8 @@ def _checked(texts):
     if isinstance(texts, (str, bytes)) or isinstance(texts, numbers.Number):
         raise TypeError(f"texts must be a sequence of str, got one {type(texts).__name__}")
     texts = list(np.ravel(texts)) if getattr(texts, "ndim", 1) == 2 else list(texts)  # a column of a table
-    odd = next((text for text in texts if not isinstance(text, str)), None)
-    if odd is not None:
-        raise TypeError(f"texts must be a sequence of str, got a {type(odd).__name__} in it")
+    if odd := [text for text in texts if not isinstance(text, str)]:
+        raise TypeError(f"texts must be a sequence of str, got a {type(odd[0]).__name__} in it")
     return texts
 
 
