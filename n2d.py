@@ -25,6 +25,10 @@ def __getattr__(name):
         from .pipeline import N2D
 
         return N2D
+    if name == "TextFeatures":
+        from .features.texts import TextFeatures
+
+        return TextFeatures
     raise AttributeError(f"module 'n2d' has no attribute {name!r}")
 
 
@@ -95,7 +99,7 @@ def main(argv=None):
 
 def run(parser, args, data):
     """Run one experiment, the paper's three steps, and write the files of each."""
-    from .command import delivery, report  # the heavy imports wait until the input is known to be good
+    from .command import delivery, features, report  # the heavy imports wait until the input is known to be good
     from .method.autoencoder import torchrun  # the heavy imports wait until the input is known to be good
 
     report.announce(args, data)
@@ -107,6 +111,7 @@ def run(parser, args, data):
     if board is not None:
         model.set_params(callback=partial(report.log_epoch, board))
     delivered = delivery.Delivery(args.save_dir, keep=args.ae_weights)
+    data, made = features.work_out(parser, args, data, delivered, model.device)
     with launch.mistakes(parser):
         model.fit_autoencoder(data.x)
         report.keep_weights(model, args, delivered)
@@ -115,7 +120,8 @@ def run(parser, args, data):
     model.fit_latent(data.x)
     torchrun.part()  # the rest is the work of one process
     model.fit_neighbors(data.x).fit_clusters(data.x)
-    report.keep_model(model, data, args)
+    features.mark_unknown(data, made, model.confidence_, model.outlier_)
+    report.keep_model(model, data, args, made)
     if board is not None:
         report.log_projection(board, model, data)
         delivered.wrote("tensorboard")

@@ -13,7 +13,12 @@ def main(argv):
     args = parser.parse_args(argv)
     data = reading.load(parser, args)
     lines = [samples.summary(args.dataset, data)]
-    lines.append(f"scale: {data.scale}, of numbers from {data.x.min():g} to {data.x.max():g}")
+    if data.documents is not None:
+        mean = sum(map(len, data.documents)) / len(data.documents)
+        first = samples.shortened(samples.printable(data.documents[0]), 200)
+        lines.append(f"texts: {mean:,.0f} characters on average; the first: {first}")
+    else:
+        lines.append(f"scale: {data.scale}, of numbers from {data.x.min():g} to {data.x.max():g}")
     if data.image_shape is not None:
         lines.append(f"image shape: {' x '.join(map(str, data.image_shape))}")
     if data.feature_names is not None:

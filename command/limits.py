@@ -76,7 +76,11 @@ def check_together(parser, args, n_processes):
 
 def check_data(parser, args, data, n_processes):
     """Fill in the number of clusters, and refuse flags that do not fit the data."""
-    if not np.ptp(data.x, axis=0).any():
+    if data.documents is None and args.features is not None:
+        parser.error(f"--features is for texts, and {args.dataset} has none: --text_column names a column of texts")
+    if data.documents is not None and n_processes > 1:
+        parser.error(f"features of texts are worked out by one process, got {n_processes}: start it without torchrun")
+    if len(set(data.documents)) < 2 if data.documents is not None else not np.ptp(data.x, axis=0).any():
         parser.error(f"{args.dataset} has {len(data.x)} samples that are all the same: there is nothing to cluster")
     if args.n_clusters is None:
         if data.y is None:

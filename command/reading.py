@@ -20,6 +20,11 @@ def add_file_arguments(parser):
     add = parser.add_argument
     add("--id_column", metavar="NAME|NUMBER", help="a table's column with the names of the samples, for clusters.csv")
     add(
+        "--text_column",
+        metavar="NAME|NUMBER",
+        help="a table's column of texts, which are clustered, or of .jsonl the field (the only text)",
+    )
+    add(
         "--drop",
         nargs="+",
         action="extend",

@@ -56,7 +56,7 @@ def log_projection(board, model, data):
 def announce(args, data):
     """Print what data are clustered, and how they are scaled."""
     print(samples.in_columns(samples.summary(args.name, data)))
-    if args.dataset not in datasets.REGISTRY:
+    if args.dataset not in datasets.REGISTRY and data.documents is None:
         print(f"scale: {args.scale or data.scale}{'' if args.scale else ' (--scale is there to change it)'}")
 
 
@@ -90,8 +90,8 @@ def _write_weights(model, args, delivered, name, refine=None):
         weights.save_weights(model.autoencoder_, args.save_weights, compact=True, **provenance)
 
 
-def keep_model(model, data, args):
-    """Save the fitted model if --save_model is given."""
+def keep_model(model, data, args, made=None):
+    """Save the fitted model if --save_model is given, with what made its features, if anything did."""
     if args.save_model is None:
         return
     saved = copy.copy(model)
@@ -100,6 +100,9 @@ def keep_model(model, data, args):
     saved.reading_ = samples.settled(data)
     clusters = clusters_of(model, data)
     saved.cluster_names_, saved.fingerprint_ = clusters.names, clusters.fingerprint
+    if made is not None:
+        args.save_model.mkdir(parents=True, exist_ok=True)
+        made.save(args.save_model)
     saved.save(args.save_model)
 
 

@@ -115,9 +115,13 @@ class TextFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         else:
             rows = self.encode(texts)
         unknown = ~self.is_known(texts) if self.network != WORDS else ~rows.any(axis=1)
-        noise = np.random.default_rng(0).standard_normal((np.count_nonzero(unknown), self.n_features_))
-        rows[unknown] = _of_length_1(noise.astype(np.float32))
+        rows[unknown] = self.of_nothing(np.count_nonzero(unknown))
         return rows
+
+    def of_nothing(self, n_texts):
+        """Return random directions, float32 (n_texts, n_features), for texts of which nothing is known."""
+        noise = np.random.default_rng(0).standard_normal((n_texts, self.n_features_))
+        return _of_length_1(noise.astype(np.float32))
 
     def encode(self, texts):
         """Return the rows of a sentence model, float32 (n_texts, n_features), of length 1; texts as in `transform`."""

@@ -35,6 +35,8 @@ N_NEIGHBORS = 10
 N_TELLING = 5  # features of a point that are furthest from their mean
 FEATURES = (8, 24)  # number of features that all points have on the page, at least and at most
 VALUES = 1_200_000  # values of these features, for all points together
+SHORTEST, LONGEST = 200, 2_000  # characters of a text on the page, at most: of many texts, and of few
+CHARACTERS = 20_000_000  # of all texts together
 NUMBERS = 4_000_000  # numbers of the data that are processed together
 
 
@@ -149,6 +151,8 @@ def page(
     sheets = []
     if data.image_shape is not None:
         about["images"], sheets = thumbnails.sheets(data, order)
+    elif data.documents is not None:
+        about["texts"] = _texts(data.documents, order)
     else:
         about["features"], of_features = _features(data, clusters.labels, order)
         arrays |= of_features
@@ -205,6 +209,15 @@ def _clusters(clusters, profile, place):
             "members": [int(place[j]) for j in members if place[j] >= 0],
         }
         for i, (description, members) in enumerate(zip(profile["description"], profile["members"]))
+    ]
+
+
+def _texts(documents, order):
+    """Return the texts of the points, the ends of long ones cut off."""
+    most = max(SHORTEST, min(LONGEST, CHARACTERS // len(order)))
+    return [
+        text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+        for text in map(str, (documents[i] for i in order))
     ]
 
 

@@ -1,5 +1,10 @@
 // A point: the card under the pointer, the panel of the one that was clicked, and its tile among others.
 
+// A text: whole in the panel of a point, its beginning on the card.
+function textOf(text, side) {
+  return element("p", { className: "text", textContent: side > 100 ? text || "(empty)" : shortened(text || "(empty)", 280) });
+}
+
 class PointPanel {
   constructor(points, map) {
     Object.assign(this, { points, map });
@@ -30,11 +35,12 @@ class PointPanel {
   facts(i, side) {
     const { points } = this;
     const facts = element("dl");
-    for (const column of points.columns) {
+    for (const column of points.columns.filter((name) => name !== "text")) {
       const value = element("dd", { textContent: points.cell(column, i) });
       facts.append(element("dt", { textContent: column.replace("_", " ") }), value);
     }
     if (points.thumbnails) return [points.thumbnails.of(i, side), facts];
+    if (points.about.texts) return [textOf(points.about.texts[i], side), facts];
     const rows = points.telling(i).map(({ name, value, z }) => featureRow(name, [value], z));
     return [facts, element("table", { className: "own" }, ...rows)];
   }

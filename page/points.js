@@ -31,7 +31,7 @@ class Points {
     const { about, arrays } = this;
     const hasNames = about.clusters.some((_, c) => this.corrections.nameOf(c));
     const names = ["index", "cluster", hasNames && "cluster_name", "confidence", "outlier" in arrays && "outlier"];
-    return [...names, this.isLabelled && "label", about.names && "name"].filter(Boolean);
+    return [...names, this.isLabelled && "label", about.names && "name", about.texts && "text"].filter(Boolean);
   }
 
   cell(column, i) {
@@ -44,11 +44,13 @@ class Points {
       outlier: () => (arrays.outlier[i] / 1e4).toFixed(4),
       label: () => (arrays.label[i] < about.n_known ? this.classOf(i) : ""),
       name: () => about.names[i],
+      text: () => about.texts[i],
     };
     return cells[column]();
   }
 
   titleOf(i) {
+    if (this.about.texts) return this.about.texts[i] || "(empty)";
     return this.about.names ? this.about.names[i] : `${this.index[i]}`;
   }
 

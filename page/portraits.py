@@ -5,9 +5,9 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..readers.samples import shortened
+from ..readers.samples import printable, shortened
 from ..visualize import as_picture, head, in_lines, longest, plain_text, wrapped
-from .profiles import members_of
+from .profiles import members_of, special_of
 
 N_BARS = 5  # features, or words, of each cluster
 LEAST = 0.25  # standard deviations from which on the number is written
@@ -18,8 +18,9 @@ COLUMNS = 4  # clusters side by side
 def members(data, groups, path, *, names, confidence, title, n_members=10):
     """Draw members of each cluster, or its means, and write them as a PNG.
 
-    Of images the mean of each cluster, its most typical members, the medoid first, and the least certain ones. Of a
-    table each cluster's mean of the features that differ most between the clusters.
+    Of texts the words of each cluster, and its most typical texts. Of images the mean of each cluster, its most typical
+    members, the medoid first, and the least certain ones. Of a table each cluster's mean of the features that differ
+    most between the clusters.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ def members(data, groups, path, *, names, confidence, title, n_members=10):
     n_members : int
     """
     present = [group for group in range(len(names)) if np.any(groups == group)]
+    if data.documents is not None:
+        return _draw_texts(data, groups, present, path, names=names, title=title)
     if data.image_shape is None:
         return _draw_means(data, groups, present, path, names=names, title=title)
     height, width = data.image_shape[-2:]
@@ -63,6 +66,24 @@ def _strip(pictures, n):
     gap = np.full_like(pictures[0][:, : max(1, pictures[0].shape[1] // 28)], 255)
     parts = [part for picture in pictures for part in (picture, gap)]
     return np.concatenate(parts[:-1], axis=1)
+
+
+def _draw_texts(data, groups, present, path, *, names, title, n_texts=3, most=110):
+    """Draw the words of each cluster, and the beginnings of its most typical texts."""
+    _, terms = special_of(data, groups, len(names))
+    typical = members_of(data, groups, len(names), n_texts)
+    figure = Figure(figsize=(9, 0.22 * (n_texts + 2) * len(present) + 0.9), layout="constrained")
+    axes = figure.subplots(len(present), squeeze=False).ravel()
+    for axis, group in zip(axes, present):
+        words = " ".join(terms.loc[terms["cluster"] == group, "term"].head(N_BARS))
+        texts = [printable(data.documents[i]) or "(empty)" for i in typical[group]]
+        texts = [text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}" for text in texts]
+        caption = f"{shortened(names[group], 52)} ({np.sum(groups == group):,})" + f": {words}" * bool(words)
+        axis.text(0, 1, caption, va="top", size=9, weight="bold", transform=axis.transAxes)
+        axis.text(0.02, 0.76, "\n".join(texts), va="top", size=8, transform=axis.transAxes)
+        axis.set_axis_off()
+    head(figure, title)
+    figure.savefig(path, dpi=150)
 
 
 def _draw_means(data, groups, present, path, *, names, title, n_features=30):

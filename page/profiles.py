@@ -8,6 +8,7 @@ from scipy import sparse
 from scipy.stats import rankdata
 from sklearn.utils import gen_batches
 
+from ..features.words import words
 from ..method.autoencoder.scaling import CHUNK, Scaling
 from ..readers import samples
 
@@ -63,9 +64,14 @@ def profile(data, labels, n_clusters, *, names=None, confidence=None, special=No
 def special_of(data, labels, n_clusters):
     """Return `features_of` and `terms_of`; if there are words, no features without a name."""
     terms = terms_of(data, labels, n_clusters)
-    if data.feature_names is None and len(terms):
+    if data.documents is not None or data.feature_names is None and len(terms):
         return features_of(data, labels, 0), terms
     return features_of(data, labels, n_clusters), terms
+
+
+def _is_table(data):
+    """Whether the features are columns of a table: of images and texts they mean nothing alone."""
+    return data.image_shape is None and data.documents is None
 
 
 def described(features, terms):
@@ -108,7 +114,7 @@ def features_of(data, labels, n_clusters):
         are looked at; of more than 300 features, those 300 whose means differ most between clusters.
     """
     rows = []
-    if data.image_shape is None and n_clusters > 1:
+    if _is_table(data) and n_clusters > 1:
         columns = _most_different(data.x, labels, n_clusters)
         some = np.sort(np.random.default_rng(0).permutation(len(labels))[:SAMPLE])
         x, labels = data.x[some][:, columns], labels[some]
@@ -179,7 +185,9 @@ def terms_of(data, labels, n_clusters):
         the shares of samples in the cluster, and elsewhere, that have it.
     """
     rows = []
-    counts, words = _word_counts(data.sample_names)
+    counts, found_words = _word_counts(
+        data.sample_names if data.documents is None else data.documents, data.documents is None
+    )
     if counts is not None:
         n = len(labels)
         member = sparse.csr_array((np.ones(n), (labels, np.arange(n))), (n_clusters, n))
@@ -194,21 +202,27 @@ def terms_of(data, labels, n_clusters):
             weight = tf / max(1, tf.sum()) * idf
             found = np.flatnonzero((there >= FEW) & (inside >= SHARE) & (inside >= OFTENER * outside))
             for i in found[np.argsort(-weight[found], kind="stable")[:N_SHOWN]]:
-                rows.append([cluster, words[i], weight[i], inside[i], outside[i]])
+                rows.append([cluster, found_words[i], weight[i], inside[i], outside[i]])
     return pd.DataFrame(rows, columns=["cluster", "term", "weight", "inside", "outside"])
 
 
-def _word_counts(names):
-    """Count each word in each name, sparse (n_samples, n_words), and return the words; None if there are none."""
+def _word_counts(texts, are_names):
+    """Count each word in each name or text, sparse (n_samples, n_words), and return the words; None without any."""
     from sklearn.feature_extraction.text import CountVectorizer
 
-    if names is None or sum(bool(re.search(WORD, name)) for name in names) < FEW:
+    if texts is None or are_names and sum(bool(re.search(WORD, name)) for name in texts) < FEW:
         return None, ()
-    counter = CountVectorizer(token_pattern=WORD, min_df=FEW)
+    how = {"token_pattern": WORD} if are_names else {"analyzer": _words_of_text}
+    counter = CountVectorizer(**how, min_df=FEW)
     try:
-        return counter.fit_transform(names), counter.get_feature_names_out()
+        return counter.fit_transform(texts), counter.get_feature_names_out()
     except ValueError:  # no word is there three times
         return None, ()
+
+
+def _words_of_text(text):
+    """Return the words of a text of two letters at least, and no numbers."""
+    return [word for word in words(text) if len(word) > 1 and not word.isdecimal()]
 
 
 def members_of(data, labels, n_clusters, most=N_MEMBERS):
@@ -217,7 +231,7 @@ def members_of(data, labels, n_clusters, most=N_MEMBERS):
     The first is the medoid: no other sample of the cluster has a smaller sum of squared distances to all of them. The
     features of a table are in standard deviations.
     """
-    scaling, found = Scaling.fit(data.x, "none" if data.image_shape is not None else "standard"), []
+    scaling, found = Scaling.fit(data.x, "standard" if _is_table(data) else "none"), []
     for cluster in range(n_clusters):
         inside = np.flatnonzero(labels == cluster)
         if len(inside):

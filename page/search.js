@@ -42,6 +42,14 @@ class Search {
     found.hidden = !text;
   }
 
+  // Points whose texts have what is searched for: all of them, and the first few.
+  inTexts(wanted, go) {
+    const { about, points } = this.explorer;
+    const having = points.filter((i) => about.texts[i].toLowerCase().includes(wanted));
+    const found = having.slice(0, 5).map((i) => [`point ${points.index[i]}: ${shortened(about.texts[i], 60)}`, go([i])]);
+    return having.length > 1 ? [[`all ${count(having.length)} texts with “${wanted}”`, go(having)], ...found] : found;
+  }
+
   // What a text may mean, and what is done if it does: [text, action].
   matches(text) {
     const { about, corrections, points } = this.explorer;
@@ -63,6 +71,7 @@ class Search {
       const members = points.filter((i) => points.arrays.label[i] === k);
       if (members.length) found.push([`class ${name} (${count(members.length)})`, go(members)]);
     });
+    if (about.texts) found.push(...this.inTexts(wanted, go));
     if (!about.names) return found;
     const named = points.filter((i) => has(about.names[i]));
     if (named.length > 1) found.push([`all ${count(named.length)} points with “${text}” in their name`, go(named)]);

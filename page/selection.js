@@ -26,7 +26,7 @@ class SelectionPanel {
     byId("sort").options[0].textContent = isCluster ? "typical first" : "number";
     byId("more").hidden = listed.length >= shown.length;
     if (points.thumbnails) byId("gallery").replaceChildren(...listed.map((i) => point.tile(i)));
-    else this.compare(shown);
+    else if (!points.about.texts) this.compare(shown);
     byId("rows").hidden = !shown.length;
     this.rows(listed);
     byId("parts").textContent = isCluster || shown.length < 2 ? "" : this.composition(shown);

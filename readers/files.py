@@ -1,6 +1,8 @@
 """Choose the reader for a file of the user's own, and read it."""
 
-from . import annotated, array_files, image_files, image_kinds, svmlight, table_files
+import dataclasses
+
+from . import annotated, array_files, documents, image_files, image_kinds, svmlight, table_files
 from .options import Options
 from .samples import DatasetError, checked, stand_in
 
@@ -29,8 +31,10 @@ READERS = {
     ".feather": table_files.read_feather,
     ".parquet": table_files.read_parquet,
     ".h5ad": annotated.read_h5ad,
+    ".jsonl": documents.read_jsonl,
+    ".jsonl.gz": documents.read_jsonl,
 }
-OF_COLUMNS = {"label_column", "id_column", "drop", "categorical", "missing"}
+OF_COLUMNS = {"label_column", "id_column", "text_column", "drop", "categorical", "missing"}
 OPTIONS = {  # options that each reader takes, and what it reads
     array_files.read_npy: ({"missing"}, "an .npy array"),
     annotated.read_h5ad: ({"label_column", "layer", "obsm", "missing"}, "annotated data"),
@@ -40,7 +44,11 @@ OPTIONS = {  # options that each reader takes, and what it reads
     table_files.read_parquet: (OF_COLUMNS, "a .parquet table"),
     table_files.read_feather: (OF_COLUMNS, "a .feather table"),
     image_files.read_folder: ({"image_size", "grayscale", "strict"}, "a folder of images"),
+    documents.read_jsonl: ({"label_column", "id_column", "text_column"}, "a file of JSON lines"),
+    documents.read_lines: (set(), "a text of one document a line"),
+    documents.read_folder: ({"strict"}, "a folder of texts"),
 }
+OF_TABLES = (table_files.read_text, table_files.read_excel, table_files.read_parquet, table_files.read_feather)
 OF_ARRAYS = ({"label_column", "array", "missing"}, "a file of arrays")
 
 
@@ -58,6 +66,8 @@ def read(path, **options):
           .parquet: a table of numbers, with or without a header;
         - .svm, .svmlight, .libsvm, and text that looks like it: sparse, with a label at the beginning of each line;
         - .h5ad: annotated data, its `X`, counts normalised;
+        - .jsonl: texts, a JSON object a line; and .txt without numbers: texts, one a line;
+        - a folder of .txt files, or of one subfolder of them for each class;
         - a folder of images, of the kinds that Pillow opens, or of one subfolder of images for each class.
     **options
         See `options.Options`.
@@ -73,7 +83,7 @@ def read(path, **options):
     """
     options = Options(**options)
     try:
-        reader, words = _reader_of(path), stand_in(path)
+        reader, words = _reader_of(path, options), stand_in(path)
     except OSError as error:
         raise DatasetError(f"{path} cannot be read ({error.strerror})") from error
     if image_kinds.is_matrix_market(path.name):
@@ -82,10 +92,13 @@ def read(path, **options):
         raise DatasetError(f"{path} must be a folder of images, or end in {', '.join(READERS)}")
     taken, kind = OPTIONS.get(reader, OF_ARRAYS)
     if odd := [name for name in options.given if name not in taken]:
-        advice = ": folders are its classes" if odd[0] == "label_column" and reader is image_files.read_folder else ""
+        advice = ": folders are its classes" if odd[0] == "label_column" and path.is_dir() else ""
         raise DatasetError(f"--{odd[0]} is not for {kind}, which {path} is{advice}")
     if words:
         raise DatasetError(f"{path} is {words}")
+    known = (options.reading or {}).get("text_column")
+    if options.text_column is None and known is not None and "text_column" in taken:
+        options = dataclasses.replace(options, text_column=known)
     try:
         return checked(reader(path, options), options)
     except DatasetError as error:
@@ -99,9 +112,14 @@ def read(path, **options):
         raise DatasetError(f"{path} cannot be read ({reason}){advice}") from error
 
 
-def _reader_of(path):
+def _reader_of(path, options):
     for end, reader in READERS.items():
         if path.name.lower().endswith(end) and path.is_dir() == (end == ".zarr"):
             is_plain = reader is table_files.read_text and path.suffix.lower() not in (".zip", *table_files.PACKED)
-            return svmlight.read_svmlight if is_plain and svmlight.is_svmlight(path) else reader
-    return image_files.read_folder if path.is_dir() else None
+            if is_plain and svmlight.is_svmlight(path):
+                return svmlight.read_svmlight
+            may_be_texts = path.suffix.lower() == documents.ENDING and options.text_column is None
+            return documents.read_lines if may_be_texts and documents.are_lines(path) else reader
+    if not path.is_dir():
+        return None
+    return documents.read_folder if documents.is_of_texts(path) else image_files.read_folder

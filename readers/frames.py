@@ -1,14 +1,16 @@
 """Convert a table to a dataset: find which columns are features, and which are names, classes, words or dates."""
 
 import warnings
+from itertools import combinations
 
 import numpy as np
 
-from .samples import LINE, Dataset, DatasetError, classes, is_number, listed, notice, or_near
+from .samples import LINE, Dataset, DatasetError, classes, is_number, listed, notice, or_near, writable
 from .vectors import place, unfolded
 
 LABELS = ("label", "labels", "target", "class", "classes", "category", "species", "ground_truth")
 MAX_WORDS = 100  # different words, at most, in a column that --categorical=onehot encodes
+LONG = 4  # words in a cell from which on it is a text, on average
 MIN_IDS = 10  # rows, at least, for a column of unique whole numbers to look like names of rows
 
 
@@ -34,7 +36,9 @@ def from_frame(frame, options, how="", left_out=()):
         raise DatasetError("a table must have rows")
     left_out = list(left_out)
     frame = _without_nothing(frame, left_out)
-    (y, label_names), ids, frame = _told(frame, options, left_out)
+    (y, label_names), ids, texts, frame = _told(frame, options, left_out)
+    if texts is not None:
+        return _of_texts(texts, frame, options, y, label_names, ids, left_out)
     frame = unfolded(frame)
     sample_names, frame = _row_names(frame, left_out)
     sample_names = sample_names if ids is None else ids
@@ -83,20 +87,49 @@ def _told(frame, options, left_out):
     """Split a table into classes with their names, names of the samples, and the columns that no flag mentions."""
     names = [str(name) for name in frame]
     flags = {"label_column": options.label_column, "id_column": options.id_column}
+    flags["text_column"] = options.text_column
     taken = {flag: position(names, flag, column) for flag, column in flags.items() if column is not None}
     dropped = [position(names, "drop", column) for column in options.drop]
-    if "label_column" in taken and taken["label_column"] == taken.get("id_column"):
-        raise DatasetError(f"--label_column and --id_column must be two columns, got {options.id_column} for both")
-    labels, ids = (None, ()), None
+    for flag, other in combinations(taken, 2):
+        if taken[flag] == taken[other]:
+            raise DatasetError(f"--{flag} and --{other} must be two columns, got {flags[other]} for both")
+    labels, ids, texts = (None, ()), None, None
     if "label_column" in taken:
         labels = classes(frame.iloc[:, taken["label_column"]], len(frame))
     if "id_column" in taken:
         column = frame.iloc[:, taken["id_column"]]
-        ids = tuple("" if is_missing else str(value) for value, is_missing in zip(column, column.isna()))
+        ids = _as_words(column)
+    if "text_column" in taken:
+        texts = _as_words(frame.iloc[:, taken["text_column"]])
     if dropped:
         left_out.append(f"column {listed((names[i] for i in dropped), len(names))}")
     gone = {*taken.values(), *dropped}
-    return labels, ids, frame.iloc[:, [i for i in range(len(names)) if i not in gone]]
+    return labels, ids, texts, frame.iloc[:, [i for i in range(len(names)) if i not in gone]]
+
+
+def _as_words(column):
+    return tuple("" if is_missing else str(value) for value, is_missing in zip(column, column.isna()))
+
+
+def _of_texts(texts, frame, options, y, label_names, ids, left_out):
+    """Return a column of texts as a dataset; columns of which nothing was said are left out."""
+    sample_names, frame = _row_names(frame, left_out)
+    if frame.shape[1]:
+        left_out.append(f"column {listed(frame.columns)}")
+        notice(f"texts are clustered by their words alone, without column {listed(frame.columns)}")
+    lines = frame.index.to_numpy() if frame.index.name == LINE else None
+    reading = {"text_column": options.text_column}
+    names = sample_names if ids is None else ids
+    return as_texts(texts, y, label_names, names, left_out, lines, reading)
+
+
+def as_texts(texts, y=None, label_names=(), sample_names=None, left_out=(), lines=None, reading=None):
+    """Return texts as a dataset, whose features are worked out later: `x` has a row a text, and no column."""
+    documents = tuple(writable(text.replace("\0", " ")).strip() for text in texts)
+    x = np.empty((len(documents), 0), np.float32)
+    left_out, reading = tuple(left_out), reading or {}
+    about = {"kinds": "texts", "left_out": left_out, "lines": lines, "reading": reading, "documents": documents}
+    return Dataset(x, y, label_names, None, "none", None, sample_names, **about)
 
 
 def position(names, flag, column):
@@ -181,6 +214,7 @@ def _as_numbers(frame, options):
     if words and options.categorical is None:
         what = listed(f"{name}{_mistyped(frame[name], kinds[name])}" for name in words)
         ways = ["remove them, as --drop does", "give --label_column for the classes", "--id_column for names"]
+        ways += [f"--text_column={name} to cluster its texts" for name in words if _looks_like_text(frame[name])][:1]
         ways += ["--categorical=onehot"] * (max(n_words.values()) <= MAX_WORDS)
         raise DatasetError(f"columns must be numbers, got {what}: {', '.join(ways[:-1])}, or {ways[-1]}")
     for name in words:
@@ -244,3 +278,9 @@ def _mistyped(column, kind):
         return ""
     i = int(np.argmin(numbers))
     return f" ({column.iat[i]!r} in {place(column, i)})"
+
+
+def _looks_like_text(column):
+    """Whether a column of words, pandas.Series, holds texts: several words in a cell, and few cells alike."""
+    some = column.dropna().astype(str).head(1000)
+    return len(some) > 1 and some.str.split().str.len().mean() >= LONG and some.nunique() > len(some) / 2

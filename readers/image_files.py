@@ -67,7 +67,7 @@ def read_folder(folder, options):
         If there are no images, or it cannot be told whether folders are classes; with `strict` if one is broken.
     """
     files, left_out = found(folder)
-    labels = _classes_of([file.relative_to(folder).parts for file in files])
+    labels = classes_of([file.relative_to(folder).parts for file in files])
     labels = labels and dict(zip(files, labels))
     broken, warned = {}, {}
     headers = [header for file in files if (header := _tried(_header, broken, warned, file))]
@@ -102,7 +102,7 @@ def read_folder(folder, options):
     return Dataset(x, y, label_names, shape, scale, None, names, kinds, tuple(left_out), reading=reading)
 
 
-def _classes_of(paths):
+def classes_of(paths, what="images"):
     """Return the folder that is the class of each image, or None; paths are tuples of parts below the main folder."""
     level = 0
     while min(map(len, paths)) > level + 1:
@@ -118,7 +118,7 @@ def _classes_of(paths):
         alone = [path for path in paths if len(path) == level + 1]
         folders = sorted({path[level] for path in paths if len(path) > level + 1})
         raise DatasetError(
-            f"it holds {len(alone):,} images beside the folders of images {listed(folders)}: move these images into a "
+            f"it holds {len(alone):,} {what} beside the folders of {what} {listed(folders)}: move these {what} into a "
             "folder of their own, or elsewhere"
         )
     return None

@@ -14,6 +14,9 @@ class Options:
         arrays the name of one.
     id_column : str or None
         Name, or number from 0, of a table's column with the names of the samples.
+    text_column : str or None
+        Name, or number from 0, of a table's column of texts, which are clustered; of a file of JSON lines a field,
+        which need not be named if it is the only text.
     drop : tuple of str
         Names, or numbers from 0, of a table's columns that are left out.
     header : {'auto', 'yes', 'no'}
@@ -44,6 +47,7 @@ class Options:
 
     label_column: str | None = None
     id_column: str | None = None
+    text_column: str | None = None
     drop: tuple = ()
     header: str = "auto"
     decimal: str | None = None

@@ -59,7 +59,10 @@ class Dataset:
         The line of each sample in the user's file, counted from 1 as in an editor or a spreadsheet, if it is known.
     reading : dict
         How the samples were read, so that new points are read in the same way: `background`, the grey behind
-        transparent images; `cell_total`, the total that the counts of each cell were normalised to.
+        transparent images; `cell_total`, the total that the counts of each cell were normalised to; `text_column`.
+    documents : tuple of str, or None
+        The texts, if the samples are texts: `x` then has their features once these are worked out, and no column
+        before.
     """
 
     x: np.ndarray
@@ -73,6 +76,7 @@ class Dataset:
     left_out: tuple | None = None
     lines: np.ndarray | None = None
     reading: dict = dataclasses.field(default_factory=dict)
+    documents: tuple | None = None
 
     @property
     def groups(self):
@@ -134,7 +138,8 @@ def shortened(name, most):
 
 def summary(name, data):
     """Summarise in one line what was read, and what of the user's own file was left out."""
-    line = f"{name}: {len(data.x):,} samples, {data.x.shape[1]} features"
+    features = f", {data.x.shape[1]} features" * (data.x.shape[1] > 0)  # of texts they are worked out later
+    line = f"{name}: {len(data.x):,} samples{features}"
     if data.y is not None:
         line += f", {len(data.label_names)} classes"
         if n_unknown := int(np.sum(data.y < 0)):
@@ -171,7 +176,7 @@ def settled(data):
         features, and the names of these, `columns`.
     """
     kept = {**data.reading, "units": units(data.x)}
-    if data.image_shape is None and data.x.dtype != np.uint8:
+    if data.image_shape is None and data.documents is None and data.x.dtype != np.uint8:
         parts = [data.x[:, i : i + COLUMNS] for i in range(0, data.x.shape[1], COLUMNS)]
         kept["medians"] = [float(median) for part in parts for median in np.median(part, axis=0)]
         kept["columns"] = data.feature_names
@@ -260,6 +265,8 @@ def checked(data, options=None):
         If there are no samples, or a number is missing or infinite: the message says where.
     """
     options = options or Options()
+    if data.documents is not None and not data.x.size:
+        return _checked_texts(data)
     exact = data.x.dtype in (np.uint8, np.float32)
     x = np.ascontiguousarray(data.x, dtype=data.x.dtype if exact else np.float64)
     if not x.size:
@@ -275,6 +282,15 @@ def checked(data, options=None):
     if x.dtype == np.float64 and (scale == "none" or data.image_shape is not None and scale != "standard"):
         x = x.astype(np.float32)
     return dataclasses.replace(data, x=x, scale=scale)
+
+
+def _checked_texts(data):
+    """Check texts that have no features yet."""
+    if not data.documents:
+        raise DatasetError("it has no samples")
+    if empty := sum(not text for text in data.documents):
+        notice(f"{empty:,} of {len(data.documents):,} texts are empty")
+    return dataclasses.replace(_written(data), left_out=data.left_out or ())
 
 
 def suitable_scale(x, image_shape=None):

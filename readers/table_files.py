@@ -88,8 +88,10 @@ def read_text(path, options):
             notice(f"of the {dialect.n_words:,} words that the first line counts, {len(frame):,} are there")
     if dialect.thousands is not None:
         frame = _with_thousands(frame, dialect)
-    if options.id_column is not None and is_counted(frame):
-        i = position(list(map(str, frame)), "id_column", options.id_column)
+    for flag in ("id_column", "text_column") if is_counted(frame) else ():
+        if (column := getattr(options, flag)) is None:
+            continue
+        i = position(list(map(str, frame)), flag, column)
         settings |= {"usecols": [i], "dtype": str, "na_filter": False}  # NA is a name, and 007 no number
         with opened_as_text(path, encoding) as file:
             names = pd.read_csv(file, **settings).iloc[:, 0].set_axis(frame.index)

@@ -61,10 +61,11 @@ class Dialect:
         return ", ".join(marks)
 
 
-def encoding_of(file):
+def encoding_of(file, tells=True):
     """Detect the encoding of a binary file.
 
-    UTF-8, UTF-16 or UTF-32 by the byte order mark; UTF-8 if the whole file is valid UTF-8; otherwise Windows-1252."""
+    UTF-8, UTF-16 or UTF-32 by the byte order mark; UTF-8 if the whole file is valid UTF-8; otherwise Windows-1252,
+    of which there is a notice if it `tells`."""
     start = file.read(4)
     if start in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):
         return "utf-32"
@@ -80,7 +81,8 @@ def encoding_of(file):
         try:
             decoder.decode(block)
         except UnicodeDecodeError:
-            notice("the text is not in UTF-8: read as Windows-1252, which is Latin-1 and more")
+            if tells:
+                notice("the text is not in UTF-8: read as Windows-1252, which is Latin-1 and more")
             encoding = WINDOWS
     return encoding
 
@@ -105,7 +107,7 @@ def describe(file, encoding, options):
     body = lines[n_comments:]
     if not body:
         raise DatasetError("it is empty")
-    separator = separator_of(body)
+    separator = separator_of(body, without=BLANKS if options.text_column is not None else None)
     n_titles = _titles(body, separator)
     rows = split(body[n_titles:], separator)
     n_skipped = n_comments + n_titles
@@ -145,10 +147,15 @@ def first_lines(file):
     return lines
 
 
-def separator_of(lines):
-    """Detect the separator: the one that splits most lines into equally many cells, most of them numbers."""
+def separator_of(lines, without=None):
+    """Detect the separator: the one that splits most lines into equally many cells, most of them numbers.
+
+    A table of texts is not separated by blanks, the mark that it is `without`.
+    """
     found = {}
     for separator in SEPARATORS:
+        if separator == without:
+            continue
         try:
             rows = split(lines[:SOME], separator)
         except csv.Error:  # with this separator a cell is too long
@@ -224,7 +231,9 @@ def has_names(rows, numeric, options):
     """Whether the first row is a header: as the options say, or as `header_of` detects."""
     if options.header != "auto":
         return options.header == "yes"
-    has_header = header_of(rows, numeric, {options.label_column, options.id_column, *options.drop})
+    has_header = header_of(
+        rows, numeric, {options.label_column, options.id_column, options.text_column, *options.drop} - {None}
+    )
     if has_header is None:
         raise DatasetError(
             f"it cannot be told whether its first line ({listed(rows[0])}) has names: give --header=yes or --header=no"

@@ -10,8 +10,9 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {  # each wing, and the modules of the root
     "method": {"models", "metrics"},
     "readers": set(),
-    "page": {"method", "readers.samples", "metrics", "visualize"},
-    "command": {"page", "method", "readers", "datasets", "metrics", "models", "pipeline", "visualize"},
+    "page": {"method", "features.words", "readers.samples", "metrics", "visualize"},
+    "features": set(),
+    "command": {"page", "method", "features", "readers", "datasets", "metrics", "models", "pipeline", "visualize"},
     "experiments": {"command", "method", "page.colors", "datasets", "metrics", "pipeline", "visualize"},
     "models": set(),
     "metrics": set(),
@@ -19,7 +20,7 @@ MAY_IMPORT = {  # each wing, and the modules of the root
     "visualize": {"page.colors", "readers.samples"},
     "parameters": {"method", "readers.samples"},
     "pipeline": {"method", "page", "parameters", "readers.samples", "readers.inputs"},
-    "n2d": {"command", "method", "pipeline", "readers"},
+    "n2d": {"command", "features", "method", "pipeline", "readers"},
 }
 WINGS = [name for name in MAY_IMPORT if (ROOT / name).is_dir()]
 MODULES = sorted([*ROOT.glob("*.py"), *(path for wing in WINGS for path in (ROOT / wing).rglob("*.py"))])
