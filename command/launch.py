@@ -12,6 +12,7 @@ from pathlib import Path
 from . import streams
 from .arguments import processes
 
+NO_LETTERS = "letters of some scripts are boxes in the pictures, whose font lacks them; explore.html has them"
 OTHER_ENDED = "another of torchrun's processes has stopped: its own message says why"
 
 
@@ -130,11 +131,30 @@ def mistakes(parser):
         parser.error(str(error))
 
 
+def notices(anew=""):
+    """Return what writes a warning as a line, which begins with `anew`; letters that a font lacks are told once.
+
+    Matplotlib warns of each letter, and a picture of Chinese texts lacks dozens.
+    """
+    told = []
+
+    def line(message, *_, **__):
+        text = str(message)
+        if text.startswith("Glyph ") and "missing from" in text:
+            if told:
+                return ""
+            told.append(text)
+            text = NO_LETTERS
+        return f"{anew}notice: {text}\n"
+
+    return line
+
+
 def console(main):
     """Run `main` as a program: set up streams and signals, and report too little memory or disk in one line."""
     output = streams.prepare()
     anew = "\r\033[K" if sys.stderr.isatty() else ""  # overwrites the line of an unfinished stage
-    warnings.formatwarning = lambda message, *_, **__: f"{anew}notice: {message}\n"
+    warnings.formatwarning = notices(anew)
     if processes()[0] > 0:
         warnings.showwarning = lambda *_, **__: None  # the first process prints it
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -279,3 +279,10 @@ def test_of_torchrun_s_processes_the_first_prints_the_notices(tmp_path, run, ran
     done = run("inspect", f"{tmp_path}/a.csv", TORCHELASTIC_RUN_ID="x", RANK=rank, WORLD_SIZE="2")
     assert done.returncode == 0
     assert done.stderr == ("notice: column a has one value in all rows: it says nothing\n" if rank == "0" else "")
+
+
+def test_letters_that_the_font_of_pictures_lacks_are_told_once():
+    line = launch.notices()
+    glyph = "Glyph {} (\\N{{HIRAGANA LETTER HA}}) missing from font(s) DejaVu Sans."
+    said = [line(UserWarning(text)) for text in (glyph.format(12399), "left out: 1", glyph.format(12356))]
+    assert said == [f"notice: {launch.NO_LETTERS}\n", "notice: left out: 1\n", ""]

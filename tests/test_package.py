@@ -15,7 +15,7 @@ from sklearn.utils.fixes import parse_version
 import n2d
 
 ROOT = Path(__file__).parents[1]
-WINGS = ("command", "experiments", "method", "page", "readers")
+WINGS = ("command", "experiments", "features", "method", "page", "readers")
 FILES = {*ROOT.glob("*.py"), *(path for wing in WINGS for path in (ROOT / wing).rglob("*.py"))}
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in FILES if path.stem != "__init__"}
 MODULES -= {"n2d", "setup", "__main__", "n2d_command"}

@@ -101,3 +101,14 @@ def test_long_names_stay_in_their_pictures(tmp_path, figures, n_clusters):
         for axes in figure.axes:
             texts += [axes.title, axes.yaxis.label, *axes.get_xticklabels(), *axes.get_yticklabels(), *axes.texts]
         assert not outside(figure, texts)
+
+
+def test_texts_are_drawn_as_they_are_and_shortened(tmp_path, figures):
+    """Two dollars are no formula, and line ends and long texts do not run over."""
+    texts = tuple(f"costs $x^{{ and $ {i}\nmore" if i < 5 else f"number {i} " * 50 for i in range(10))
+    data = Dataset(np.eye(10, dtype=np.float32), None, (), None, "none", documents=texts)
+    shown = {"names": ["cheap", "long"], "confidence": np.ones(10), "title": "Texts"}
+    portraits.members(data, np.repeat([0, 1], 5), tmp_path / "clusters.png", **shown)
+    drawn = [line for axis in figures[0].axes for line in axis.texts[1].get_text().splitlines()]
+    assert len(drawn) == 6 and all(line.startswith("costs $x^{ and $") for line in drawn[:3])
+    assert all(len(line) == 110 and line.endswith("\N{HORIZONTAL ELLIPSIS}") for line in drawn[3:])
