@@ -14,7 +14,7 @@ if __spec__ is not None:
     __spec__.submodule_search_locations = __path__
 sys.modules.setdefault("n2d", sys.modules[__name__])
 
-from .command import arguments, folders, launch, limits, reading
+from .command import arguments, features_of_run, folders, launch, limits, reading
 from .command.version import __version__  # noqa: F401
 from .readers import samples
 
@@ -84,6 +84,7 @@ def main(argv=None):
         return corrections.main(argv[1:])
     parser = arguments.build_parser()
     args = arguments.parse_arguments(parser, argv)
+    features_of_run.check(parser, args)
     data = reading.load(parser, args)
     limits.check_data(parser, args, data, arguments.processes()[1])
     if arguments.processes()[0] > 0:
@@ -103,10 +104,16 @@ def run(parser, args, data):
     if args.resume == "never":
         model.forget_checkpoints()
         report.forget_comparison(args)
+        features_of_run.forget(args.save_dir)
     board = report.open_board(parser, args.save_dir / "tensorboard") if args.tensorboard else None
     if board is not None:
         model.set_params(callback=partial(report.log_epoch, board))
     delivered = delivery.Delivery(args.save_dir, keep=args.ae_weights)
+    data = features_of_run.worked_out(parser, args, data, model.device, args.save_dir)
+    if data.things is not None:
+        limits.refuse_alike(parser, args, data)
+        delivered.wrote("features.npy")
+        delivered.wrote("features.json")
     with launch.mistakes(parser):
         model.fit_autoencoder(data.x)
         report.keep_weights(model, args, delivered)

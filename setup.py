@@ -11,7 +11,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-WINGS = ("command", "experiments", "method", "page", "readers")
+WINGS = ("command", "experiments", "features", "method", "page", "readers")
 DEVELOPERS_ONLY = ("pytest", "ruff")  # of the packages in requirements.txt
 
 

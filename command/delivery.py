@@ -38,6 +38,8 @@ WHAT = {  # descriptions, in the order in which to look at the files; {} is the 
     "evolution.gif": "the latent space during the refinement",
     "eval_all.png": "all manifolds",
     "eval_all.csv": "scores of all clusterers on all manifolds",
+    "features.npy": "the features of each sample",
+    "features.json": "what made these features",
     "latent.npy": "the latent space",
     "embedding.npy": "the embedding that is clustered",
     "map.npy": "the coordinates of the map",

@@ -4,16 +4,20 @@ from collections import Counter
 from pathlib import Path
 
 from ..readers import samples
-from . import arguments, reading
+from . import arguments, features_of_run, reading
 
 
 def main(argv):
     """Print what the samples, features and classes are, and how they would be scaled."""
     parser = build_parser()
     args = parser.parse_args(argv)
+    features_of_run.check(parser, args)
     data = reading.load(parser, args)
     lines = [samples.summary(args.dataset, data)]
-    lines.append(f"scale: {data.scale}, of numbers from {data.x.min():g} to {data.x.max():g}")
+    if data.is_unread:
+        lines.append(f"scale: {data.scale}, of features of length 1, which are not worked out here")
+    else:
+        lines.append(f"scale: {data.scale}, of numbers from {data.x.min():g} to {data.x.max():g}")
     if data.image_shape is not None:
         lines.append(f"image shape: {' x '.join(map(str, data.image_shape))}")
     if data.feature_names is not None:

@@ -9,7 +9,7 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import streams
+from . import features_of_run, streams
 from .arguments import processes
 
 OTHER_ENDED = "another of torchrun's processes has stopped: its own message says why"
@@ -112,6 +112,7 @@ def help_along(parser, args, data):
     sys.stdout = Path(os.devnull).open("w")
     args.save_dir = args.save_dir or Path()  # the first process chooses it, and it alone writes there
     model = build_model(parser, args, data).set_params(verbose=False)
+    data = features_of_run.worked_out(parser, args, data, model.device, verbose=False)
     with mistakes(parser):  # the first process reports why
         model.fit_autoencoder(data.x)
     model.fit_latent(data.x)
@@ -171,7 +172,10 @@ def interrupt(number, frame):
 
 
 def goes_on():
-    """Return the hint that the same command resumes the training, if there is a checkpoint, or ''."""
+    """Return the hint that the same command resumes the training, or the features, if they are kept, or ''."""
+    store = sys.modules.get("n2d.features.store")
+    if store and store.Store.kept:
+        return "; the same command goes on with the features"
     checkpoint = sys.modules.get("n2d.method.autoencoder.checkpoint")
     return "; the same command goes on with the training" if checkpoint and checkpoint.Checkpoint.kept else ""
 

@@ -76,8 +76,8 @@ def check_together(parser, args, n_processes):
 
 def check_data(parser, args, data, n_processes):
     """Fill in the number of clusters, and refuse flags that do not fit the data."""
-    if not np.ptp(data.x, axis=0).any():
-        parser.error(f"{args.dataset} has {len(data.x)} samples that are all the same: there is nothing to cluster")
+    if not data.is_unread:
+        refuse_alike(parser, args, data)
     if args.n_clusters is None:
         if data.y is None:
             parser.error(f"--n_clusters must be a number, or auto: {args.dataset} does not say how many classes it has")
@@ -97,6 +97,12 @@ def check_data(parser, args, data, n_processes):
         parser.error(f"--refine is trained by one process, got {n_processes}: start it without torchrun")
     if n_processes > (args.batch_size or n_processes):
         parser.error(f"--batch_size must be at least the {n_processes} processes, got {args.batch_size}")
+
+
+def refuse_alike(parser, args, data):
+    """Refuse samples that are all the same."""
+    if not np.ptp(data.x, axis=0).any():
+        parser.error(f"{args.dataset} has {len(data.x)} samples that are all the same: there is nothing to cluster")
 
 
 def check_sizes(parser, args, n_samples):

@@ -39,7 +39,10 @@ OPTIONS = {  # options that each reader takes, and what it reads
     table_files.read_excel: (OF_COLUMNS | {"header", "sheet"}, "a workbook"),
     table_files.read_parquet: (OF_COLUMNS, "a .parquet table"),
     table_files.read_feather: (OF_COLUMNS, "a .feather table"),
-    image_files.read_folder: ({"image_size", "grayscale", "strict"}, "a folder of images"),
+    image_files.read_folder: (
+        {"image_size", "grayscale", "strict", "features", "features_weights"},
+        "a folder of images",
+    ),
 }
 OF_ARRAYS = ({"label_column", "array", "missing"}, "a file of arrays")
 
