@@ -63,7 +63,7 @@ def profile(data, labels, n_clusters, *, names=None, confidence=None, special=No
 def special_of(data, labels, n_clusters):
     """Return `features_of` and `terms_of`; if there are words, no features without a name."""
     terms = terms_of(data, labels, n_clusters)
-    if data.feature_names is None and len(terms):
+    if data.things is not None or data.feature_names is None and len(terms):
         return features_of(data, labels, 0), terms
     return features_of(data, labels, n_clusters), terms
 
@@ -217,7 +217,10 @@ def members_of(data, labels, n_clusters, most=N_MEMBERS):
     The first is the medoid: no other sample of the cluster has a smaller sum of squared distances to all of them. The
     features of a table are in standard deviations.
     """
-    scaling, found = Scaling.fit(data.x, "none" if data.image_shape is not None else "standard"), []
+    scaling, found = (
+        Scaling.fit(data.x, "none" if data.image_shape is not None or data.things is not None else "standard"),
+        [],
+    )
     for cluster in range(n_clusters):
         inside = np.flatnonzero(labels == cluster)
         if len(inside):
