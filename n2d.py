@@ -14,7 +14,7 @@ if __spec__ is not None:
     __spec__.submodule_search_locations = __path__
 sys.modules.setdefault("n2d", sys.modules[__name__])
 
-from .command import arguments, folders, launch, limits, reading
+from .command import arguments, features_of_run, folders, launch, limits, reading
 from .command.version import __version__  # noqa: F401
 from .readers import samples
 
@@ -25,10 +25,6 @@ def __getattr__(name):
         from .pipeline import N2D
 
         return N2D
-    if name == "TextFeatures":
-        from .features.texts import TextFeatures
-
-        return TextFeatures
     raise AttributeError(f"module 'n2d' has no attribute {name!r}")
 
 
@@ -89,6 +85,7 @@ def main(argv=None):
     parser = arguments.build_parser()
     args = arguments.parse_arguments(parser, argv)
     data = reading.load(parser, args)
+    features_of_run.check(parser, args, data)
     limits.check_data(parser, args, data, arguments.processes()[1])
     if arguments.processes()[0] > 0:
         return launch.help_along(parser, args, data)
@@ -99,7 +96,7 @@ def main(argv=None):
 
 def run(parser, args, data):
     """Run one experiment, the paper's three steps, and write the files of each."""
-    from .command import delivery, features, report  # the heavy imports wait until the input is known to be good
+    from .command import delivery, report  # the heavy imports wait until the input is known to be good
     from .method.autoencoder import torchrun  # the heavy imports wait until the input is known to be good
 
     report.announce(args, data)
@@ -107,11 +104,15 @@ def run(parser, args, data):
     if args.resume == "never":
         model.forget_checkpoints()
         report.forget_comparison(args)
+        features_of_run.forget(args.save_dir)
     board = report.open_board(parser, args.save_dir / "tensorboard") if args.tensorboard else None
     if board is not None:
         model.set_params(callback=partial(report.log_epoch, board))
     delivered = delivery.Delivery(args.save_dir, keep=args.ae_weights)
-    data, made = features.work_out(parser, args, data, delivered, model.device)
+    data, unknown, made = features_of_run.worked_out(parser, args, data, model.device, args.save_dir)
+    if data.things is not None:
+        delivered.wrote("features.npy")
+        delivered.wrote("features.json")
     with launch.mistakes(parser):
         model.fit_autoencoder(data.x)
         report.keep_weights(model, args, delivered)
@@ -120,7 +121,7 @@ def run(parser, args, data):
     model.fit_latent(data.x)
     torchrun.part()  # the rest is the work of one process
     model.fit_neighbors(data.x).fit_clusters(data.x)
-    features.mark_unknown(data, made, model.confidence_, model.outlier_)
+    features_of_run.mark_unknown(unknown, model.confidence_, model.outlier_)
     report.keep_model(model, data, args, made)
     if board is not None:
         report.log_projection(board, model, data)

@@ -151,12 +151,6 @@ def add_data(parser):
     )
     reading.add_file_arguments(group)
     add(
-        "--features",
-        metavar="NAME|DIR",
-        help="what texts are compared by: words, or a sentence model of sentence-transformers, by name or folder "
-        "(words)",
-    )
-    add(
         "--scale",
         choices=SCALES,
         help="what is done to your own features: nothing, each to [0, 1], each to mean 0 and variance 1, all over "

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from ..readers import samples
-from . import arguments, reading
+from . import arguments, features_of_run, reading
 
 
 def main(argv):
@@ -12,11 +12,14 @@ def main(argv):
     parser = build_parser()
     args = parser.parse_args(argv)
     data = reading.load(parser, args)
+    features_of_run.check(parser, args, data)
     lines = [samples.summary(args.dataset, data)]
     if data.documents is not None:
         mean = sum(map(len, data.documents)) / len(data.documents)
         first = samples.shortened(samples.printable(data.documents[0]), 200)
         lines.append(f"texts: {mean:,.0f} characters on average; the first: {first}")
+    if data.is_unread:
+        lines.append("scale: none, of features of length 1, which are not worked out here")
     else:
         lines.append(f"scale: {data.scale}, of numbers from {data.x.min():g} to {data.x.max():g}")
     if data.image_shape is not None:

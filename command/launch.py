@@ -9,7 +9,7 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import streams
+from . import features_of_run, streams
 from .arguments import processes
 
 NO_LETTERS = "letters of some scripts are boxes in the pictures, whose font lacks them; explore.html has them"
@@ -113,6 +113,7 @@ def help_along(parser, args, data):
     sys.stdout = Path(os.devnull).open("w")
     args.save_dir = args.save_dir or Path()  # the first process chooses it, and it alone writes there
     model = build_model(parser, args, data).set_params(verbose=False)
+    data, *_ = features_of_run.worked_out(parser, args, data, model.device, verbose=False)
     with mistakes(parser):  # the first process reports why
         model.fit_autoencoder(data.x)
     model.fit_latent(data.x)
@@ -191,7 +192,10 @@ def interrupt(number, frame):
 
 
 def goes_on():
-    """Return the hint that the same command resumes the training, if there is a checkpoint, or ''."""
+    """Return the hint that the same command resumes the training, or the features, if they are kept, or ''."""
+    store = sys.modules.get("n2d.features.store")
+    if store and store.Store.kept:
+        return "; the same command goes on with the features"
     checkpoint = sys.modules.get("n2d.method.autoencoder.checkpoint")
     return "; the same command goes on with the training" if checkpoint and checkpoint.Checkpoint.kept else ""
 

@@ -76,12 +76,10 @@ def check_together(parser, args, n_processes):
 
 def check_data(parser, args, data, n_processes):
     """Fill in the number of clusters, and refuse flags that do not fit the data."""
-    if data.documents is None and args.features is not None:
-        parser.error(f"--features is for texts, and {args.dataset} has none: --text_column names a column of texts")
-    if data.documents is not None and n_processes > 1:
-        parser.error(f"features of texts are worked out by one process, got {n_processes}: start it without torchrun")
-    if len(set(data.documents)) < 2 if data.documents is not None else not np.ptp(data.x, axis=0).any():
-        parser.error(f"{args.dataset} has {len(data.x)} samples that are all the same: there is nothing to cluster")
+    if not data.is_unread:
+        refuse_alike(parser, args, data)
+    elif data.documents is not None and len(set(data.documents)) < 2:
+        parser.error(f"{args.dataset} has {len(data.x):,} texts that are all the same: there is nothing to cluster")
     if args.n_clusters is None:
         if data.y is None:
             parser.error(f"--n_clusters must be a number, or auto: {args.dataset} does not say how many classes it has")
@@ -101,6 +99,12 @@ def check_data(parser, args, data, n_processes):
         parser.error(f"--refine is trained by one process, got {n_processes}: start it without torchrun")
     if n_processes > (args.batch_size or n_processes):
         parser.error(f"--batch_size must be at least the {n_processes} processes, got {args.batch_size}")
+
+
+def refuse_alike(parser, args, data):
+    """Refuse samples that are all the same."""
+    if not np.ptp(data.x, axis=0).any():
+        parser.error(f"{args.dataset} has {len(data.x)} samples that are all the same: there is nothing to cluster")
 
 
 def check_sizes(parser, args, n_samples):

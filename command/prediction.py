@@ -8,7 +8,7 @@ from .. import metrics
 from ..method.persistence import ModelError
 from ..pipeline import N2D
 from ..readers import annotated, samples
-from . import arguments, delivery, features, folders, reading, saved_model
+from . import arguments, delivery, features_of_run, folders, reading, saved_model
 from .report import clusters_table, score_line
 
 FAR = 0.9  # outlier score above which a point is reported as unlike all samples of the model
@@ -25,12 +25,14 @@ def main(argv):
     except ModelError as error:
         parser.error(str(error))
     folders.make_folder(parser, "out", args.out.parent)
+    features_of_run.as_the_model(parser, args, model)
     data = reading.load(parser, args, model.reading_)
     print(samples.in_columns(samples.summary(args.dataset, data)))
-    data, made = features.of_new(parser, args, model, data)
+    features_of_run.refuse_other_kind(parser, args, model, data)
+    data, unknown, _ = features_of_run.worked_out(parser, args, data, model=model)
     x = as_the_model_wants(parser, args, model, data)
     labels, confidence, outlier = model.predict(x, return_confidence=True, return_outlier=True)
-    features.mark_unknown(data, made, confidence, outlier)
+    features_of_run.mark_unknown(unknown, confidence, outlier)
     labels = numbers[labels]
     if is_h5ad(args.out):
         annotated.write_h5ad(args.dataset, args.out, labels, confidence, outlier, model.on_map(x))

@@ -1,6 +1,7 @@
 """Flags for reading data, which all commands have in common, and the call that loads it."""
 
 import dataclasses
+from pathlib import Path
 
 from .. import datasets
 from ..readers.options import Options
@@ -51,6 +52,18 @@ def add_file_arguments(parser):
     add("--array", metavar="NAME", help="array with the samples, of a file with several (x, X, data, or the only one)")
     add("--image_size", type=height_and_width, metavar="N|HxW", help="resize the images of a folder to this size")
     add("--grayscale", action="store_true", help="read the images of a folder without their colours")
+    add(
+        "--features",
+        metavar="NAME|DIR",
+        help="compare images by what a trained network sees: one of torchvision's, such as mobilenet_v3_small, or "
+        "timm:NAME (no network: pixels); texts by a sentence model of sentence-transformers, by name or folder (words)",
+    )
+    add(
+        "--features_weights",
+        type=Path,
+        metavar="FILE",
+        help="its weights, in a file of yours (they are downloaded, once)",
+    )
     add("--strict", action="store_true", help="refuse a folder in which an image cannot be read (it is left out)")
 
 

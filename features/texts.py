@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from .packages import outside
+from .store import FeaturesError
 from .words import words
 
 WORDS = "words"  # the network that is none: features of the words alone
@@ -24,10 +25,6 @@ RARE = 3  # texts that must have a word; fewer where many texts would be left wi
 FEW = 50  # texts, fewer than which a word of one text counts
 WITHOUT = 0.1  # share of texts without a word that are too many
 ROUNDING = 1e-5  # of the greatest singular value: less is nothing
-
-
-class FeaturesError(ValueError):
-    """Raised where features cannot be had: no such network, a package that is missing, or texts without words."""
 
 
 class TextFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -96,7 +93,7 @@ class TextFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def transform(self, texts):
         """Return the features of texts.
 
-        A text of which nothing is known, see `is_known`, has the features of no text: a random direction, which is
+        A text of which nothing is known, without a word of the vocabulary or empty, has the features of no text: a random direction, which is
         another for each such text, so that they are not alike. The same texts in the same order have the same features.
 
         Parameters
@@ -108,37 +105,30 @@ class TextFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         ndarray of float32, shape (n_texts, n_features)
             Rows of length 1.
         """
+        return self.without_gaps(self.rows(texts))[0]
+
+    def rows(self, texts):
+        """Return the features of texts as `transform` does, but of those of which nothing is known, zeros."""
         check_is_fitted(self, "n_features_")
         texts = _checked(texts)
         if self.network == WORDS:
             parts = [self._of_words(texts[i : i + PART]) for i in range(0, len(texts), PART)]
-            rows = np.concatenate([*parts, np.empty((0, self.n_features_), np.float32)])
-        else:
-            rows = self.encode(texts)
-        unknown = ~self.is_known(texts) if self.network != WORDS else ~rows.any(axis=1)
-        rows[unknown] = self.of_nothing(np.count_nonzero(unknown))
+            return np.concatenate([*parts, np.empty((0, self.n_features_), np.float32)])
+        rows = self.encode(texts)
+        rows[[not text.strip() for text in texts]] = 0
         return rows
 
-    def of_nothing(self, n_texts):
-        """Return random directions, float32 (n_texts, n_features), for texts of which nothing is known."""
-        noise = np.random.default_rng(0).standard_normal((n_texts, self.n_features_))
-        return _of_length_1(noise.astype(np.float32))
+    def without_gaps(self, rows):
+        """Put random directions in place of rows of zeros; return the rows, and which were zeros."""
+        unknown = ~rows.any(axis=1)
+        noise = np.random.default_rng(0).standard_normal((np.count_nonzero(unknown), self.n_features_))
+        rows[unknown] = _of_length_1(noise.astype(np.float32))
+        return rows, unknown
 
     def encode(self, texts):
         """Return the rows of a sentence model, float32 (n_texts, n_features), of length 1; texts as in `transform`."""
         settings = {"batch_size": self.batch_size, "show_progress_bar": False, "normalize_embeddings": True}
         return np.asarray(self.model_.encode(list(texts), **settings), np.float32).reshape(len(texts), -1)
-
-    def is_known(self, texts):
-        """Return whether anything is known of each text, ndarray of bool (n_texts,).
-
-        Of 'words', whether it has one of the vocabulary; of a sentence model, whether it is not empty.
-        """
-        texts = _checked(texts)
-        if self.network != WORDS:
-            return np.array([bool(text.strip()) for text in texts], bool)
-        parts = [self._of_words(texts[i : i + PART]).any(axis=1) for i in range(0, len(texts), PART)]
-        return np.concatenate([*parts, np.empty(0, bool)])
 
     def save(self, folder):
         """Write what was learnt of words to a file of a folder; of a sentence model there is nothing to write."""

@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 
 from ..readers.samples import FORMULA
 from ..visualize import plane
-from . import thumbnails
+from . import photographs, thumbnails
 from .colors import palette
 
 PAGE = Path(__file__).resolve().parent  # folder of the page's HTML, CSS and JavaScript
@@ -149,7 +149,9 @@ def page(
     if data.sample_names is not None:
         about["names"] = [str(data.sample_names[i]) for i in order]
     sheets = []
-    if data.image_shape is not None:
+    if data.pictures is not None:
+        about["images"], sheets = thumbnails.sheets(photographs.small(data, order), np.arange(len(order)))
+    elif data.image_shape is not None:
         about["images"], sheets = thumbnails.sheets(data, order)
     elif data.documents is not None:
         about["texts"] = _texts(data.documents, order)

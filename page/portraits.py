@@ -7,10 +7,12 @@ from matplotlib.figure import Figure
 
 from ..readers.samples import printable, shortened
 from ..visualize import as_picture, head, in_lines, longest, plain_text, wrapped
+from . import photographs
 from .profiles import members_of, special_of
 
 N_BARS = 5  # features, or words, of each cluster
 LEAST = 0.25  # standard deviations from which on the number is written
+PHOTOGRAPH = 96  # pixels of the longer side of a photograph
 COLUMNS = 4  # clusters side by side
 
 
@@ -36,25 +38,35 @@ def members(data, groups, path, *, names, confidence, title, n_members=10):
     present = [group for group in range(len(names)) if np.any(groups == group)]
     if data.documents is not None:
         return _draw_texts(data, groups, present, path, names=names, title=title)
-    if data.image_shape is None:
+    if data.is_table:
         return _draw_means(data, groups, present, path, names=names, title=title)
+    typical = members_of(data, groups, len(names), n_members)
+    unsure = {}
+    for group in present:
+        inside = np.flatnonzero(groups == group)
+        unsure[group] = inside[np.argsort(confidence[inside], kind="stable")[:n_members]]
+    place = np.arange(len(data.x))
+    columns = [("mean", 1)] * (data.pictures is None) + [("most typical", n_members), ("least certain", n_members)]
+    if data.pictures is not None:  # of all others no pixel is read; their mean would be a blur
+        shown = np.unique(np.concatenate([rows for group in present for rows in (typical[group], unsure[group])]))
+        place[shown.astype(int)] = np.arange(len(shown))
+        data = photographs.small(data, shown.astype(int), side=PHOTOGRAPH)
     height, width = data.image_shape[-2:]
     low, high = data.x.min(), data.x.max()
-    typical = members_of(data, groups, len(names), n_members)
-    figsize = ((2 * n_members + 1) * 0.5 + 2, len(present) * 0.5 * height / width + 1.2)
-    figure = Figure(figsize=figsize, layout="constrained")
-    axes = figure.subplots(len(present), 3, squeeze=False, width_ratios=[1, n_members, n_members])
+    wide = sum(n for _, n in columns)
+    figure = Figure(figsize=(wide * 0.5 + 2, len(present) * 0.5 * height / width + 1.2), layout="constrained")
+    axes = figure.subplots(len(present), len(columns), squeeze=False, width_ratios=[n for _, n in columns])
     for row, group in zip(axes, present):
-        inside = np.flatnonzero(groups == group)
-        mean = data.x[inside].mean(axis=0, dtype=np.float64)
-        unsure = inside[np.argsort(confidence[inside], kind="stable")[:n_members]]
-        for axis, images, n in zip(row, ([mean], data.x[typical[group]], data.x[unsure]), (1, n_members, n_members)):
+        parts = [data.x[place[typical[group]]], data.x[place[unsure[group]]]]
+        if len(columns) == 3:
+            parts.insert(0, [data.x[np.flatnonzero(groups == group)].mean(axis=0, dtype=np.float64)])
+        for axis, images, (_, n) in zip(row, parts, columns):
             strip = _strip([as_picture(image, data.image_shape, low, high) for image in images], n)
             axis.imshow(strip, cmap="gray", vmin=0, vmax=255)
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
         row[0].set_ylabel(in_lines(names[group]), rotation=0, ha="right", va="center", size=9)
-    for axis, what in zip(axes[0], ("mean", "most typical", "least certain")):
+    for axis, (what, _) in zip(axes[0], columns):
         axis.set_title(what, size=10)
     head(figure, title)
     figure.savefig(path, dpi=150)

@@ -64,14 +64,9 @@ def profile(data, labels, n_clusters, *, names=None, confidence=None, special=No
 def special_of(data, labels, n_clusters):
     """Return `features_of` and `terms_of`; if there are words, no features without a name."""
     terms = terms_of(data, labels, n_clusters)
-    if data.documents is not None or data.feature_names is None and len(terms):
+    if data.things is not None or data.feature_names is None and len(terms):
         return features_of(data, labels, 0), terms
     return features_of(data, labels, n_clusters), terms
-
-
-def _is_table(data):
-    """Whether the features are columns of a table: of images and texts they mean nothing alone."""
-    return data.image_shape is None and data.documents is None
 
 
 def described(features, terms):
@@ -114,7 +109,7 @@ def features_of(data, labels, n_clusters):
         are looked at; of more than 300 features, those 300 whose means differ most between clusters.
     """
     rows = []
-    if _is_table(data) and n_clusters > 1:
+    if data.is_table and n_clusters > 1:
         columns = _most_different(data.x, labels, n_clusters)
         some = np.sort(np.random.default_rng(0).permutation(len(labels))[:SAMPLE])
         x, labels = data.x[some][:, columns], labels[some]
@@ -231,7 +226,7 @@ def members_of(data, labels, n_clusters, most=N_MEMBERS):
     The first is the medoid: no other sample of the cluster has a smaller sum of squared distances to all of them. The
     features of a table are in standard deviations.
     """
-    scaling, found = Scaling.fit(data.x, "standard" if _is_table(data) else "none"), []
+    scaling, found = Scaling.fit(data.x, "standard" if data.is_table else "none"), []
     for cluster in range(n_clusters):
         inside = np.flatnonzero(labels == cluster)
         if len(inside):

@@ -34,7 +34,8 @@ READERS = {
     ".jsonl": documents.read_jsonl,
     ".jsonl.gz": documents.read_jsonl,
 }
-OF_COLUMNS = {"label_column", "id_column", "text_column", "drop", "categorical", "missing"}
+OF_NETWORKS = {"features", "features_weights"}
+OF_COLUMNS = {"label_column", "id_column", "text_column", "drop", "categorical", "missing"} | OF_NETWORKS
 OPTIONS = {  # options that each reader takes, and what it reads
     array_files.read_npy: ({"missing"}, "an .npy array"),
     annotated.read_h5ad: ({"label_column", "layer", "obsm", "missing"}, "annotated data"),
@@ -43,10 +44,10 @@ OPTIONS = {  # options that each reader takes, and what it reads
     table_files.read_excel: (OF_COLUMNS | {"header", "sheet"}, "a workbook"),
     table_files.read_parquet: (OF_COLUMNS, "a .parquet table"),
     table_files.read_feather: (OF_COLUMNS, "a .feather table"),
-    image_files.read_folder: ({"image_size", "grayscale", "strict"}, "a folder of images"),
-    documents.read_jsonl: ({"label_column", "id_column", "text_column"}, "a file of JSON lines"),
-    documents.read_lines: (set(), "a text of one document a line"),
-    documents.read_folder: ({"strict"}, "a folder of texts"),
+    image_files.read_folder: (OF_NETWORKS | {"image_size", "grayscale", "strict"}, "a folder of images"),
+    documents.read_jsonl: (OF_NETWORKS | {"label_column", "id_column", "text_column"}, "a file of JSON lines"),
+    documents.read_lines: (OF_NETWORKS, "a text of one document a line"),
+    documents.read_folder: (OF_NETWORKS | {"strict"}, "a folder of texts"),
 }
 OF_TABLES = (table_files.read_text, table_files.read_excel, table_files.read_parquet, table_files.read_feather)
 OF_ARRAYS = ({"label_column", "array", "missing"}, "a file of arrays")

@@ -69,6 +69,8 @@ def read_folder(folder, options):
     files, left_out = found(folder)
     labels = classes_of([file.relative_to(folder).parts for file in files])
     labels = labels and dict(zip(files, labels))
+    if options.network is not None:
+        return _unread(folder, files, labels, left_out, options)
     broken, warned = {}, {}
     headers = [header for file in files if (header := _tried(_header, broken, warned, file))]
     _refuse_broken(broken, options.strict or not headers)
@@ -89,9 +91,7 @@ def read_folder(folder, options):
         reading["background"] = look.background
         ground = "white" if look.background else "black"
         notice(f"{len(clear):,} images are transparent in places ({clear[0].name}): put on a {ground} background")
-    if broken:
-        left_out.append(f"{len(broken):,} images that cannot be read")
-        notice(f"images that cannot be read are left out: {listed(f'{f.name} ({e})' for f, e in broken.items())}")
+    _leave_out(broken, left_out)
     y, label_names = (None, ()) if labels is None else classes([labels[file] for file in names], len(names))
     shape = look.size if channels == 1 else (channels, *look.size)
     colours = {"L": "grey", "RGB": "in colour", "F": "grey, of more than 8 bits"}[look.mode]
@@ -100,6 +100,42 @@ def read_folder(folder, options):
     scale = None if look.mode == "F" else "255"
     x = x.reshape(len(x), -1)
     return Dataset(x, y, label_names, shape, scale, None, names, kinds, tuple(left_out), reading=reading)
+
+
+def _unread(folder, files, labels, left_out, options):
+    """Return the images of a folder without pixels, for a network that sees them later: see `Dataset.pictures`."""
+    for name in ("image_size", "grayscale"):
+        if getattr(options, name):
+            raise DatasetError(f"--{name} is for pixels: with --features, the network says what it sees")
+    broken, warned = {}, {}
+    headers = [header for file in files if (header := _tried(_header, broken, warned, file))]
+    _refuse_broken(broken, options.strict or not headers)
+    for words, odd in warned.items():
+        notice(f"{words}: {listed(odd)}")
+    _leave_out(broken, left_out)
+    background = (options.reading or {}).get("background")
+    background = _background(headers) if background is None else background
+    paths = tuple(header.path for header in headers)
+    y, label_names = (None, ()) if labels is None else classes([labels[file] for file in paths], len(paths))
+    names = tuple(str(file.relative_to(folder)) for file in paths)
+    sizes = {header.size for header in headers}
+    kinds = f"images of {len(sizes):,} sizes" if len(sizes) > 1 else "images of {} x {} pixels".format(*headers[0].size)
+    return Dataset(
+        np.empty((len(paths), 0), np.float32),
+        y,
+        label_names,
+        sample_names=names,
+        kinds=f"{kinds}, seen by {options.network}",
+        left_out=tuple(left_out),
+        reading={"background": background},
+        pictures=paths,
+    )
+
+
+def _leave_out(broken, left_out):
+    if broken:
+        left_out.append(f"{len(broken):,} images that cannot be read")
+        notice(f"images that cannot be read are left out: {listed(f'{f.name} ({e})' for f, e in broken.items())}")
 
 
 def classes_of(paths, what="images"):
@@ -183,10 +219,10 @@ def _look_of(headers, options):
         notice(f"{len(gray):,} of {len(headers):,} images are grey and become colour, as the others (or --grayscale)")
     background = (options.reading or {}).get("background")
     background = _background(headers) if background is None else background
-    return Look(mode, options.image_size or _common_size(headers), background)
+    return Look(mode, options.image_size or _common_size(headers, mode), background)
 
 
-def _common_size(headers):
+def _common_size(headers, mode):
     """Return the (height, width) of the images, or the size to resize them to if they have several."""
     sizes = Counter(header.size for header in headers)
     size, count = sizes.most_common(1)[0]
@@ -196,6 +232,11 @@ def _common_size(headers):
         sides = np.median([header.size for header in headers], axis=0)
         size = tuple(int(side) for side in np.maximum(1, np.rint(sides * min(1, MAX_SIDE / sides.max()))))
     notice(f"images of {len(sizes):,} sizes are resized to {size[0]} x {size[1]}: --image_size=HxW gives another size")
+    if mode == "RGB":
+        notice(
+            "pixels of photographs tell colours and shapes, not things: --features=NAME clusters what a network sees, "
+            "such as --features=mobilenet_v3_large"
+        )
     return size
 
 
@@ -217,27 +258,52 @@ def _background(headers):
 
 def _fill(file, pixels, look, clear):
     """Read an image, convert it, and write it into its row of the array."""
+    from PIL import Image
+
+    picture = opened(file, look.mode, look.background, clear=clear)
+    if picture.size[::-1] != tuple(look.size):
+        picture = picture.resize(look.size[::-1], Image.Resampling.LANCZOS)
+    pixels[:] = np.asarray(picture).reshape(*look.size, -1).transpose(2, 0, 1)
+    return True
+
+
+def opened(file, mode="RGB", background=255, side=None, clear=None):
+    """Open an image upright, in one mode, on a background.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+    mode, background
+        See `Look`.
+    side : int or None
+        Pixels that its shorter side needs at least: a JPEG of more is decoded at a half, a quarter or an eighth of its
+        size, faster and in less memory.
+    clear : list or None
+        Gets the file, if it is transparent in places.
+
+    Returns
+    -------
+    PIL.Image.Image
+    """
     from PIL import Image, ImageOps
 
     with Image.open(file) as picture:
+        if side is not None:
+            picture.draft(None, (side, side))
         picture = ImageOps.exif_transpose(picture)
         if "transparency" in picture.info or picture.mode[-1] in "Aa":
             picture = picture.convert("RGBA")
-            if picture.getextrema()[3][0] < 255:
+            if clear is not None and picture.getextrema()[3][0] < 255:
                 clear.append(file)
-            picture = Image.alpha_composite(Image.new("RGBA", picture.size, (look.background,) * 3 + (255,)), picture)
+            picture = Image.alpha_composite(Image.new("RGBA", picture.size, (background,) * 3 + (255,)), picture)
         if picture.mode[0] in "IF":
             deep = np.asarray(picture, np.float64)
             if n_odd := deep.size - np.isfinite(deep).sum():
                 raise OSError(f"{n_odd:,} of {deep.size:,} pixels are NaN or infinite: fill them in")
-            if look.mode == "F":
+            if mode == "F":
                 picture = Image.fromarray(deep.astype(np.float32))  # of 16 bits, Pillow itself would clip some
             elif deep.min() < 0 or deep.max() >= 2**16:
                 raise OSError("more than 16 bits a pixel, and others have 8")
             else:
                 picture = Image.fromarray(np.rint(deep / 257).astype(np.uint8))
-        picture = picture.convert(look.mode)
-        if picture.size[::-1] != tuple(look.size):
-            picture = picture.resize(look.size[::-1], Image.Resampling.LANCZOS)
-        pixels[:] = np.asarray(picture).reshape(*look.size, -1).transpose(2, 0, 1)
-    return True
+        return picture.convert(mode)

@@ -39,6 +39,11 @@ class Options:
         several, that of most of them, or their median up to 64 pixels a side.
     grayscale : bool
         Read the images of a folder without their colours.
+    features : str or None
+        Network whose features of pictures or texts are clustered, see `features.images` and `features.texts`; None is
+        the pixels.
+    features_weights : path-like or None
+        File with the network's weights; None are those that are published.
     strict : bool
         Refuse a folder in which an image cannot be read, instead of leaving it out.
     reading : dict or None
@@ -59,8 +64,15 @@ class Options:
     array: str | None = None
     image_size: tuple | None = None
     grayscale: bool = False
+    features: str | None = None
+    features_weights: str | None = None
     strict: bool = False
     reading: dict | None = None
+
+    @property
+    def network(self):
+        """The network whose features are clustered: of a model's samples, the model's; None is the pixels."""
+        return ((self.reading or {}).get("features") or {}).get("network", self.features)
 
     @property
     def given(self):

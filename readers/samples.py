@@ -59,10 +59,12 @@ class Dataset:
         The line of each sample in the user's file, counted from 1 as in an editor or a spreadsheet, if it is known.
     reading : dict
         How the samples were read, so that new points are read in the same way: `background`, the grey behind
-        transparent images; `cell_total`, the total that the counts of each cell were normalised to; `text_column`.
+        transparent images; `cell_total`, the total that the counts of each cell were normalised to; `text_column`;
+        `features`, what made the features of pictures or texts, see `features.images` and `features.texts`.
+    pictures : tuple of pathlib.Path, or None
+        The picture of each sample, where x has, or will have, features of it and not its pixels.
     documents : tuple of str, or None
-        The texts, if the samples are texts: `x` then has their features once these are worked out, and no column
-        before.
+        The text of each sample, where x has, or will have, features of it.
     """
 
     x: np.ndarray
@@ -76,7 +78,23 @@ class Dataset:
     left_out: tuple | None = None
     lines: np.ndarray | None = None
     reading: dict = dataclasses.field(default_factory=dict)
+    pictures: tuple | None = None
     documents: tuple | None = None
+
+    @property
+    def things(self):
+        """What a page shows in place of x: the pictures, the documents, or None."""
+        return self.documents if self.pictures is None else self.pictures
+
+    @property
+    def is_unread(self):
+        """Whether the features of its pictures or documents are still to be worked out: x has no columns."""
+        return self.things is not None and self.x.shape[1] == 0
+    @property
+    def is_table(self):
+        """Whether the features are columns of a table: of images and texts they mean nothing alone."""
+        return self.things is None and self.image_shape is None
+
 
     @property
     def groups(self):
@@ -138,8 +156,9 @@ def shortened(name, most):
 
 def summary(name, data):
     """Summarise in one line what was read, and what of the user's own file was left out."""
-    features = f", {data.x.shape[1]} features" * (data.x.shape[1] > 0)  # of texts they are worked out later
-    line = f"{name}: {len(data.x):,} samples{features}"
+    line = f"{name}: {len(data.x):,} samples"
+    if not data.is_unread:
+        line += f", {data.x.shape[1]} features"
     if data.y is not None:
         line += f", {len(data.label_names)} classes"
         if n_unknown := int(np.sum(data.y < 0)):
@@ -172,11 +191,11 @@ def settled(data):
     Returns
     -------
     dict
-        `Dataset.reading`, with `units`, see `units`; and, except for images and bytes, with the `medians` of the
-        features, and the names of these, `columns`.
+        `Dataset.reading`, with `units`, see `units`; and, of tables except bytes, with the `medians` of the features,
+        and the names of these, `columns`.
     """
     kept = {**data.reading, "units": units(data.x)}
-    if data.image_shape is None and data.documents is None and data.x.dtype != np.uint8:
+    if data.is_table and data.x.dtype != np.uint8:
         parts = [data.x[:, i : i + COLUMNS] for i in range(0, data.x.shape[1], COLUMNS)]
         kept["medians"] = [float(median) for part in parts for median in np.median(part, axis=0)]
         kept["columns"] = data.feature_names
@@ -265,8 +284,8 @@ def checked(data, options=None):
         If there are no samples, or a number is missing or infinite: the message says where.
     """
     options = options or Options()
-    if data.documents is not None and not data.x.size:
-        return _checked_texts(data)
+    if data.is_unread:
+        return _checked_things(data)
     exact = data.x.dtype in (np.uint8, np.float32)
     x = np.ascontiguousarray(data.x, dtype=data.x.dtype if exact else np.float64)
     if not x.size:
@@ -284,13 +303,13 @@ def checked(data, options=None):
     return dataclasses.replace(data, x=x, scale=scale)
 
 
-def _checked_texts(data):
-    """Check texts that have no features yet."""
-    if not data.documents:
+def _checked_things(data):
+    """Check pictures or texts that have no features yet."""
+    if not data.things:
         raise DatasetError("it has no samples")
-    if empty := sum(not text for text in data.documents):
+    if empty := sum(not text for text in data.documents or ()):
         notice(f"{empty:,} of {len(data.documents):,} texts are empty")
-    return dataclasses.replace(_written(data), left_out=data.left_out or ())
+    return dataclasses.replace(_written(data), left_out=data.left_out or (), scale="none")
 
 
 def suitable_scale(x, image_shape=None):

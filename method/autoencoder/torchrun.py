@@ -52,3 +52,21 @@ def mean_of_processes(tensor):
         dist.all_reduce(tensor)
         tensor /= dist.get_world_size()
     return tensor
+
+
+def from_first(value):
+    """Return the first process's value, anything that pickles, in all processes."""
+    if dist.is_initialized():
+        values = [value]
+        dist.broadcast_object_list(values, src=0)
+        return values[0]
+    return value
+
+
+def of_all(value):
+    """Return the values of all processes, anything that pickles, in the order of their ranks."""
+    if not dist.is_initialized():
+        return [value]
+    values = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    return values
