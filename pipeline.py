@@ -164,7 +164,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
 
     def fit_latent(self, x):
         """Third stage of `fit`: encode x."""
-        with self.progress_.stage("encode", f"{self.autoencoder_[0].n_features} -> {self.autoencoder_.n_latent} dimensions"):
+        with self.progress_.stage(
+            "encode", f"{self.autoencoder_[0].n_features} -> {self.autoencoder_.n_latent} dimensions"
+        ):
             self.latent_ = self.encode(x)
         return self
 

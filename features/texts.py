@@ -93,7 +93,7 @@ class TextFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def transform(self, texts):
         """Return the features of texts.
 
-        A text of which nothing is known, without a word of the vocabulary or empty, has the features of no text: a random direction, which is
+        A text of which nothing is known, without a word of the vocabulary or empty, has a random direction, which is
         another for each such text, so that they are not alike. The same texts in the same order have the same features.
 
         Parameters

@@ -126,6 +126,10 @@ def _of_texts(texts, frame, options, y, label_names, ids, left_out):
 def as_texts(texts, y=None, label_names=(), sample_names=None, left_out=(), lines=None, reading=None):
     """Return texts as a dataset, whose features are worked out later: `x` has a row a text, and no column."""
     documents = tuple(writable(text.replace("\0", " ")).strip() for text in texts)
+    if not documents:
+        raise DatasetError("it has no samples")
+    if empty := sum(not text for text in documents):
+        notice(f"{empty:,} of {len(documents):,} texts are empty")
     x = np.empty((len(documents), 0), np.float32)
     left_out, reading = tuple(left_out), reading or {}
     about = {"kinds": "texts", "left_out": left_out, "lines": lines, "reading": reading, "documents": documents}

@@ -61,10 +61,8 @@ class Dataset:
         How the samples were read, so that new points are read in the same way: `background`, the grey behind
         transparent images; `cell_total`, the total that the counts of each cell were normalised to; `text_column`;
         `features`, what made the features of pictures or texts, see `features.images` and `features.texts`.
-    pictures : tuple of pathlib.Path, or None
-        The picture of each sample, where x has, or will have, features of it and not its pixels.
-    documents : tuple of str, or None
-        The text of each sample, where x has, or will have, features of it.
+    pictures, documents : tuple of pathlib.Path, or of str, or None
+        The picture or text of each sample, where x has, or will have, features of it.
     """
 
     x: np.ndarray
@@ -88,13 +86,13 @@ class Dataset:
 
     @property
     def is_unread(self):
-        """Whether the features of its pictures or documents are still to be worked out: x has no columns."""
+        """Whether the features of its things are still to be worked out: x has no columns."""
         return self.things is not None and self.x.shape[1] == 0
+
     @property
     def is_table(self):
-        """Whether the features are columns of a table: of images and texts they mean nothing alone."""
+        """Whether the features are a table's columns: those of images and texts mean nothing alone."""
         return self.things is None and self.image_shape is None
-
 
     @property
     def groups(self):
@@ -285,7 +283,7 @@ def checked(data, options=None):
     """
     options = options or Options()
     if data.is_unread:
-        return _checked_things(data)
+        return dataclasses.replace(_written(data), left_out=data.left_out or (), scale="none")
     exact = data.x.dtype in (np.uint8, np.float32)
     x = np.ascontiguousarray(data.x, dtype=data.x.dtype if exact else np.float64)
     if not x.size:
@@ -301,15 +299,6 @@ def checked(data, options=None):
     if x.dtype == np.float64 and (scale == "none" or data.image_shape is not None and scale != "standard"):
         x = x.astype(np.float32)
     return dataclasses.replace(data, x=x, scale=scale)
-
-
-def _checked_things(data):
-    """Check pictures or texts that have no features yet."""
-    if not data.things:
-        raise DatasetError("it has no samples")
-    if empty := sum(not text for text in data.documents or ()):
-        notice(f"{empty:,} of {len(data.documents):,} texts are empty")
-    return dataclasses.replace(_written(data), left_out=data.left_out or (), scale="none")
 
 
 def suitable_scale(x, image_shape=None):

@@ -11,6 +11,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 
+from n2d.command import text_features
 from n2d.features import texts as of_texts
 from n2d.features.packages import outside
 from n2d.features.texts import FeaturesError, TextFeatures
@@ -68,14 +69,14 @@ def test_chinese_texts_of_a_topic_are_alike():
 def test_a_word_is_its_beginning():
     made = TextFeatures().fit(["clusters of cats", "clustering of dogs", "a cluster of cats", "dogs and dogs"])
     assert "cluste" in made.vocabulary_
-    assert made.is_known(["clustered"]).all()
+    assert made.rows(["clustered"]).any()
 
 
 def test_texts_without_a_known_word_are_not_alike():
     texts, _ = corpus()
     made = TextFeatures().fit([*texts, "", "!!"])
     odd = ["", "unheard", "👍", "!!", *[""] * 30]
-    assert not made.is_known(odd).any()
+    assert made.without_gaps(made.rows(odd))[1].all()
     rows = made.transform(odd)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
     assert (rows @ rows.T)[np.triu_indices(len(odd), 1)].max() < 0.9
@@ -212,32 +213,27 @@ def test_bad_input_is_told_in_a_line(clustered, run, flags, said):
     assert not (folder / "bad").exists()
 
 
-def test_features_of_a_sentence_model_go_on_where_they_were_stopped(tmp_path):
-    from n2d.command import features
-
+def test_features_of_a_sentence_model_go_on_where_they_were_stopped(tmp_path, monkeypatch):
     class Model(TextFeatures):
-        taken = 0
+        taken, most = 0, 2048
+
+        def fit(self, texts):
+            self.n_features_, self.checksum_ = 2, "0"
 
         def encode(self, texts):
-            if self.taken >= 2048:
+            if self.taken >= self.most:
                 raise KeyboardInterrupt
-            self.taken += len(texts)
+            Model.taken += len(texts)
             return np.array([[len(text), 1] for text in texts], np.float32)
 
-    def made():
-        model = Model("some")
-        model.n_features_, model.checksum_ = 2, "0"
-        return model
-
-    from n2d.method.progress import Progress
-
+    monkeypatch.setattr(text_features, "TextFeatures", Model)
+    args = argparse.Namespace(features="some")
     texts = ["x" * (i % 7 + 1) for i in range(3000)]
-    record = features.record_of(made())
     with pytest.raises(KeyboardInterrupt):
-        features._kept_rows(made(), record, texts, tmp_path, Progress(False), False)
-    again = made()
-    rows = features._kept_rows(again, record, texts, tmp_path, Progress(False), False)
-    assert again.taken == 3000 - 2048
+        text_features.worked_out(args, texts, "cpu", tmp_path, False)
+    monkeypatch.setattr(Model, "most", 10_000)
+    rows, unknown, *_ = text_features.worked_out(args, texts, "cpu", tmp_path, False)
+    assert Model.taken == 3000 and not unknown.any()
     np.testing.assert_array_equal(rows[:, 0], [len(text) for text in texts])
 
 
