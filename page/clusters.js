@@ -14,7 +14,7 @@ class ClusterPanel {
     const box = byId("clusters");
     const focused = document.activeElement?.closest?.(".cluster")?.dataset.cluster;
     const role = document.activeElement?.dataset?.role;
-    const sorted = [...this.explorer.points.facts].sort(([, a], [, b]) => b.size - a.size);
+    const sorted = [...this.explorer.points.ofCluster].sort(([, a], [, b]) => b.size - a.size);
     box.replaceChildren(...sorted.map(([c, of]) => this.row(c, of)));
     if (focused !== undefined) box.querySelector(`[data-cluster="${focused}"] [data-role="${role}"]`)?.focus();
     if (this.explorer.current !== null) this.reveal(box, box.querySelector(".current"));
@@ -60,10 +60,10 @@ class ClusterPanel {
     open.append(...this.facts(c, caption, facts));
     row.append(eye, open);
     if (isCurrent) row.append(this.tools(c, caption));
-    row.onpointerenter = (event) => {
+    open.onpointerenter = (event) => {
       if (event.pointerType !== "touch" && BESIDE.matches) explorer.pointAt(c);
     };
-    row.onpointerleave = () => {
+    open.onpointerleave = () => {
       if (explorer.hovered === c) explorer.pointAt(null);
     };
     return row;
@@ -87,7 +87,7 @@ class ClusterPanel {
       more.append(element("span", { className: "members", textContent: names, title: names }));
     }
     const confidence = n ? `confidence ${(sum / n).toFixed(2)}` : "";
-    more.append(element("span", { className: "confidence", textContent: confidence }));
+    more.append(element("span", { className: "confidence", textContent: confidence, title: MEANINGS.confidence }));
     const also = parts.slice(1).map((part) => {
       const before = about.clusters[part].name;
       return before ? `${part}: ${before}` : `cluster ${part}`;
@@ -130,7 +130,8 @@ class ClusterPanel {
       if (other !== c) merge.append(element("option", { value: other, textContent }));
     }
     merge.onchange = () => this.merge(c, Number(merge.value));
-    return element("div", { className: "tools" }, name, button("Rename", "rename", rename), mark, alone, merge);
+    const hint = element("p", { className: "hint", textContent: MEANINGS.confidence });
+    return element("div", { className: "tools" }, name, button("Rename", "rename", rename), mark, alone, merge, hint);
   }
 
   merge(c, into) {

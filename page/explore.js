@@ -26,6 +26,7 @@ class Explorer {
     this.point = new PointPanel(this.points, this.map);
     this.selection = new SelectionPanel(this);
     this.search = new Search(this);
+    this.colours.filters.onSelect = () => this.select(this.points.filter((i) => this.map.visible[i]), "selected");
     this.head();
     this.controls();
     this.theme();
@@ -48,10 +49,21 @@ class Explorer {
     const modes = [...document.querySelectorAll("[data-mode]")];
     for (const chosen of modes) {
       chosen.onclick = () => {
-        for (const mode of modes) mode.setAttribute("aria-checked", String(mode === chosen));
+        for (const mode of modes) {
+          mode.setAttribute("aria-checked", String(mode === chosen));
+          mode.tabIndex = mode === chosen ? 0 : -1;
+        }
         map.mode = chosen.dataset.mode;
         byId("plot").dataset.mode = map.mode;
         this.selection.tell();
+      };
+      chosen.onkeydown = (event) => {
+        const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+        if (!step) return;
+        event.preventDefault();
+        const next = modes.at((modes.indexOf(chosen) + step) % modes.length);
+        next.click();
+        next.focus();
       };
     }
     byId("closer").onclick = () => map.zoom(1.5);
@@ -70,16 +82,22 @@ class Explorer {
     const dark = window.matchMedia("(prefers-color-scheme: dark)");
     const root = document.documentElement;
     const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
+    const offer = () => {
+      byId("theme").textContent = isDark() ? "Light" : "Dark";
+    };
     const look = () => {
-      byId("theme").setAttribute("aria-pressed", String(isDark()));
+      offer();
       this.colours.paint();
     };
+    const kept = stored("n2d theme");
+    if (["light", "dark"].includes(kept)) root.dataset.theme = kept;
     byId("theme").onclick = () => {
       root.dataset.theme = isDark() ? "light" : "dark";
+      store("n2d theme", root.dataset.theme);
       look();
     };
     dark.addEventListener("change", look);
-    byId("theme").setAttribute("aria-pressed", String(isDark()));
+    offer();
   }
 
   // The map is drawn anew for paper, light and in the size that it has there.
@@ -123,8 +141,9 @@ class Explorer {
   }
 
   get shown() {
-    if (this.selected) return this.selected;
-    return this.openedCluster === null ? [] : this.points.members(this.openedCluster);
+    const { filters } = this.colours;
+    const all = this.selected ?? (this.openedCluster === null ? [] : this.points.members(this.openedCluster));
+    return filters.isOn ? all.filter((i) => filters.passes(i)) : all;
   }
 
   select(points, what) {
@@ -132,7 +151,7 @@ class Explorer {
     this.what = what;
     if (points.length) this.current = null;
     this.selection.most = MOST;
-    if (points.length === 1) this.point.set(points[0]);
+    this.point.set(points.length === 1 ? points[0] : null);
     this.painted();
     if (!points.length) this.say("No point is there.");
   }
@@ -142,15 +161,16 @@ class Explorer {
     this.current = null;
     this.hovered = null;
     this.point.set(null);
-    byId("found").hidden = true;
+    this.search.clear();
     this.painted();
   }
 
-  // Mark on the map what is shown, and list it.
+  // Mark on the map what is shown, and list it. One point has its ring, and hidden ones leave the others as they are.
   focus() {
     const { shown } = this;
-    this.map.focus = shown.length ? new Uint8Array(this.points.n) : null;
-    for (const i of shown) this.map.focus[i] = 1;
+    const standsOut = this.selected?.length !== 1 && shown.some((i) => this.map.visible[i]);
+    this.map.focus = standsOut ? new Uint8Array(this.points.n) : null;
+    if (standsOut) for (const i of shown) this.map.focus[i] = 1;
     this.map.paint();
     this.selection.list(shown);
   }
@@ -171,6 +191,7 @@ class Explorer {
     this.current = c;
     this.selected = null;
     this.selection.most = MOST;
+    this.point.set(null);
     this.map.show(this.points.members(c));
     this.painted();
   }
@@ -178,6 +199,7 @@ class Explorer {
   isolate(c) {
     this.current = c;
     this.selected = null;
+    this.point.set(null);
     this.colours.isolate(c);
   }
 

@@ -22,7 +22,9 @@ SCRIPTS = (  # each comes after those that it needs
     "parts.js",
     "map.js",
     "corrections.js",
+    "columns.js",
     "points.js",
+    "filters.js",
     "colours.js",
     "clusters.js",
     "point.js",
@@ -32,9 +34,10 @@ SCRIPTS = (  # each comes after those that it needs
 )
 MAX_POINTS = 100_000
 N_NEIGHBORS = 10
+N_COLORS = 30  # of words in a column, and of clusters that a person adds
 N_TELLING = 5  # features of a point that are furthest from their mean
-FEATURES = (8, 24)  # number of features that all points have on the page, at least and at most
-VALUES = 1_200_000  # values of these features, for all points together
+FEATURES = (24, 256)  # number of features that all points have on the page, at least and at most
+VALUES = 2_400_000  # values of these features, for all points together
 NUMBERS = 4_000_000  # numbers of the data that are processed together
 
 
@@ -137,6 +140,7 @@ def page(
         "fingerprint": clusters.fingerprint,
         "formula": FORMULA,
         "clusters": _clusters(clusters, profile, place),
+        "colors": [to_hex(color) for color in palette(N_COLORS)],
         "corrections": corrections,
     }
     if data.y is not None:

@@ -5,6 +5,7 @@ class Points {
     Object.assign(this, { about, arrays, thumbnails, corrections });
     this.n = about.n_points;
     this.index = arrays.index ?? Uint32Array.from({ length: this.n }, (_, i) => i);
+    this.columns = new Columns({ about, arrays }, this.n);
     this.correct();
   }
 
@@ -27,25 +28,32 @@ class Points {
     return this.about.classes[this.arrays.label[i]].name;
   }
 
-  get columns() {
-    const { about, arrays } = this;
-    const hasNames = about.clusters.some((_, c) => this.corrections.nameOf(c));
-    const names = ["index", "cluster", hasNames && "cluster_name", "confidence", "outlier" in arrays && "outlier"];
-    return [...names, this.isLabelled && "label", about.names && "name"].filter(Boolean);
+  // What is known of every point, as the columns of clusters.csv: { name, text(i) }, and of(i) of numbers.
+  get facts() {
+    const { about, arrays, columns, corrections } = this;
+    const hasNames = about.clusters.some((_, c) => corrections.nameOf(c));
+    const score = (id) => columns.byId.get(id) && { ...columns.byId.get(id), name: id };
+    return [
+      { name: "index", of: (i) => this.index[i], text: (i) => String(this.index[i]) },
+      { name: "cluster", of: (i) => this.clusterOf(i), text: (i) => String(this.clusterOf(i)) },
+      hasNames && { name: "cluster_name", text: (i) => corrections.nameOf(this.clusterOf(i)) },
+      score("confidence"),
+      score("outlier"),
+      this.isLabelled && { name: "label", text: (i) => (arrays.label[i] < about.n_known ? this.classOf(i) : "") },
+      about.names && { name: "name", text: (i) => about.names[i] },
+    ].filter(Boolean);
   }
 
-  cell(column, i) {
-    const { about, arrays } = this;
-    const cells = {
-      index: () => String(this.index[i]),
-      cluster: () => String(this.clusterOf(i)),
-      cluster_name: () => this.corrections.nameOf(this.clusterOf(i)),
-      confidence: () => (arrays.confidence[i] / 1e4).toFixed(4),
-      outlier: () => (arrays.outlier[i] / 1e4).toFixed(4),
-      label: () => (arrays.label[i] < about.n_known ? this.classOf(i) : ""),
-      name: () => about.names[i],
-    };
-    return cells[column]();
+  // These, and the data's own columns, under names that differ.
+  get table() {
+    const taken = new Set(this.facts.map(({ name }) => name));
+    const own = this.columns.own.map((column) => {
+      let { name } = column;
+      while (taken.has(name)) name += " of the data";
+      taken.add(name);
+      return { ...column, name };
+    });
+    return [...this.facts, ...own];
   }
 
   titleOf(i) {
@@ -108,18 +116,18 @@ class Points {
       counts[this.cluster[i]] += 1;
       sums[this.cluster[i]] += arrays.confidence[i] / 1e4;
     }
-    const facts = new Map(this.roots.map((c) => [c, { size: 0, n: counts[c], sum: sums[c], parts: [] }]));
+    const found = new Map(this.roots.map((c) => [c, { size: 0, n: counts[c], sum: sums[c], parts: [] }]));
     about.clusters.forEach(({ size }, c) => {
-      const of = facts.get(corrections.rootOf(c));
+      const of = found.get(corrections.rootOf(c));
       of.size += size;
       of.parts.push(c);
     });
-    for (const [c, of] of facts) {
+    for (const [c, of] of found) {
       of.parts.sort((a, b) => (b === c) - (a === c));
       const most = Math.ceil(8 / of.parts.length);
       of.members = of.parts.flatMap((part) => about.clusters[part].members.slice(0, most)).slice(0, 8);
       of.description = [...new Set(of.parts.map((part) => about.clusters[part].description).filter(Boolean))].join("; ");
     }
-    this.facts = facts;
+    this.ofCluster = found;
   }
 }
