@@ -24,19 +24,12 @@ class ClusterPanel {
     byId("keep").disabled = !corrections.isNew;
     byId("changes").textContent = corrections.isNew
       ? `${plural(corrections.count, "correction")}, kept in this browser until you save them.`
-      : `${this.example()}Click a cluster to see it, double click to see it alone.`;
+      : "Click a cluster to see it, double click to see it alone.";
   }
 
   // Scroll the list, not the page.
   reveal(box, row) {
     box.scrollTop = clamp(box.scrollTop, row.offsetTop + row.offsetHeight - box.clientHeight, row.offsetTop);
-  }
-
-  // How a caption is to be read.
-  example() {
-    const { corrections, points } = this.explorer;
-    const c = points.roots.find((root) => corrections.nameOf(root));
-    return c === undefined ? "" : `“${shortened(corrections.captionOf(c), 16)}” is cluster ${c} and its name. `;
   }
 
   row(c, facts) {
@@ -78,7 +71,8 @@ class ClusterPanel {
 
   facts(c, caption, { size, n, sum, members, description, parts }) {
     const { about, corrections, thumbnails } = this.explorer;
-    const name = element("span", { className: "name", textContent: caption, title: caption });
+    const name = element("span", { className: "name", textContent: corrections.titleOf(c), title: caption });
+    if (corrections.nameOf(c)) name.append(" ", element("small", { textContent: `cluster ${c}` }));
     if (corrections.state.marked.includes(c)) name.prepend("★ ");
     const more = element("span", { className: "more" });
     if (thumbnails) more.append(...members.slice(0, 5).map((i) => thumbnails.of(i, 26)));
@@ -90,7 +84,7 @@ class ClusterPanel {
     more.append(element("span", { className: "confidence", textContent: confidence, title: MEANINGS.confidence }));
     const also = parts.slice(1).map((part) => {
       const before = about.clusters[part].name;
-      return before ? `${part}: ${before}` : `cluster ${part}`;
+      return before ? `${before} (cluster ${part})` : `cluster ${part}`;
     });
     const texts = [description, also.length && `with ${also.join(", ")}`].filter(Boolean);
     return [

@@ -23,7 +23,7 @@ class Colours {
   groups(colouring) {
     const { about, arrays, corrections } = this.points;
     if (colouring === "cluster") {
-      const entries = about.clusters.map(({ color }, c) => ({ name: corrections.captionOf(c), color }));
+      const entries = about.clusters.map(({ color }, c) => ({ name: corrections.titleOf(c), color }));
       return { of: (i) => this.points.clusterOf(i), entries };
     }
     if (colouring === "label") return { of: (i) => arrays.label[i], entries: about.classes };

@@ -35,7 +35,12 @@ class Corrections {
 
   captionOf(cluster) {
     const name = this.nameOf(cluster);
-    return name ? `${cluster}: ${name}` : `cluster ${cluster}`;
+    return name ? `${name} (cluster ${cluster})` : `cluster ${cluster}`;
+  }
+
+  // What stands on the map: names alone, which differ.
+  titleOf(cluster) {
+    return this.nameOf(cluster) || `cluster ${cluster}`;
   }
 
   // Whether anything is not applied yet.

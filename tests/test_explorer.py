@@ -16,7 +16,9 @@ def test_the_panel_says_what_is_in_each_cluster(one):
     page = one.page
     assert page.locator("h1").inner_text() == "Insects" and "40 points" in page.locator("#points").inner_text()
     rows = page.locator(".cluster")
-    assert rows.locator(".name").all_inner_texts() == one.clusters.captions
+    named = [f"{name} cluster {i}" for i, name in enumerate(one.clusters.names or ())]
+    assert rows.locator(".name").all_inner_texts() == (named or ["cluster 0", "cluster 1"])  # and the number is small
+    assert page.locator(".label").all_inner_texts() == list(one.clusters.names or ["cluster 0", "cluster 1"])
     assert rows.locator(".count").all_inner_texts() == ["20", "20"]
     confidence = np.linspace(1, 0.5, 40)
     expected = [f"confidence {mean:.2f}" for mean in (confidence[:20].mean(), confidence[20:].mean())]

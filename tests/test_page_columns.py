@@ -18,7 +18,8 @@ def fruit(opened, tmp_path):
     price = np.round(rng.uniform(0, 10, 60), 2)
     x = np.column_stack([price, *(kind == i for i in range(3)), np.exp(rng.normal(size=60) * 3)]).astype(np.float32)
     features = ("price", "colour=red", "colour=dark blue", "colour=green", "a long name of a feature, in five parts")
-    data = Dataset(x, None, feature_names=features, sample_names=tuple(f"fruit {i:02} of the market" for i in range(60)))
+    names = tuple(f"fruit {i:02} of the market" for i in range(60))
+    data = Dataset(x, None, feature_names=features, sample_names=names)
     clusters = naming.named(np.arange(60) // 20, 3)
     profile = pd.DataFrame({"description": ["", "", ""], "members": [[0], [20], [40]]})
     shown = {"confidence": np.linspace(0.2, 1, 60), "outlier": rng.random(60), "profile": profile, "title": "fruit"}
