@@ -8,6 +8,10 @@ class ClusterPanel {
     this.explorer = explorer;
     byId("undo").onclick = () => this.undo();
     byId("keep").onclick = () => this.keep();
+    byId("discard").onclick = () => {
+      this.explorer.corrections.discard();
+      this.explorer.say("All corrections since the page was made are discarded; Undo brings them back.");
+    };
   }
 
   list() {
@@ -21,9 +25,10 @@ class ClusterPanel {
     const { corrections } = this.explorer;
     byId("clusters-head").textContent = plural(sorted.length, "cluster");
     byId("undo").disabled = !corrections.past.length;
-    byId("keep").disabled = !corrections.isNew;
+    byId("keep").disabled = byId("discard").disabled = !corrections.isNew;
+    const state = corrections.isSaved ? "saved as a file for n2d.py apply" : "not saved as a file yet; this browser keeps them";
     byId("changes").textContent = corrections.isNew
-      ? `${plural(corrections.count, "correction")}, kept in this browser until you save them.`
+      ? `${plural(corrections.count, "correction")}, ${state}.`
       : "Click a cluster to see it, double click to see it alone.";
   }
 
@@ -121,11 +126,33 @@ class ClusterPanel {
     merge.setAttribute("aria-label", `Merge ${caption} into`);
     for (const other of points.roots) {
       const textContent = shortened(corrections.captionOf(other), 40);
-      if (other !== c) merge.append(element("option", { value: other, textContent }));
+      const isAllowed = c >= corrections.n || other < corrections.n; // a saved model knows none of the new ones
+      if (other !== c && isAllowed) merge.append(element("option", { value: other, textContent }));
     }
     merge.onchange = () => this.merge(c, Number(merge.value));
     const hint = element("p", { className: "hint", textContent: MEANINGS.confidence });
-    return element("div", { className: "tools" }, name, button("Rename", "rename", rename), mark, alone, merge, hint);
+    const tools = element("div", { className: "tools" }, name, button("Rename", "rename", rename), mark, alone, merge);
+    const { parts } = points.ofCluster.get(c);
+    if (parts.length > 1) tools.append(this.unmerge(c, caption, parts.slice(1)));
+    tools.append(hint);
+    return tools;
+  }
+
+  unmerge(c, caption, parts) {
+    const { about, corrections } = this.explorer;
+    const select = element("select", {}, element("option", { value: "", textContent: "Un-merge…" }));
+    select.dataset.role = "unmerge";
+    select.setAttribute("aria-label", `Un-merge from ${caption}`);
+    for (const part of parts) {
+      const { name } = about.clusters[part];
+      select.append(element("option", { value: part, textContent: name ? `${name} (cluster ${part})` : `cluster ${part}` }));
+    }
+    if (parts.length > 1) select.append(element("option", { value: "all", textContent: "all of them" }));
+    select.onchange = () => {
+      corrections.unmerge(c, select.value === "all" ? null : Number(select.value));
+      this.explorer.say(`What was merged into ${caption} is a cluster of its own again.`);
+    };
+    return select;
   }
 
   merge(c, into) {
@@ -144,6 +171,8 @@ class ClusterPanel {
   keep() {
     const name = `${this.explorer.about.title}-corrections.json`;
     download(name, this.explorer.corrections.file, "application/json");
+    this.explorer.corrections.wasSaved();
+    this.list();
     this.explorer.say(`Saved as ${name}. python n2d.py apply FILE SAVE_DIR corrects the files of the run.`);
   }
 }

@@ -24,7 +24,10 @@ class Colours {
     const { about, arrays, corrections } = this.points;
     if (colouring === "cluster") {
       const entries = about.clusters.map(({ color }, c) => ({ name: corrections.titleOf(c), color }));
-      return { of: (i) => this.points.clusterOf(i), entries };
+      const { points } = this;
+      if (!corrections.odd.size) return { of: (i) => points.clusterOf(i), entries };
+      const grey = { name: "marked as outliers", color: "#8a8a92", isUnnamed: true };
+      return { of: (i) => (points.isOdd(i) ? about.clusters.length : points.clusterOf(i)), entries: [...entries, grey] };
     }
     if (colouring === "label") return { of: (i) => arrays.label[i], entries: about.classes };
     const { of, names } = this.points.columns.groups(colouring);
@@ -81,7 +84,7 @@ class Colours {
     const most = present > FEW ? Math.min(16, Math.round(map.width / 35)) : 24; // letters of a name
     map.setLabels(
       entries
-        .map(({ name, color }, k) => ({ text: shortened(name, most), color: this.onMap(color), points: labelled[k] }))
+        .map(({ name, color, isUnnamed }, k) => ({ text: shortened(name, most), color: this.onMap(color), points: isUnnamed ? [] : labelled[k] }))
         .filter((group) => group.points.length)
         .sort((a, b) => b.points.length - a.points.length),
     );

@@ -27,6 +27,7 @@ class Explorer {
     this.selection = new SelectionPanel(this);
     this.search = new Search(this);
     this.colours.filters.onSelect = () => this.select(this.points.filter((i) => this.map.visible[i]), "selected");
+    this.picture = new Picture({ about: this.about, map: this.map, colours: this.colours, say: (text) => this.say(text) });
     this.head();
     this.controls();
     this.theme();
@@ -125,6 +126,10 @@ class Explorer {
   corrected() {
     const { colours, corrections, points } = this;
     points.correct();
+    const isThere = (c) => c !== null && points.ofCluster.has(corrections.rootOf(c));
+    if (!isThere(this.current)) this.current = null;
+    if (!isThere(colours.alone)) colours.alone = null;
+    if (this.point.point !== null) this.point.set(this.point.point);
     if (this.current !== null) this.current = corrections.rootOf(this.current);
     if (colours.alone !== null) colours.alone = corrections.rootOf(colours.alone);
     colours.paint();
@@ -207,6 +212,21 @@ class Explorer {
   pointAt(c) {
     this.hovered = c;
     if (this.current === null && !this.selected) this.focus();
+  }
+
+  // Corrections of the points that are shown
+  move(points, into) {
+    const { corrections } = this;
+    const samples = points.map((i) => ({ index: this.points.index[i], found: this.arrays.cluster[i] }));
+    const to = corrections.move(samples, into);
+    const said = to === null ? "There is no room for another cluster" : `${plural(points.length, "point")} moved to ${corrections.captionOf(to)}`;
+    this.say(`${said}.`);
+  }
+
+  markOutliers(points) {
+    const isOdd = !points.every((i) => this.points.isOdd(i));
+    this.corrections.markOutliers(points.map((i) => this.points.index[i]), isOdd);
+    this.say(`${plural(points.length, "point")} ${isOdd ? "marked as outliers" : "no longer marked as outliers"}.`);
   }
 
   say(text) {

@@ -23,6 +23,7 @@ SCRIPTS = (  # each comes after those that it needs
     "map.js",
     "corrections.js",
     "columns.js",
+    "describe.js",
     "points.js",
     "filters.js",
     "colours.js",
@@ -30,6 +31,7 @@ SCRIPTS = (  # each comes after those that it needs
     "point.js",
     "selection.js",
     "search.js",
+    "picture.js",
     "explore.js",
 )
 MAX_POINTS = 100_000
@@ -237,6 +239,7 @@ def _features(data, labels, order):
         arrays["telling"] = np.searchsorted(known, arrays["telling"]).astype(np.uint32)
     about = {
         "n_features": n_features,
+        "is_named": data.feature_names is not None,
         "common": np.searchsorted(known, common).tolist(),
         "names": [str(names[i]) for i in known],
         "mean": [float(f"{mean[i]:.6g}") for i in known],

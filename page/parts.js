@@ -69,7 +69,7 @@ function store(key, text) {
 }
 
 function download(name, text, type) {
-  const link = element("a", { download: name, href: URL.createObjectURL(new Blob([text], { type })) });
+  const link = element("a", { download: name, href: URL.createObjectURL(text instanceof Blob ? text : new Blob([text], { type })) });
   link.click();
   URL.revokeObjectURL(link.href);
 }

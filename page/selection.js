@@ -17,6 +17,8 @@ class SelectionPanel {
     }
     byId("sort").onchange = () => this.sortBy(null);
     byId("save").onclick = () => this.save();
+    byId("odd").onclick = () => explorer.markOutliers(explorer.shown);
+    byId("move").onchange = () => this.move(byId("move").value);
     byId("none").onclick = () => explorer.clear();
     byId("more").onclick = () => {
       this.most += MOST;
@@ -44,6 +46,22 @@ class SelectionPanel {
     this.rows(listed);
     byId("parts").textContent = isCluster || shown.length < 2 ? "" : this.composition(shown);
     this.tell(shown);
+    this.edit(shown);
+  }
+
+  // What can be done with points that were selected.
+  edit(shown) {
+    const { corrections, points, selected } = this.explorer;
+    byId("edit").hidden = !selected || !shown.length;
+    if (byId("edit").hidden) return;
+    const option = (value, textContent) => element("option", { value, textContent });
+    const clusters = points.roots.map((c) => option(c, shortened(corrections.captionOf(c), 40)));
+    byId("move").replaceChildren(option("", "Move to…"), option("new", "a new cluster"), ...clusters);
+    byId("odd").textContent = shown.every((i) => points.isOdd(i)) ? "No outliers" : "Mark as outliers";
+  }
+
+  move(value) {
+    if (value) this.explorer.move(this.explorer.shown, value === "new" ? null : Number(value));
   }
 
   // By a column, or by none: then as the select says.
