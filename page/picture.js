@@ -1,6 +1,6 @@
 // The map and its legend as a picture, SVG or PNG, as they are on the screen now.
 
-const SVG = "http://www.w3.org/2000/svg";
+const SVG = new DOMParser().parseFromString("<svg></svg>", "text/html").querySelector("svg").namespaceURI;
 const LAYERS = 12; // of points, so that no group hides the others
 
 function drawn(tag, attributes, text = "") {
@@ -29,7 +29,7 @@ class Picture {
     const [ground, ink] = [style.backgroundColor, style.color];
     const lines = this.legend();
     const height = map.height + 34 + 20 * Math.ceil(lines.length / this.columns);
-    const svg = drawn("svg", { xmlns: SVG, width: map.width, height, viewBox: `0 0 ${map.width} ${height}` });
+    const svg = drawn("svg", { width: map.width, height, viewBox: `0 0 ${map.width} ${height}` });
     svg.setAttribute("font-family", "system-ui, sans-serif");
     svg.append(drawn("title", {}, this.about.title), drawn("rect", { width: "100%", height: "100%", fill: ground }));
     const inside = drawn("svg", { width: map.width, height: map.height });
@@ -53,6 +53,7 @@ class Picture {
     const { map } = this;
     const { order, visible, groups, colors } = map;
     const width = 2 * map.radius;
+    const ground = rgb(getComputedStyle(map.dots).backgroundColor);
     for (let layer = 0; layer < LAYERS; layer += 1) {
       const paths = new Map();
       for (let k = layer; k < order.length; k += LAYERS) {
@@ -64,8 +65,9 @@ class Picture {
         paths.get(key).push(`M${place[0].toFixed(1)} ${place[1].toFixed(1)}h0`);
       }
       for (const [key, parts] of paths) {
-        const stroke = `rgb(${colors[key >> 1].map(Math.round).join(" ")})`;
-        const opacity = key % 2 ? 0.2 : 0.75;
+        const faded = (part, of) => (key % 2 ? 0.28 * part + 0.72 * ground[of] : part); // as on the screen
+        const stroke = `rgb(${colors[key >> 1].map(faded).map(Math.round).join(" ")})`;
+        const opacity = key % 2 ? 1 : 0.75;
         yield drawn("path", { d: parts.join(""), stroke, "stroke-width": width.toFixed(1), "stroke-linecap": "round", opacity });
       }
     }
@@ -91,7 +93,7 @@ class Picture {
     const { of, entries } = colours.groups(colours.colouring);
     const counts = entries.map(() => 0);
     for (let i = 0; i < colours.points.n; i += 1) if (map.visible[i]) counts[of(i)] += 1;
-    const lines = entries.map(({ name, color }, k) => ({ color, text: `${shortened(name, 22)}  ${count(counts[k])}` }));
+    const lines = entries.map(({ name, color }, k) => ({ color, text: `${shortened(name, 22)}, ${plural(counts[k], "point")}` }));
     return lines.filter((_, k) => counts[k]);
   }
 

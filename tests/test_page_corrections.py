@@ -119,7 +119,7 @@ def test_the_map_and_its_legend_are_saved_as_pictures(opened, insects, tmp_path,
     one.page.get_by_label("Colour by").select_option("label")
     svg = ElementTree.fromstring(one.saved("Save the map as SVG").read_text())
     texts = [text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")]
-    assert {"ant & <b>", "bee", "ant & <b>  21", "bee  19", "Insects, coloured by true class"} <= {*texts}
+    assert {"ant & <b>", "bee", "ant & <b>, 21 points", "bee, 19 points", "Insects, coloured by true class"} <= {*texts}
     dots = "".join(path.get("d") for path in svg.iter("{http://www.w3.org/2000/svg}path"))
     assert dots.count("M") == 40
     png = np.asarray(Image.open(one.saved("Save the map as PNG")).convert("RGB"))
