@@ -89,10 +89,18 @@ class Corrections {
     const before = JSON.stringify(this.state);
     const state = JSON.parse(before);
     edit(state);
+    this.prune(state);
     if (JSON.stringify(state) === before) return;
     this.past = [...this.past, before].slice(-MOST_PAST);
     this.state = state;
     this.keep();
+  }
+
+  // Without clusters that were added and have lost all their points.
+  prune(state) {
+    const last = Object.values(state.moved).reduce((most, into) => Math.max(most, into), this.n - 1);
+    for (const part of [state.names, state.merged]) for (const i of Object.keys(part)) if (i > last) delete part[i];
+    state.marked = state.marked.filter((i) => i <= last);
   }
 
   rename(cluster, name) {

@@ -126,6 +126,7 @@ class Explorer {
   corrected() {
     const { colours, corrections, points } = this;
     points.correct();
+    colours.filters.forget("cluster");
     const isThere = (c) => c !== null && points.ofCluster.has(corrections.rootOf(c));
     if (!isThere(this.current)) this.current = null;
     if (!isThere(colours.alone)) colours.alone = null;

@@ -39,6 +39,12 @@ class Filters {
     this.active.get(id).box.querySelector("select, input").focus();
   }
 
+  // Clusters have changed: what was asked of them holds no more.
+  forget(id) {
+    this.active.get(id)?.box.remove();
+    this.active.delete(id);
+  }
+
   clear() {
     this.active.clear();
     byId("filters").replaceChildren();

@@ -87,6 +87,25 @@ def test_points_are_moved_marked_as_outliers_and_all_is_undone_after_a_reload(op
     assert page.get_by_role("button", name="Undo").is_disabled()
 
 
+def test_a_new_cluster_without_points_is_gone_with_its_name_and_mark(opened, insects, tmp_path):
+    insects("unlabelled", tmp_path / "explore.html")
+    one = opened(tmp_path / "explore.html")
+    one.page.evaluate("""() => {
+        const { corrections } = explorer;
+        explorer.move([0, 1], null), corrections.rename(2, 'odd'), corrections.mark(2), explorer.move([0], 1);
+    }""")
+    assert names_of(one) == ["cluster 1", "cluster 0", "★ odd"]
+    one.page.locator("#filtering").select_option("cluster")
+    one.page.get_by_label("Only points whose cluster is").select_option(label="odd (cluster 2) (1)")
+    assert one.visible() == [0, 1] + [0] * 38
+    one.page.evaluate("explorer.move([1], 1)")
+    assert one.visible() == [1] * 40  # clusters have changed, and the filter is gone
+    made = corrections_file.read(one.saved("Save corrections"))
+    assert made.names == {} and made.marked == () and made.moved == {0: 1, 1: 1}
+    one.reload()
+    assert names_of(one) == ["cluster 1", "cluster 0"]
+
+
 def test_a_merged_cluster_is_described_anew_and_can_be_taken_apart(opened, insects, tmp_path):
     labels = np.arange(40) // 10
     x = np.column_stack([np.repeat([0, 9, 9, 0], 10), np.repeat([5, 5, 0, 9], 10), np.arange(40) % 7]).astype(float)
