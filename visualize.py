@@ -1,6 +1,7 @@
 """Pictures of embeddings, clusters and reconstructions, and animations of a latent space in training."""
 
 import math
+import re
 import textwrap
 
 import matplotlib
@@ -20,6 +21,7 @@ FREE = 28  # characters of a legend that a figure has room for
 LINE = 32  # characters of a name in a line
 LINES = ("-", "--", "-.", ":")
 FEW = 12  # groups whose names fit on a map
+CLUSTER = re.compile(r"(?:^| \()cluster (\d+)\)?$")  # the number in a cluster's caption
 
 plain_text = matplotlib.rc_context({"text.parse_math": False})  # a name with two dollars in it is no formula
 
@@ -98,8 +100,8 @@ def _marks(groups, names):
     """
     present = [group for group in range(len(names)) if np.any(groups == group)]
     if len(present) <= FEW:
-        return {group: shortened(names[group], 18) for group in present}, names
-    marks = {group: names[group].removeprefix("cluster ").split(":")[0] for group in present}
+        return {group: shortened(CLUSTER.sub("", names[group]) or names[group], 18) for group in present}, names
+    marks = {group: (CLUSTER.search(names[group]) or ["", names[group]])[1] for group in present}
     if max(map(len, marks.values())) > 4:
         marks = {group: str(group) for group in present}
         names = [f"{i}: {name}" for i, name in enumerate(names)]
@@ -167,8 +169,7 @@ def grid(embeddings, groups, names, path, *, title="", max_points=10_000, seed=0
         Index into `names`.
     names : sequence of str
     path : path-like
-    title : str
-    max_points, seed : int
+    title, max_points, seed
         See `scatter`.
     """
     order = np.random.default_rng(seed).permutation(len(groups))[:max_points]
@@ -226,9 +227,8 @@ def evolution(frames, groups, names, path, *, title, heading=None, fps=5):
         Index into `names`.
     names : sequence of str
     path : path-like
-    title : str
-    heading : str or None
-        What the names are, for the legend.
+    title, heading
+        See `scatter`.
     fps : int
         Frames a second.
     """
@@ -335,7 +335,7 @@ def confusion(classes, clusters, class_names, cluster_names, path, *, title, ord
             axes.text(column, row, f"{count:,}", ha="center", va="center", size=7, color=color)
     axes.set_xticks(range(len(cluster_names)), cluster_names, rotation=45, ha="right", rotation_mode="anchor", size=9)
     axes.set_yticks(range(len(class_names)), class_names)
-    axes.set(xlabel="cluster: name", ylabel="true class")
+    axes.set(xlabel="name (cluster)", ylabel="true class")
     axes.spines[:].set_visible(False)
     head(figure, title)
     figure.savefig(path, dpi=150)
@@ -382,7 +382,7 @@ def head(figure, title, **settings):
 
 
 def extra_width(names):
-    """Return the inches that a figure needs for a legend of long names, or of more than one column."""
+    """Return the inches for a legend of long names, or of more than one column."""
     widest = min(longest(names), LEGEND_NAME)
     more = (math.ceil(len(names) / LEGEND_ROWS) - 1) * (0.6 + 0.065 * widest)
     return more + 0.11 * max(0, widest - FREE)

@@ -1,4 +1,4 @@
-"""`n2d.py apply`: apply corrections made on the page (names, merges, marks) to the files of a run."""
+"""`n2d.py apply`: apply corrections made on the page (names, merges, marks, moves) to the files of a run."""
 
 import dataclasses
 import hashlib
@@ -18,10 +18,15 @@ from ..method.manifold import neighbors
 from ..page import explorer, naming, profiles
 from ..readers import annotated, samples
 from . import arguments, delivery, folders, reading, report, saved_model
-from .corrections_file import CorrectionsError, corrected, read
+from .corrections_file import CorrectionsError, corrected, in_words, read, relabelled
 
 ORIGINAL = "clusters-original.csv"  # the clusters before any correction
-OURS = ["cluster", "cluster_name", "marked"]  # columns that corrections change; the user may have added others
+OURS = [
+    "cluster",
+    "cluster_name",
+    "marked",
+    "marked_outlier",
+]  # columns that corrections change; the user may have added others
 OF_FIT = ("agreement", "modularity", "log_likelihood")  # figures that do not hold for corrected clusters
 
 
@@ -44,7 +49,7 @@ def build_parser():
     """Build the parser of `n2d.py apply`."""
     what = "Correct the clusters of a run: its clusters.csv, scores and pictures, and its saved model."
     parser = arguments.Parser(prog="n2d.py apply", description=what)
-    parser.add_argument("corrections", type=Path, help="names, merges and marks: the file that explore.html saved")
+    parser.add_argument("corrections", type=Path, help="what was corrected: the file that explore.html saved")
     parser.add_argument(
         "save_dir", type=Path, help="save folder of the run; its clusters.csv is kept under another name"
     )
@@ -76,7 +81,8 @@ def apply(corrections, folder, model=None):
     run = Namespace(**record["arguments"])
     table, found, names_found = _tables(corrections, folder, record)
     numbers, names, marked = corrected(corrections, names_found)
-    labels, kept = numbers[found], np.unique(numbers)
+    labels = relabelled(corrections, found, numbers)
+    kept = np.unique(labels)
     if len(kept) < 2:
         raise CorrectionsError("these corrections merge all clusters into one: leave two at least")
     embedding = _array(folder, "embedding.npy", len(table))
@@ -90,18 +96,22 @@ def apply(corrections, folder, model=None):
     clusters = dataclasses.replace(
         naming.named(np.searchsorted(kept, labels), len(kept), data.y, data.label_names),
         names=names and tuple(names[i] for i in kept),
-        colors=before.colors[kept],
+        colors=np.vstack([before.colors, _of_added(corrections)])[kept],
         numbers=kept,
     )
-    saved = saved_model.correct(model, run, before.fingerprint, numbers, names)
+    of_run = slice(corrections.n_clusters)  # a model knows none of the clusters that were added
+    of_model = numbers[of_run], names and names[of_run]
+    saved = saved_model.correct(model, run, before.fingerprint, *of_model)
     delivered = delivery.Delivery(folder, adds=True)
     _keep_original(folder, delivered)
     with delivered.at_once() as new:
-        table = _corrected(table, labels, names, marked)
+        table = _corrected(table, labels, names, marked, corrections.outliers)
         table.to_csv(new / "clusters.csv", index=False)
         scores = _scores(data.y, labels, embedding)
         _write_record(new, record, corrections, scores, table)
     print(f"{corrections.n_clusters} clusters, now {len(kept)}: {_counted(corrections)}")
+    for line in in_words(corrections, names_found, found):
+        print(f"  {line}")
     if data.y is not None:
         print(f"\n{'':<34}    ACC    NMI    ARI\n{report.score_line('corrected clusters', scores)}")
     with delivered.at_once() as new:
@@ -113,8 +123,10 @@ def apply(corrections, folder, model=None):
             linkage = hierarchy.merges(neighbors.symmetric_graph(near), clusters.labels, points, len(kept))
             profile = _draw(data, clusters, run, new, known["confidence"], linkage)
             told = names or [""] * len(numbers)
-            told = {i: told[i] for i in kept.tolist() if told[i] != names_found[i]}
+            earlier = [*names_found, *[""] * (len(numbers) - len(names_found))]
+            told = {i: told[i] for i in kept.tolist() if told[i] != earlier[i]}
             applied = {"names": told, "merged": corrections.merged, "marked": np.flatnonzero(marked).tolist()}
+            applied |= {"moved": corrections.moved, "outliers": list(corrections.outliers)}
             known |= {"profile": profiles.profile(data, found, corrections.n_clusters), "neighbors": near[:, 1:]}
             report.draw_page(data, its_map, before, run, new, **known, corrections=applied)
             if getattr(run, "write_h5ad", False):
@@ -142,7 +154,14 @@ def _draw(data, clusters, run, folder, confidence, linkage):
 
 def _counted(corrections):
     parts = {"renamed": corrections.names, "merged": corrections.merged, "marked": corrections.marked}
-    return ", ".join(f"{len(part)} {what}" for what, part in parts.items() if part) or "nothing changed"
+    parts |= {"samples moved": corrections.moved, "samples marked as outliers": corrections.outliers}
+    return ", ".join(f"{len(part):,} {what}" for what, part in parts.items() if part) or "nothing changed"
+
+
+def _of_added(corrections):
+    """Return the colours of clusters that a person has added, as the page chooses them."""
+    colors = naming.palette(explorer.N_COLORS)
+    return colors[np.arange(corrections.n_clusters, corrections.n_all) % len(colors)]
 
 
 def _record(folder):
@@ -197,7 +216,8 @@ def _table(path):
 
 def _hash(table):
     """Hash the columns that corrections change."""
-    return hashlib.sha256(table.reindex(columns=OURS).to_csv().encode()).hexdigest()
+    there = OURS if OURS[-1] in table else OURS[:-1]  # as before there were any outliers by hand
+    return hashlib.sha256(table.reindex(columns=there).to_csv().encode()).hexdigest()
 
 
 def _data(run, n_samples):
@@ -253,8 +273,8 @@ def _keep_original(folder, delivered):
     delivered.wrote(ORIGINAL)
 
 
-def _corrected(table, labels, names, marked):
-    """Return the table with corrected clusters, names and marks; other columns stay as they are."""
+def _corrected(table, labels, names, marked, outliers):
+    """Return the table with corrected clusters, names, marks and outliers; other columns stay as they are."""
     table = table.drop(columns=OURS[1:], errors="ignore")
     at = table.columns.get_loc("cluster")
     table["cluster"] = labels
@@ -262,6 +282,9 @@ def _corrected(table, labels, names, marked):
         table.insert(at + 1, "cluster_name", np.array(samples.no_formulas(names), dtype=object)[labels])
     if marked.any():
         table.insert(at + 1 + (names is not None), "marked", marked[labels].astype(int))
+    if outliers:
+        is_outlier = np.isin(np.arange(len(table)), outliers).astype(int)
+        table.insert(at + 1 + (names is not None) + marked.any(), "marked_outlier", is_outlier)
     return table
 
 
@@ -280,6 +303,8 @@ def _write_record(folder, record, corrections, scores, table):
         "names": corrections.names,
         "merged": corrections.merged,
         "marked": corrections.marked,
+        "moved": corrections.moved,
+        "outliers": corrections.outliers,
         "before": before,
         "sha256": _hash(table),
     }

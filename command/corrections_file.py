@@ -3,13 +3,17 @@
 import dataclasses
 import json
 import unicodedata
+from collections import Counter
 
 import numpy as np
 
 from ..page import naming
+from ..readers import samples
 
 LARGEST = 10_000_000  # bytes of a corrections file, at most
 LONGEST = 200  # characters of a name, at most
+MOST_NEW = 1000  # clusters that a person has added, at most
+MOST_TOLD = 20  # corrections that are listed in words
 
 
 class CorrectionsError(ValueError):
@@ -29,6 +33,11 @@ class Corrections:
     merged : dict of int to int
         For each merged cluster, the number of the cluster that it is now part of.
     marked : tuple of int
+    moved : dict of int to int
+        For each sample that was moved, by its row number, the cluster that it is in now; numbers from `n_clusters` on
+        are new clusters.
+    outliers : tuple of int
+        Row numbers of the samples that a person marked as outliers.
     """
 
     fingerprint: str
@@ -37,6 +46,13 @@ class Corrections:
     names: dict
     merged: dict
     marked: tuple
+    moved: dict = dataclasses.field(default_factory=dict)
+    outliers: tuple = ()
+
+    @property
+    def n_all(self):
+        """Number of clusters, with those that a person has added."""
+        return max([self.n_clusters, *(into + 1 for into in self.moved.values())])
 
 
 def read(path):
@@ -68,26 +84,44 @@ def read(path):
 def _sound(found):
     """Return the corrections in a parsed file, after validating every value."""
     n_clusters = _number(found["n_clusters"], "n_clusters", 1 << 16)
+    n_samples = _number(found["n_samples"], "n_samples", 1 << 40)
+
+    def sample(number):
+        return _number(_parsed(number), "sample", n_samples)
+
+    moved = found.get("moved", {}).items()
+    moved = {sample(i): _number(into, "cluster", n_clusters + MOST_NEW) for i, into in moved}
+    n_all = max([n_clusters, *(into + 1 for into in moved.values())])
 
     def cluster(number):
-        return _number(int(number) if isinstance(number, str) and number.isdecimal() else number, "cluster", n_clusters)
+        return _number(_parsed(number), "cluster", n_all)
 
     names = {cluster(number): _name(name) for number, name in found["names"].items()}
     merged = {cluster(number): cluster(into) for number, into in found["merged"].items()}
     if chained := sorted(set(merged) & set(merged.values())):
         raise ValueError(f"cluster {chained[0]} is merged into another, and others into it")
+    if news := [i for i, into in merged.items() if i < n_clusters <= into]:
+        raise ValueError(f"cluster {news[0]} is merged into one that was added: merge that into it")
     if not isinstance(found["marked"], list):
         raise ValueError("marked must be a list of clusters")
+    if not isinstance(found.get("outliers", []), list):
+        raise ValueError("outliers must be a list of samples")
     if not isinstance(found["fingerprint"], str):
         raise ValueError("fingerprint must be a word")
     return Corrections(
         found["fingerprint"],
-        _number(found["n_samples"], "n_samples", 1 << 40),
+        n_samples,
         n_clusters,
         names,
         merged,
         tuple(sorted({cluster(number) for number in found["marked"]})),
+        moved,
+        tuple(sorted({sample(number) for number in found.get("outliers", [])})),
     )
+
+
+def _parsed(number):
+    return int(number) if isinstance(number, str) and number.isdecimal() else number
 
 
 def _number(value, what, below):
@@ -119,16 +153,49 @@ def corrected(corrections, names):
 
     Returns
     -------
-    numbers : ndarray of int, shape (n_clusters,)
-        For each cluster, the number of the cluster that it is now part of.
+    numbers : ndarray of int, shape (n_all,)
+        For each cluster, also those that were added, the number of the cluster that it is now part of.
     names : tuple of str, or None
         Names by number, empty where there is none; None if there is no name at all.
-    marked : ndarray of bool, shape (n_clusters,)
+    marked : ndarray of bool, shape (n_all,)
     """
-    clusters = np.arange(corrections.n_clusters)
+    clusters = np.arange(corrections.n_all)
+    names = [*names, *[""] * (len(clusters) - len(names))]
     numbers = np.array([corrections.merged.get(i, i) for i in clusters.tolist()])
     told = [""] * len(clusters)
     for i in np.unique(numbers).tolist():
         if name := corrections.names.get(i, names[i]):
             told[i] = naming.free(name, set(told))
     return numbers, tuple(told) if any(told) else None, np.isin(clusters, corrections.marked) & (numbers == clusters)
+
+
+def relabelled(corrections, found, numbers):
+    """Return the cluster of each sample, ndarray of int (n_samples,), after moves and merges."""
+    labels = np.array(found)
+    labels[list(corrections.moved)] = list(corrections.moved.values())
+    return numbers[labels]
+
+
+def in_words(corrections, names_found, found):
+    """Say what was corrected: return a line for each correction, for a screen."""
+    names = [*names_found, *[""] * (corrections.n_all - len(names_found))]
+    told = [f"{naming.caption(i, names[i])} is called {name or 'nothing'} now" for i, name in corrections.names.items()]
+    told += [
+        f"{naming.caption(i, names[i])} is part of {naming.caption(into, corrections.names.get(into, names[into]))} now"
+        for i, into in corrections.merged.items()
+    ]
+    pairs = Counter((int(found[i]), into) for i, into in corrections.moved.items())
+    for (source, into), n in sorted(pairs.items()):
+        where = f"new cluster {into}" if into >= corrections.n_clusters else naming.caption(into, names[into])
+        told.append(f"{_samples(n)} of {naming.caption(source, names[source])} moved to {where}")
+    told += [f"{naming.caption(i, corrections.names.get(i, names[i]))} is marked" for i in corrections.marked]
+    if n := len(corrections.outliers):
+        some = ", ".join(map(str, corrections.outliers[:5]))
+        told.append(f"{_samples(n)} marked as outliers: {some}{' and others' if n > 5 else ''}")
+    if len(told) > MOST_TOLD:
+        told = [*told[: MOST_TOLD - 1], f"and {len(told) - MOST_TOLD + 1} corrections more"]
+    return [samples.printable(line) for line in told]
+
+
+def _samples(n):
+    return f"{n:,} sample{'' if n == 1 else 's'}"

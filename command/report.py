@@ -310,7 +310,7 @@ def draw(model, data, args, folder, scores, maps, profile, special):
 
 def draw_maps(data, embedding, clusters, args, folder, what, scores):
     """Draw the map coloured by cluster; where classes are known, also by class, and the confusion matrix."""
-    look = {"colors": clusters.colors, "heading": None if clusters.names is None else "cluster: name"}
+    look = {"colors": clusters.colors, "heading": None if clusters.names is None else "name (cluster)"}
     coloured = clusters.labels, clusters.captions
     pictures = {f"{args.name}-n2d.png": ("clusters", *coloured, look)}
     if data.y is not None:

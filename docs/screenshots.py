@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 HERE = Path(__file__).resolve().parent
 DESK, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 OPEN_CLUSTER = "explorer.openCluster(3)"
-SHOW_POINT = "const i = explorer.points.facts.get(2).members[0]; explorer.click(i, ...explorer.map.place(i))"
+SHOW_POINT = "const i = explorer.points.ofCluster.get(2).members[0]; explorer.click(i, ...explorer.map.place(i))"
 PICTURES = (  # file, run, screen, colours, what is done on the page
     ("tutorial-explore.png", "handwriting", DESK, "light", (OPEN_CLUSTER,)),
     ("tutorial-explore-wine.png", "wine", DESK, "light", (OPEN_CLUSTER.replace("3", "0"),)),

@@ -8,35 +8,33 @@ class ClusterPanel {
     this.explorer = explorer;
     byId("undo").onclick = () => this.undo();
     byId("keep").onclick = () => this.keep();
+    byId("discard").onclick = () => {
+      this.explorer.corrections.discard();
+      this.explorer.say("All corrections since the page was made are discarded; Undo brings them back.");
+    };
   }
 
   list() {
     const box = byId("clusters");
     const focused = document.activeElement?.closest?.(".cluster")?.dataset.cluster;
     const role = document.activeElement?.dataset?.role;
-    const sorted = [...this.explorer.points.facts].sort(([, a], [, b]) => b.size - a.size);
+    const sorted = [...this.explorer.points.ofCluster].sort(([, a], [, b]) => b.size - a.size);
     box.replaceChildren(...sorted.map(([c, of]) => this.row(c, of)));
     if (focused !== undefined) box.querySelector(`[data-cluster="${focused}"] [data-role="${role}"]`)?.focus();
     if (this.explorer.current !== null) this.reveal(box, box.querySelector(".current"));
     const { corrections } = this.explorer;
     byId("clusters-head").textContent = plural(sorted.length, "cluster");
     byId("undo").disabled = !corrections.past.length;
-    byId("keep").disabled = !corrections.isNew;
+    byId("keep").disabled = byId("discard").disabled = !corrections.isNew;
+    const state = corrections.isSaved ? "saved as a file for n2d.py apply" : "not saved as a file yet; this browser keeps them";
     byId("changes").textContent = corrections.isNew
-      ? `${plural(corrections.count, "correction")}, kept in this browser until you save them.`
-      : `${this.example()}Click a cluster to see it, double click to see it alone.`;
+      ? `${plural(corrections.count, "correction")}, ${state}.`
+      : "Click a cluster to see it, double click to see it alone.";
   }
 
   // Scroll the list, not the page.
   reveal(box, row) {
     box.scrollTop = clamp(box.scrollTop, row.offsetTop + row.offsetHeight - box.clientHeight, row.offsetTop);
-  }
-
-  // How a caption is to be read.
-  example() {
-    const { corrections, points } = this.explorer;
-    const c = points.roots.find((root) => corrections.nameOf(root));
-    return c === undefined ? "" : `“${shortened(corrections.captionOf(c), 16)}” is cluster ${c} and its name. `;
   }
 
   row(c, facts) {
@@ -60,10 +58,10 @@ class ClusterPanel {
     open.append(...this.facts(c, caption, facts));
     row.append(eye, open);
     if (isCurrent) row.append(this.tools(c, caption));
-    row.onpointerenter = (event) => {
+    open.onpointerenter = (event) => {
       if (event.pointerType !== "touch" && BESIDE.matches) explorer.pointAt(c);
     };
-    row.onpointerleave = () => {
+    open.onpointerleave = () => {
       if (explorer.hovered === c) explorer.pointAt(null);
     };
     return row;
@@ -78,7 +76,8 @@ class ClusterPanel {
 
   facts(c, caption, { size, n, sum, members, description, parts }) {
     const { about, corrections, thumbnails } = this.explorer;
-    const name = element("span", { className: "name", textContent: caption, title: caption });
+    const name = element("span", { className: "name", textContent: corrections.titleOf(c), title: caption });
+    if (corrections.nameOf(c)) name.append(" ", element("small", { textContent: `cluster ${c}` }));
     if (corrections.state.marked.includes(c)) name.prepend("★ ");
     const more = element("span", { className: "more" });
     if (thumbnails) more.append(...members.slice(0, 5).map((i) => thumbnails.of(i, 26)));
@@ -87,10 +86,10 @@ class ClusterPanel {
       more.append(element("span", { className: "members", textContent: names, title: names }));
     }
     const confidence = n ? `confidence ${(sum / n).toFixed(2)}` : "";
-    more.append(element("span", { className: "confidence", textContent: confidence }));
+    more.append(element("span", { className: "confidence", textContent: confidence, title: MEANINGS.confidence }));
     const also = parts.slice(1).map((part) => {
       const before = about.clusters[part].name;
-      return before ? `${part}: ${before}` : `cluster ${part}`;
+      return before ? `${before} (cluster ${part})` : `cluster ${part}`;
     });
     const texts = [description, also.length && `with ${also.join(", ")}`].filter(Boolean);
     return [
@@ -127,10 +126,33 @@ class ClusterPanel {
     merge.setAttribute("aria-label", `Merge ${caption} into`);
     for (const other of points.roots) {
       const textContent = shortened(corrections.captionOf(other), 40);
-      if (other !== c) merge.append(element("option", { value: other, textContent }));
+      const isAllowed = c >= corrections.n || other < corrections.n; // a saved model knows none of the new ones
+      if (other !== c && isAllowed) merge.append(element("option", { value: other, textContent }));
     }
     merge.onchange = () => this.merge(c, Number(merge.value));
-    return element("div", { className: "tools" }, name, button("Rename", "rename", rename), mark, alone, merge);
+    const hint = element("p", { className: "hint", textContent: MEANINGS.confidence });
+    const tools = element("div", { className: "tools" }, name, button("Rename", "rename", rename), mark, alone, merge);
+    const { parts } = points.ofCluster.get(c);
+    if (parts.length > 1) tools.append(this.unmerge(c, caption, parts.slice(1)));
+    tools.append(hint);
+    return tools;
+  }
+
+  unmerge(c, caption, parts) {
+    const { about, corrections } = this.explorer;
+    const select = element("select", {}, element("option", { value: "", textContent: "Un-merge…" }));
+    select.dataset.role = "unmerge";
+    select.setAttribute("aria-label", `Un-merge from ${caption}`);
+    for (const part of parts) {
+      const { name } = about.clusters[part];
+      select.append(element("option", { value: part, textContent: name ? `${name} (cluster ${part})` : `cluster ${part}` }));
+    }
+    if (parts.length > 1) select.append(element("option", { value: "all", textContent: "all of them" }));
+    select.onchange = () => {
+      corrections.unmerge(c, select.value === "all" ? null : Number(select.value));
+      this.explorer.say(`What was merged into ${caption} is a cluster of its own again.`);
+    };
+    return select;
   }
 
   merge(c, into) {
@@ -149,6 +171,8 @@ class ClusterPanel {
   keep() {
     const name = `${this.explorer.about.title}-corrections.json`;
     download(name, this.explorer.corrections.file, "application/json");
+    this.explorer.corrections.wasSaved();
+    this.list();
     this.explorer.say(`Saved as ${name}. python n2d.py apply FILE SAVE_DIR corrects the files of the run.`);
   }
 }

@@ -1,8 +1,6 @@
 // What the colours of the map say, which points are to be seen, and the names that stand on it.
 
-const STEPS = [0, 0.3, 0.5, 0.7, 0.9]; // of confidence and outlier scores, each with a colour of its own
-const VIRIDIS = ["#fde725", "#5ec962", "#21918c", "#3b528b", "#440154"]; // the uncertain ones stand out
-const COLOURINGS = { cluster: "cluster", label: "true class", confidence: "confidence", outlier: "outlier score" };
+const VIRIDIS = ["#fde725", "#addc30", "#5ec962", "#28ae80", "#21918c", "#2c728e", "#3b528b", "#472d7b", "#440154"];
 const FEW = 12; // groups whose names stand on the map in full
 
 class Colours {
@@ -12,14 +10,12 @@ class Colours {
     this.colouring = "cluster";
     this.hidden = new Set(); // groups of the colouring
     this.alone = null; // the cluster that is shown alone
-    for (const [value, textContent] of Object.entries(COLOURINGS)) {
-      if (value in points.arrays) byId("colouring").append(element("option", { value, textContent }));
-    }
-    byId("colouring").onchange = (event) => {
-      this.colouring = event.target.value;
-      this.hidden.clear();
-      this.paint();
-    };
+    const { columns, about } = points;
+    const pairs = (some) => some.map(({ id, name }) => [id, name]);
+    const fixed = [["cluster", "cluster"], points.isLabelled && ["label", "true class"], ...pairs(columns.scores)];
+    choices(byId("colouring"), fixed.filter(Boolean), pairs(columns.own), about.features ? "Columns" : "");
+    byId("colouring").onchange = (event) => this.colourBy(event.target.value);
+    this.filters = new Filters(points, () => this.paint());
     byId("all").onclick = () => this.showAll();
   }
 
@@ -27,21 +23,37 @@ class Colours {
   groups(colouring) {
     const { about, arrays, corrections } = this.points;
     if (colouring === "cluster") {
-      const entries = about.clusters.map(({ color }, c) => ({ name: corrections.captionOf(c), color }));
-      return { of: (i) => this.points.clusterOf(i), entries };
+      const entries = about.clusters.map(({ color }, c) => ({ name: corrections.titleOf(c), color }));
+      const { points } = this;
+      if (!corrections.odd.size) return { of: (i) => points.clusterOf(i), entries };
+      const grey = { name: "marked as outliers", color: "#8a8a92", isUnnamed: true };
+      return { of: (i) => (points.isOdd(i) ? about.clusters.length : points.clusterOf(i)), entries: [...entries, grey] };
     }
     if (colouring === "label") return { of: (i) => arrays.label[i], entries: about.classes };
-    const limits = STEPS.map((step) => 1e4 * step);
-    const values = arrays[colouring];
-    const colors = colouring === "outlier" ? [...VIRIDIS].reverse() : VIRIDIS;
-    const entries = STEPS.map((step, k) => ({ name: `${step} to ${STEPS[k + 1] ?? 1}`, color: colors[k] }));
-    const of = (i) => limits.findLastIndex((limit) => values[i] >= limit);
-    return { of, entries };
+    const { of, names } = this.points.columns.groups(colouring);
+    const colors = this.scale(colouring, names.length);
+    return { of, entries: names.map((name, k) => ({ name, color: colors[k] })) };
+  }
+
+  // Colours of numbers, the small ones light; of words, as different as those of clusters.
+  scale(id, n) {
+    const { about, columns } = this.points;
+    if (columns.byId.get(id).values) return Array.from({ length: n }, (_, k) => about.colors[k % about.colors.length]);
+    const colors = Array.from({ length: n }, (_, k) => VIRIDIS[Math.round((k * (VIRIDIS.length - 1)) / Math.max(1, n - 1))]);
+    return id === "outlier" ? colors.reverse() : colors; // the unusual ones stand out
+  }
+
+  colourBy(colouring) {
+    byId("colouring").value = colouring;
+    this.colouring = colouring;
+    this.hidden.clear();
+    this.paint();
   }
 
   // Colours, names and what is to be seen of the points, after a change of any of these.
   paint() {
-    const { map, points, alone } = this;
+    const { filters, map, points, alone } = this;
+    let nShown = 0;
     const { of, entries } = this.groups(this.colouring);
     map.colors = entries.map(({ color }) => this.onMap(color));
     const counts = entries.map(() => 0);
@@ -49,10 +61,15 @@ class Colours {
       const group = of(i);
       map.groups[i] = group;
       counts[group] += 1;
-      map.visible[i] = !this.hidden.has(group) && (alone === null || points.clusterOf(i) === alone) ? 1 : 0;
+      const isShown = !this.hidden.has(group) && (alone === null || points.clusterOf(i) === alone) && filters.passes(i);
+      map.visible[i] = isShown ? 1 : 0;
+      nShown += map.visible[i];
     }
     this.name();
-    byId("all").disabled = !this.hidden.size && alone === null;
+    filters.tell(nShown);
+    byId("all").disabled = !this.hidden.size && alone === null && !filters.isOn;
+    byId("colour-hint").textContent = MEANINGS[this.colouring] ?? "";
+    byId("colour-hint").hidden = !MEANINGS[this.colouring];
     this.legend(entries, counts);
     this.onChange();
   }
@@ -67,7 +84,7 @@ class Colours {
     const most = present > FEW ? Math.min(16, Math.round(map.width / 35)) : 24; // letters of a name
     map.setLabels(
       entries
-        .map(({ name, color }, k) => ({ text: shortened(name, most), color: this.onMap(color), points: labelled[k] }))
+        .map(({ name, color, isUnnamed }, k) => ({ text: shortened(name, most), color: this.onMap(color), points: isUnnamed ? [] : labelled[k] }))
         .filter((group) => group.points.length)
         .sort((a, b) => b.points.length - a.points.length),
     );
@@ -117,6 +134,7 @@ class Colours {
   showAll() {
     this.hidden.clear();
     this.alone = null;
+    this.filters.clear();
     this.paint();
   }
 }

@@ -26,6 +26,8 @@ class Explorer {
     this.point = new PointPanel(this.points, this.map);
     this.selection = new SelectionPanel(this);
     this.search = new Search(this);
+    this.colours.filters.onSelect = () => this.select(this.points.filter((i) => this.map.visible[i]), "selected");
+    this.picture = new Picture({ about: this.about, map: this.map, colours: this.colours, say: (text) => this.say(text) });
     this.head();
     this.controls();
     this.theme();
@@ -48,10 +50,21 @@ class Explorer {
     const modes = [...document.querySelectorAll("[data-mode]")];
     for (const chosen of modes) {
       chosen.onclick = () => {
-        for (const mode of modes) mode.setAttribute("aria-checked", String(mode === chosen));
+        for (const mode of modes) {
+          mode.setAttribute("aria-checked", String(mode === chosen));
+          mode.tabIndex = mode === chosen ? 0 : -1;
+        }
         map.mode = chosen.dataset.mode;
         byId("plot").dataset.mode = map.mode;
         this.selection.tell();
+      };
+      chosen.onkeydown = (event) => {
+        const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+        if (!step) return;
+        event.preventDefault();
+        const next = modes.at((modes.indexOf(chosen) + step) % modes.length);
+        next.click();
+        next.focus();
       };
     }
     byId("closer").onclick = () => map.zoom(1.5);
@@ -70,16 +83,22 @@ class Explorer {
     const dark = window.matchMedia("(prefers-color-scheme: dark)");
     const root = document.documentElement;
     const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
+    const offer = () => {
+      byId("theme").textContent = isDark() ? "Light" : "Dark";
+    };
     const look = () => {
-      byId("theme").setAttribute("aria-pressed", String(isDark()));
+      offer();
       this.colours.paint();
     };
+    const kept = stored("n2d theme");
+    if (["light", "dark"].includes(kept)) root.dataset.theme = kept;
     byId("theme").onclick = () => {
       root.dataset.theme = isDark() ? "light" : "dark";
+      store("n2d theme", root.dataset.theme);
       look();
     };
     dark.addEventListener("change", look);
-    byId("theme").setAttribute("aria-pressed", String(isDark()));
+    offer();
   }
 
   // The map is drawn anew for paper, light and in the size that it has there.
@@ -107,6 +126,11 @@ class Explorer {
   corrected() {
     const { colours, corrections, points } = this;
     points.correct();
+    colours.filters.forget("cluster");
+    const isThere = (c) => c !== null && points.ofCluster.has(corrections.rootOf(c));
+    if (!isThere(this.current)) this.current = null;
+    if (!isThere(colours.alone)) colours.alone = null;
+    if (this.point.point !== null) this.point.set(this.point.point);
     if (this.current !== null) this.current = corrections.rootOf(this.current);
     if (colours.alone !== null) colours.alone = corrections.rootOf(colours.alone);
     colours.paint();
@@ -123,8 +147,9 @@ class Explorer {
   }
 
   get shown() {
-    if (this.selected) return this.selected;
-    return this.openedCluster === null ? [] : this.points.members(this.openedCluster);
+    const { filters } = this.colours;
+    const all = this.selected ?? (this.openedCluster === null ? [] : this.points.members(this.openedCluster));
+    return filters.isOn ? all.filter((i) => filters.passes(i)) : all;
   }
 
   select(points, what) {
@@ -132,7 +157,7 @@ class Explorer {
     this.what = what;
     if (points.length) this.current = null;
     this.selection.most = MOST;
-    if (points.length === 1) this.point.set(points[0]);
+    this.point.set(points.length === 1 ? points[0] : null);
     this.painted();
     if (!points.length) this.say("No point is there.");
   }
@@ -142,15 +167,16 @@ class Explorer {
     this.current = null;
     this.hovered = null;
     this.point.set(null);
-    byId("found").hidden = true;
+    this.search.clear();
     this.painted();
   }
 
-  // Mark on the map what is shown, and list it.
+  // Mark on the map what is shown, and list it. One point has its ring, and hidden ones leave the others as they are.
   focus() {
     const { shown } = this;
-    this.map.focus = shown.length ? new Uint8Array(this.points.n) : null;
-    for (const i of shown) this.map.focus[i] = 1;
+    const standsOut = this.selected?.length !== 1 && shown.some((i) => this.map.visible[i]);
+    this.map.focus = standsOut ? new Uint8Array(this.points.n) : null;
+    if (standsOut) for (const i of shown) this.map.focus[i] = 1;
     this.map.paint();
     this.selection.list(shown);
   }
@@ -171,6 +197,7 @@ class Explorer {
     this.current = c;
     this.selected = null;
     this.selection.most = MOST;
+    this.point.set(null);
     this.map.show(this.points.members(c));
     this.painted();
   }
@@ -178,6 +205,7 @@ class Explorer {
   isolate(c) {
     this.current = c;
     this.selected = null;
+    this.point.set(null);
     this.colours.isolate(c);
   }
 
@@ -185,6 +213,21 @@ class Explorer {
   pointAt(c) {
     this.hovered = c;
     if (this.current === null && !this.selected) this.focus();
+  }
+
+  // Corrections of the points that are shown
+  move(points, into) {
+    const { corrections } = this;
+    const samples = points.map((i) => ({ index: this.points.index[i], found: this.arrays.cluster[i] }));
+    const to = corrections.move(samples, into);
+    const said = to === null ? "There is no room for another cluster" : `${plural(points.length, "point")} moved to ${corrections.captionOf(to)}`;
+    this.say(`${said}.`);
+  }
+
+  markOutliers(points) {
+    const isOdd = !points.every((i) => this.points.isOdd(i));
+    this.corrections.markOutliers(points.map((i) => this.points.index[i]), isOdd);
+    this.say(`${plural(points.length, "point")} ${isOdd ? "marked as outliers" : "no longer marked as outliers"}.`);
   }
 
   say(text) {

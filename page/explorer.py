@@ -22,19 +22,24 @@ SCRIPTS = (  # each comes after those that it needs
     "parts.js",
     "map.js",
     "corrections.js",
+    "columns.js",
+    "describe.js",
     "points.js",
+    "filters.js",
     "colours.js",
     "clusters.js",
     "point.js",
     "selection.js",
     "search.js",
+    "picture.js",
     "explore.js",
 )
 MAX_POINTS = 100_000
 N_NEIGHBORS = 10
+N_COLORS = 30  # of words in a column, and of clusters that a person adds
 N_TELLING = 5  # features of a point that are furthest from their mean
-FEATURES = (8, 24)  # number of features that all points have on the page, at least and at most
-VALUES = 1_200_000  # values of these features, for all points together
+FEATURES = (24, 256)  # number of features that all points have on the page, at least and at most
+VALUES = 2_400_000  # values of these features, for all points together
 SHORTEST, LONGEST = 200, 2_000  # characters of a text on the page, at most: of many texts, and of few
 CHARACTERS = 20_000_000  # of all texts together
 NUMBERS = 4_000_000  # numbers of the data that are processed together
@@ -139,6 +144,7 @@ def page(
         "fingerprint": clusters.fingerprint,
         "formula": FORMULA,
         "clusters": _clusters(clusters, profile, place),
+        "colors": [to_hex(color) for color in palette(N_COLORS)],
         "corrections": corrections,
     }
     if data.y is not None:
@@ -248,6 +254,7 @@ def _features(data, labels, order):
         arrays["telling"] = np.searchsorted(known, arrays["telling"]).astype(np.uint32)
     about = {
         "n_features": n_features,
+        "is_named": data.feature_names is not None,
         "common": np.searchsorted(known, common).tolist(),
         "names": [str(names[i]) for i in known],
         "mean": [float(f"{mean[i]:.6g}") for i in known],

@@ -327,7 +327,9 @@ class PointMap {
     };
     canvas.addEventListener("pointerup", end);
     canvas.addEventListener("pointercancel", end);
-    canvas.addEventListener("pointerleave", () => this.on.hover(null));
+    canvas.addEventListener("pointerleave", (event) => {
+      if (event.pointerType !== "touch") this.on.hover(null); // a finger leaves after each tap
+    });
     canvas.addEventListener(
       "wheel",
       (event) => {

@@ -11,6 +11,9 @@ import numpy as np
 from .. import metrics
 from .colors import palette
 
+N_MIXED = 3  # classes in the name of a mixed cluster, at most
+LEAST = 0.15  # share of a mixed cluster that a class must have to be in its name
+
 
 @dataclass(frozen=True)
 class Clusters:
@@ -23,7 +26,7 @@ class Clusters:
     names : tuple of str, or None
         Names by number, empty where there is none; None if there are no classes to name clusters after.
     colors : ndarray of float, shape (n_clusters, 4)
-        RGBA. The cluster that has the name of a class has the colour that this class has among the classes.
+        RGBA. A cluster that is matched with the class it is named after has the colour that this class has among all.
     order : ndarray of int, shape (n_clusters,)
         Numbers of the clusters: the one that is matched with the first class first, those of no class last.
     numbers : ndarray of int, shape (n_clusters,), or None
@@ -38,10 +41,10 @@ class Clusters:
 
     @property
     def captions(self):
-        """Captions for pictures, by number: '3: cat', or without a name 'cluster 3'."""
+        """Captions for pictures, by number: 'cat (cluster 3)', or without a name 'cluster 3'."""
         numbers = range(len(self.colors)) if self.numbers is None else self.numbers
         names = self.names or [""] * len(self.colors)
-        return [f"{i}: {name}" if name else f"cluster {i}" for i, name in zip(numbers, names)]
+        return [caption(i, name) for i, name in zip(numbers, names)]
 
     @property
     def fingerprint(self):
@@ -64,22 +67,25 @@ def named(labels, n_clusters, y=None, label_names=()):
     Returns
     -------
     Clusters
-        Each cluster is named after the class it is matched with, see `metrics.match_labels`, unless more than half of
-        it is of another. Such a cluster, and one that is left over, is named after the class that most of it is of,
-        with a number behind it: 'cat #2' is the second that is called so. One without a sample of a known class is
-        called 'unknown'.
+        A cluster is named after a class only if at least half of its samples of a known class are of that one: after
+        the class it is matched with, see `metrics.match_labels`, or else after the one that most of it is of, with a
+        number behind it if another has that name: 'cat #2'. Others are called 'mixed: cat, dog', after the two or
+        three classes that most of it is of, and 'unknown' without a sample of a known class.
     """
     if y is None:
         return Clusters(labels, None, palette(n_clusters), np.arange(n_clusters))
     match, _ = metrics.match_labels(*metrics.of_known(y, labels))
     order = [*sorted(match, key=match.get), *(cluster for cluster in range(n_clusters) if cluster not in match)]
-    classes = {cluster: _class_of(y[(labels == cluster) & (y >= 0)], match.get(cluster)) for cluster in order}
+    counts = {i: np.bincount(y[(labels == i) & (y >= 0)], minlength=len(label_names)) for i in order}
+    classes = {cluster: _class_of(counts[cluster], match.get(cluster)) for cluster in order}
     agreed = [cluster for cluster in order if cluster in match and match[cluster] == classes[cluster]]
     others = [cluster for cluster in order if cluster not in agreed]
     names, taken = {}, set()
     for cluster in (*agreed, *others):
         of_class = classes[cluster]
-        names[cluster] = free("unknown" if of_class is None else label_names[of_class], taken)
+        names[cluster] = free(
+            _mixed(counts[cluster], label_names) if of_class is None else label_names[of_class], taken
+        )
         taken.add(names[cluster])
     slots = {cluster: match[cluster] for cluster in agreed}
     slots |= {cluster: len(label_names) + i for i, cluster in enumerate(others)}
@@ -87,13 +93,23 @@ def named(labels, n_clusters, y=None, label_names=()):
     return Clusters(labels, tuple(names[i] for i in range(n_clusters)), colors, np.array(order))
 
 
-def _class_of(classes, matched):
-    """Choose the class to name a cluster after, of those of its samples and its matched one; None is unknown."""
-    if not len(classes):
+def _class_of(counts, matched):
+    """Choose the class that at least half of a cluster is of, the matched one if two are; None if there is none."""
+    is_half = (2 * counts >= counts.sum()) & (counts > 0)
+    if not is_half.any():
         return None
-    counts = np.bincount(classes)
-    is_not_matched = matched is None or 2 * counts.max() > len(classes)
-    return int(counts.argmax()) if is_not_matched else matched
+    return matched if matched is not None and is_half[matched] else int(counts.argmax())
+
+
+def _mixed(counts, label_names):
+    """Name a cluster of which no class is half after those that most of it is of."""
+    most = [i for i in np.argsort(-counts, kind="stable")[:N_MIXED] if counts[i] >= LEAST * counts.sum() > 0]
+    return f"mixed: {', '.join(label_names[i] for i in most)}" if most else "unknown"
+
+
+def caption(number, name):
+    """Return the caption of a cluster: the name first, for it may be a number itself."""
+    return f"{name} (cluster {number})" if name else f"cluster {number}"
 
 
 def fingerprint(labels):

@@ -50,8 +50,26 @@ function quoted(text) {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
+// What this browser keeps, where it keeps anything: not in some notebooks.
+function stored(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+function store(key, text) {
+  try {
+    localStorage.setItem(key, text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function download(name, text, type) {
-  const link = element("a", { download: name, href: URL.createObjectURL(new Blob([text], { type })) });
+  const link = element("a", { download: name, href: URL.createObjectURL(text instanceof Blob ? text : new Blob([text], { type })) });
   link.click();
   URL.revokeObjectURL(link.href);
 }

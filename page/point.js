@@ -16,6 +16,7 @@ class PointPanel {
   set(i, isToShow = false) {
     const { map, points } = this;
     this.point = i;
+    this.hover(null);
     map.ring = i;
     map.threads = i === null ? [] : points.neighborsOf(i);
     byId("point").hidden = i === null;
@@ -23,6 +24,10 @@ class PointPanel {
       if (isToShow) map.show([i]);
       byId("point-head").textContent = `Point ${points.index[i]}`;
       byId("point-body").replaceChildren(...this.facts(i, 112));
+      byId("point-hint").textContent = Object.entries(MEANINGS)
+        .filter(([id]) => points.columns.byId.has(id))
+        .map(([, text]) => text)
+        .join(" ");
       byId("near-head").hidden = !map.threads.length;
       byId("near").replaceChildren(...map.threads.map((j) => this.tile(j)));
     }
@@ -35,12 +40,19 @@ class PointPanel {
   facts(i, side) {
     const { points } = this;
     const facts = element("dl");
-    for (const column of points.columns.filter((name) => name !== "text")) {
-      const value = element("dd", { textContent: points.cell(column, i) });
-      facts.append(element("dt", { textContent: column.replace("_", " ") }), value);
+    const coloured = points.columns.byId.get(byId("colouring").value);
+    const shown = points.facts.filter(({ name }) => name !== "cluster_name" && name !== "text");
+    if (coloured && !shown.some(({ id }) => id === coloured.id)) shown.push(coloured);
+    for (const { name, id, text } of shown) {
+      const value = name === "cluster" ? points.corrections.captionOf(points.clusterOf(i)) : text(i);
+      facts.append(element("dt", { textContent: name, title: MEANINGS[id] ?? name }), element("dd", { textContent: value }));
     }
     if (points.thumbnails) return [points.thumbnails.of(i, side), facts];
     if (points.about.texts) return [textOf(points.about.texts[i], side), facts];
+    const words = points.columns.own.filter(({ values, id }) => values && id !== coloured?.id).slice(0, 4);
+    for (const { name, text } of words) {
+      facts.append(element("dt", { textContent: name, title: name }), element("dd", { textContent: text(i) }));
+    }
     const rows = points.telling(i).map(({ name, value, z }) => featureRow(name, [value], z));
     return [facts, element("table", { className: "own" }, ...rows)];
   }
@@ -61,6 +73,7 @@ class PointPanel {
 
   hover(i, x, y) {
     const card = byId("card");
+    card.classList.toggle("plain", !this.points.thumbnails);
     if (i === null) {
       card.hidden = true;
       this.under = null;

@@ -5,18 +5,34 @@ class Points {
     Object.assign(this, { about, arrays, thumbnails, corrections });
     this.n = about.n_points;
     this.index = arrays.index ?? Uint32Array.from({ length: this.n }, (_, i) => i);
+    this.columns = new Columns({ about, arrays }, this.n);
+    this.describer = new Describer(this);
+    this.place = new Map(about.n_points < about.n_samples ? [...this.index].map((index, i) => [index, i]) : []);
     this.correct();
   }
 
   correct() {
     const roots = this.about.clusters.map((_, c) => this.corrections.rootOf(c));
     this.cluster = this.arrays.cluster.map((c) => roots[c]);
+    for (const [index, into] of Object.entries(this.corrections.state.moved)) {
+      const i = this.placeOf(Number(index));
+      if (i !== undefined) this.cluster[i] = roots[into];
+    }
     this.findFacts();
   }
 
   // Points
   get isLabelled() {
     return "label" in this.arrays;
+  }
+
+  // The point of a sample, by its number; undefined if it is not on the page.
+  placeOf(index) {
+    return this.place.size ? this.place.get(index) : index;
+  }
+
+  isOdd(i) {
+    return this.corrections.odd.has(this.index[i]);
   }
 
   clusterOf(i) {
@@ -27,26 +43,34 @@ class Points {
     return this.about.classes[this.arrays.label[i]].name;
   }
 
-  get columns() {
-    const { about, arrays } = this;
-    const hasNames = about.clusters.some((_, c) => this.corrections.nameOf(c));
-    const names = ["index", "cluster", hasNames && "cluster_name", "confidence", "outlier" in arrays && "outlier"];
-    return [...names, this.isLabelled && "label", about.names && "name", about.texts && "text"].filter(Boolean);
+  // What is known of every point, as the columns of clusters.csv: { name, text(i) }, and of(i) of numbers.
+  get facts() {
+    const { about, arrays, columns, corrections } = this;
+    const hasNames = about.clusters.some((_, c) => corrections.nameOf(c));
+    const score = (id) => columns.byId.get(id) && { ...columns.byId.get(id), name: id };
+    return [
+      { name: "index", of: (i) => this.index[i], text: (i) => String(this.index[i]) },
+      { name: "cluster", of: (i) => this.clusterOf(i), text: (i) => String(this.clusterOf(i)) },
+      hasNames && { name: "cluster_name", text: (i) => corrections.nameOf(this.clusterOf(i)) },
+      corrections.odd.size && { name: "marked_outlier", text: (i) => (this.isOdd(i) ? "1" : "0") },
+      score("confidence"),
+      score("outlier"),
+      this.isLabelled && { name: "label", text: (i) => (arrays.label[i] < about.n_known ? this.classOf(i) : "") },
+      about.names && { name: "name", text: (i) => about.names[i] },
+      about.texts && { name: "text", text: (i) => about.texts[i] },
+    ].filter(Boolean);
   }
 
-  cell(column, i) {
-    const { about, arrays } = this;
-    const cells = {
-      index: () => String(this.index[i]),
-      cluster: () => String(this.clusterOf(i)),
-      cluster_name: () => this.corrections.nameOf(this.clusterOf(i)),
-      confidence: () => (arrays.confidence[i] / 1e4).toFixed(4),
-      outlier: () => (arrays.outlier[i] / 1e4).toFixed(4),
-      label: () => (arrays.label[i] < about.n_known ? this.classOf(i) : ""),
-      name: () => about.names[i],
-      text: () => about.texts[i],
-    };
-    return cells[column]();
+  // These, and the data's own columns, under names that differ.
+  get table() {
+    const taken = new Set(this.facts.map(({ name }) => name));
+    const own = this.columns.own.map((column) => {
+      let { name } = column;
+      while (taken.has(name)) name += " of the data";
+      taken.add(name);
+      return { ...column, name };
+    });
+    return [...this.facts, ...own];
   }
 
   titleOf(i) {
@@ -95,7 +119,7 @@ class Points {
 
   // Clusters
   get roots() {
-    return this.about.clusters.map((_, c) => c).filter((c) => this.corrections.rootOf(c) === c);
+    return [...this.ofCluster.keys()];
   }
 
   members(c) {
@@ -110,18 +134,37 @@ class Points {
       counts[this.cluster[i]] += 1;
       sums[this.cluster[i]] += arrays.confidence[i] / 1e4;
     }
-    const facts = new Map(this.roots.map((c) => [c, { size: 0, n: counts[c], sum: sums[c], parts: [] }]));
+    const roots = about.clusters.map((_, c) => c).filter((c) => corrections.rootOf(c) === c);
+    const found = new Map(roots.map((c) => [c, { size: 0, n: counts[c], sum: sums[c], parts: [] }]));
     about.clusters.forEach(({ size }, c) => {
-      const of = facts.get(corrections.rootOf(c));
+      const of = found.get(corrections.rootOf(c));
       of.size += size;
       of.parts.push(c);
     });
-    for (const [c, of] of facts) {
-      of.parts.sort((a, b) => (b === c) - (a === c));
-      const most = Math.ceil(8 / of.parts.length);
-      of.members = of.parts.flatMap((part) => about.clusters[part].members.slice(0, most)).slice(0, 8);
-      of.description = [...new Set(of.parts.map((part) => about.clusters[part].description).filter(Boolean))].join("; ");
+    const changed = new Set();
+    for (const [index, into] of Object.entries(corrections.state.moved)) {
+      const i = this.placeOf(Number(index));
+      if (i === undefined) continue;
+      for (const [c, by] of [[arrays.cluster[i], -1], [into, 1]]) {
+        found.get(corrections.rootOf(c)).size += by;
+        changed.add(corrections.rootOf(c));
+      }
     }
-    this.facts = facts;
+    for (const [c, of] of found) {
+      if (!of.size && changed.has(c)) found.delete(c);
+      else if (!of.size && c >= corrections.n) found.delete(c);
+    }
+    for (const [c, of] of found) {
+      of.parts.sort((a, b) => (b === c) - (a === c));
+      if (of.parts.length === 1 && !changed.has(c)) {
+        const { members, description } = about.clusters[c];
+        Object.assign(of, { members: members.slice(0, 8), description });
+        continue;
+      }
+      const inside = this.members(c);
+      of.members = this.describer.typical(inside, 8);
+      of.description = this.describer.describe(inside, found.size);
+    }
+    this.ofCluster = found;
   }
 }

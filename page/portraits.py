@@ -105,7 +105,7 @@ def _draw_means(data, groups, present, path, *, names, title, n_features=30):
     shown = np.sort(np.argsort(-profile.std(axis=0), kind="stable")[:n_features])
     profile = profile[:, shown]
     features = data.feature_names or [f"feature {i}" for i in range(data.x.shape[1])]
-    rows = [in_lines(f"{shortened(names[g], 52)} ({np.sum(groups == g):,})") for g in present]
+    rows = [in_lines(f"{shortened(names[g], 52)}: {np.sum(groups == g):,}") for g in present]
     columns = [shortened(features[i], 40) for i in shown]
     width = max(4, 0.35 * len(shown) + 1.5 + 0.08 * longest(rows))
     figsize = (width, 0.35 * len(present) + 1.5 + 0.09 * longest(columns))
@@ -199,7 +199,7 @@ def dendrogram(linkage, names, sizes, path, *, title):
     """
     from scipy.cluster.hierarchy import dendrogram
 
-    labels = [in_lines(f"{shortened(name, 52)} ({size:,})") for name, size in zip(names, sizes)]
+    labels = [in_lines(f"{shortened(name, 52)}: {size:,}") for name, size in zip(names, sizes)]
     figure = Figure(figsize=(5 + 0.08 * longest(labels), 0.3 * len(names) + 1.3), layout="constrained")
     axes = figure.subplots()
     look = {"color_threshold": 0, "above_threshold_color": "black"}

@@ -1,15 +1,24 @@
 // The panel of what is selected: images or features, rows, and a CSV file of them.
 
 const MOST = 120; // thumbnails or rows that are listed at once
+const MOST_COLUMNS = 40; // of the data's own columns that are listed; the file has all
 const HOW = { pan: "choose “select a box” or “draw a lasso” above the map, then drag", box: "drag", lasso: "drag" };
 
 class SelectionPanel {
   constructor(explorer) {
     this.explorer = explorer;
     this.most = MOST;
+    this.by = null; // a column that the rows are in order of: { name, sign }
     byId("rows").open = !explorer.thumbnails;
-    byId("sort").onchange = () => this.list();
+    byId("rows").ontoggle = () => this.list();
+    byId("rows-box").onscroll = () => this.tellWidth();
+    for (const option of [...byId("sort").options]) {
+      if (option.value === "outlier" && !("outlier" in explorer.arrays)) option.remove();
+    }
+    byId("sort").onchange = () => this.sortBy(null);
     byId("save").onclick = () => this.save();
+    byId("odd").onclick = () => explorer.markOutliers(explorer.shown);
+    byId("move").onchange = () => this.move(byId("move").value);
     byId("none").onclick = () => explorer.clear();
     byId("more").onclick = () => {
       this.most += MOST;
@@ -23,6 +32,12 @@ class SelectionPanel {
     const isCluster = openedCluster !== null;
     byId("shown-head").textContent = isCluster ? corrections.captionOf(openedCluster) : "Selection";
     byId("sort-label").hidden = shown.length < 2;
+    byId("sort").querySelector("[value=column]")?.remove();
+    if (this.by) {
+      const textContent = `${this.by.name}, ${this.by.sign > 0 ? "small" : "great"} first`;
+      byId("sort").append(element("option", { value: "column", textContent }));
+      byId("sort").value = "column";
+    }
     byId("sort").options[0].textContent = isCluster ? "typical first" : "number";
     byId("more").hidden = listed.length >= shown.length;
     if (points.thumbnails) byId("gallery").replaceChildren(...listed.map((i) => point.tile(i)));
@@ -31,18 +46,49 @@ class SelectionPanel {
     this.rows(listed);
     byId("parts").textContent = isCluster || shown.length < 2 ? "" : this.composition(shown);
     this.tell(shown);
+    this.edit(shown);
+  }
+
+  // What can be done with points that were selected.
+  edit(shown) {
+    const { corrections, points, selected } = this.explorer;
+    byId("edit").hidden = !selected || !shown.length;
+    if (byId("edit").hidden) return;
+    const option = (value, textContent) => element("option", { value, textContent });
+    const clusters = points.roots.map((c) => option(c, shortened(corrections.captionOf(c), 40)));
+    byId("move").replaceChildren(option("", "Move to…"), option("new", "a new cluster"), ...clusters);
+    byId("odd").textContent = shown.every((i) => points.isOdd(i)) ? "No outliers" : "Mark as outliers";
+  }
+
+  move(value) {
+    if (value) this.explorer.move(this.explorer.shown, value === "new" ? null : Number(value));
+  }
+
+  // By a column, or by none: then as the select says.
+  sortBy(name) {
+    if (name === null) this.by = null;
+    else this.by = { name, sign: this.by?.name === name ? -this.by.sign : 1 };
+    if (!this.by && byId("sort").value === "column") byId("sort").value = "index";
+    this.list();
   }
 
   sorted(shown) {
     const { points, openedCluster } = this.explorer;
-    const { confidence } = points.arrays;
+    const { confidence, outlier } = points.arrays;
     const order = byId("sort").value;
+    const column = this.by && points.table.find(({ name }) => name === this.by.name);
+    if (column) {
+      const { of, text, values } = column;
+      const less = of && !values ? (a, b) => of(a) - of(b) : (a, b) => text(a).localeCompare(text(b), "en", { numeric: true });
+      return [...shown].sort((a, b) => this.by.sign * less(a, b));
+    }
+    if (order === "outlier") return [...shown].sort((a, b) => outlier[b] - outlier[a]);
     if (order !== "index") {
       const sign = order === "certain" ? -1 : 1;
       return [...shown].sort((a, b) => sign * (confidence[a] - confidence[b]));
     }
     if (openedCluster === null) return shown;
-    const first = points.facts.get(openedCluster).members; // typical ones
+    const first = points.ofCluster.get(openedCluster).members; // typical ones
     const isFirst = new Set(first);
     return [...first, ...shown.filter((i) => !isFirst.has(i))];
   }
@@ -63,16 +109,20 @@ class SelectionPanel {
   }
 
   rows(listed) {
+    if (!byId("rows").open) return;
     const { point, points } = this.explorer;
-    const { columns } = points;
+    const { facts, table } = points;
+    const columns = table.slice(0, facts.length + MOST_COLUMNS);
     const [head, body] = [document.querySelector("#rows thead tr"), document.querySelector("#rows tbody")];
-    head.replaceChildren(...columns.map((textContent) => element("th", { scope: "col", textContent })));
+    const focused = head.contains(document.activeElement) ? document.activeElement.dataset.column : null;
+    head.replaceChildren(...columns.map((column) => this.head(column)));
+    [...head.querySelectorAll("button")].find((made) => made.dataset.column === focused)?.focus();
     body.replaceChildren(
       ...listed.map((i) => {
         const row = element("tr", { tabIndex: 0, onclick: () => point.set(i, true) });
         row.dataset.point = i;
         row.setAttribute("aria-current", String(point.point === i));
-        const texts = columns.map((column) => points.cell(column, i));
+        const texts = columns.map(({ text }) => text(i));
         row.append(...texts.map((text) => element("td", { textContent: text, title: text })));
         row.onkeydown = (event) => {
           if (event.key !== "Enter" && event.key !== " ") return;
@@ -82,13 +132,39 @@ class SelectionPanel {
         return row;
       }),
     );
+    this.tellWidth(table.length - columns.length);
+  }
+
+  // The head of a column, which puts the rows in its order.
+  head({ id, name }) {
+    const title = `${MEANINGS[id] ?? name} Click to sort.`;
+    const sort = element("button", { type: "button", title, onclick: () => this.sortBy(name) });
+    sort.dataset.column = name;
+    name.split(/(?<=_)/).forEach((part, k) => sort.append(...(k ? [element("wbr"), part] : [part]))); // may be in two lines
+    const head = element("th", { scope: "col" }, sort);
+    if (this.by?.name === name) head.setAttribute("aria-sort", this.by.sign > 0 ? "ascending" : "descending");
+    return head;
+  }
+
+  // Whether columns are out of sight, to the right.
+  tellWidth(left = this.left) {
+    this.left = left;
+    const box = byId("rows-box");
+    const edge = box.getBoundingClientRect().left + box.clientWidth + 1;
+    const hidden = [...box.querySelectorAll("th")].filter((head) => head.getBoundingClientRect().right > edge);
+    box.classList.toggle("wide", hidden.length > 0);
+    const texts = [hidden.length && `${plural(hidden.length, "column")} to the right: scroll`, left && `${count(left)} more in the CSV`];
+    byId("rows-hint").textContent = texts.filter(Boolean).join("; ");
   }
 
   tell(shown = this.explorer.shown) {
     const { explorer } = this;
+    const all = explorer.selected ?? (explorer.openedCluster === null ? [] : explorer.points.members(explorer.openedCluster));
+    const left = all.length - shown.length;
+    const without = left ? `, ${count(left)} more left out by filters` : "";
     const part = byId("more").hidden ? "" : `, the first ${count(this.most)} are listed`;
     const status = shown.length
-      ? `${plural(shown.length, "point")} ${explorer.openedCluster === null ? explorer.what : "in this cluster"}${part}.`
+      ? `${plural(shown.length, "point")} ${explorer.openedCluster === null ? explorer.what : "in this cluster"}${without}${part}.`
       : `No points selected. To select some, ${HOW[explorer.map.mode]} over the map, click a point or a cluster, or search.`;
     explorer.say(status);
   }
@@ -96,9 +172,10 @@ class SelectionPanel {
   save() {
     const { about, points, shown } = this.explorer;
     if (!shown.length) return this.explorer.say("There is nothing to save: no points selected.");
-    const { columns } = points;
-    const cell = (column, i) => quoted(harmless(points.cell(column, i), about.formula));
-    const lines = [columns, ...shown.map((i) => columns.map((column) => cell(column, i)))];
+    const { table } = points;
+    const cell = (text) => quoted(harmless(text, about.formula));
+    const heads = table.map(({ name }) => cell(name));
+    const lines = [heads, ...shown.map((i) => table.map(({ text }) => cell(text(i))))];
     download(`${about.title}-selection.csv`, lines.map((line) => `${line.join(",")}\n`).join(""), "text/csv");
   }
 }

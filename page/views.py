@@ -129,7 +129,7 @@ def plot(model, y=None, names=None, ax=None):
         found = naming.named(model.labels_, model.n_clusters_)
         groups, captions, colors = model.labels_, found.captions, found.colors
         if names is not None:
-            captions = [f"{i}: {name}" for i, name in enumerate(names)]
+            captions = [naming.caption(i, name) for i, name in enumerate(names)]
     else:
         y, of_classes = classes(y, len(model.labels_))
         names = tuple(map(str, of_classes if names is None else names))

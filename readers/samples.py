@@ -86,7 +86,7 @@ class Dataset:
 
     @property
     def is_unread(self):
-        """Whether the features of its things are still to be worked out: x has no columns."""
+        """Whether its features are still to be worked out: x has no columns."""
         return self.things is not None and self.x.shape[1] == 0
 
     @property

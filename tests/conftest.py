@@ -232,6 +232,12 @@ class Opened:
         self.page.locator("#dots").scroll_into_view_if_needed()
         self.page.mouse.click(*self.place_of(index))
 
+    def touch(self, index):
+        """Tap a point of the map with a finger, not as `press`, and wait until it has left."""
+        self.page.locator("#dots").scroll_into_view_if_needed()
+        self.page.touchscreen.tap(*self.place_of(index))
+        self.page.wait_for_timeout(100)
+
     def drag_over_the_map(self, mode="select a box"):
         self.page.get_by_role("radio", name=mode).click()
         box = self.page.locator("#plot").bounding_box()
@@ -295,6 +301,7 @@ def one(loaded):
     loaded.page.mouse.move(0, 0)
     loaded.page.evaluate("""() => {
         while (explorer.corrections.past.length) explorer.corrections.undo();
+        explorer.clusters.last = null;
         explorer.clear(), explorer.colours.showAll(), explorer.map.whole(), explorer.point.hover(null);
         document.querySelector('[data-mode=pan]').click();
         document.getElementById('query').value = '';

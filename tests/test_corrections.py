@@ -96,6 +96,26 @@ def test_table_scores_and_pictures_are_corrected_and_nothing_is_lost(apply, fold
     assert EVIL not in (folder / "explore.html").read_text()
 
 
+def test_samples_are_moved_and_marked_as_outliers_and_it_is_said_in_words(apply, folder, tmp_path):
+    found = table_of(folder)["cluster"].astype(int)
+    three, one, name = *(np.flatnonzero(found == i)[:4].tolist() for i in (3, 1)), table_of(folder)["cluster_name"]
+    moved = {str(i): 10 for i in three} | {str(i): 5 for i in one}
+    changes = {"moved": moved, "outliers": [7, 9], "names": {"10": "odd ones"}, "merged": {"7": 6}}
+    told = apply(saved(tmp_path / "c.json", folder, **changes), folder)
+    assert "10 clusters, now 10: 1 renamed, 1 merged, 8 samples moved, 2 samples marked as outliers" in told
+    assert f"4 samples of {name[three[0]]} (cluster 3) moved to new cluster 10" in told
+    assert f"4 samples of {name[one[0]]} (cluster 1) moved to {name[found == 5].iloc[0]} (cluster 5)" in told
+    assert "(cluster 7) is part of" in told and "2 samples marked as outliers: 7, 9" in told
+    table = table_of(folder)
+    assert set(table["cluster"][three]) == {"10"} and set(table["cluster_name"][three]) == {"odd ones"}
+    assert set(table["cluster"][one]) == {"5"} and not (table["cluster"] == "7").any()
+    assert np.flatnonzero(table["marked_outlier"] == "1").tolist() == [7, 9]
+    rest = np.setdiff1d(np.arange(len(found)), three + one)
+    assert (table["cluster"].astype(int)[rest] == found.replace(7, 6)[rest]).all()
+    apply(saved(tmp_path / "d.json", folder, ORIGINAL), folder)  # and everything can be taken back
+    assert (folder / "clusters.csv").read_bytes() == (folder / ORIGINAL).read_bytes()
+
+
 def test_corrections_are_of_what_the_run_found_however_often_they_are_applied(apply, folder, tmp_path):
     first = saved(tmp_path / "1.json", folder, merged={"9": 8}, marked=[1])
     apply(first, folder)
@@ -119,7 +139,13 @@ def test_the_new_page_is_of_the_same_clusters_and_begins_with_what_was_applied(f
     apply(saved(tmp_path / "c.json", folder, **wanted), folder)
     [(clusters, shown)] = pages
     assert clusters.fingerprint == naming.fingerprint(found)
-    assert shown["corrections"] == {"names": {3: "three"}, "merged": {7: 3}, "marked": [3]}  # 7 is none any more
+    assert shown["corrections"] == {
+        "names": {3: "three"},
+        "merged": {7: 3},
+        "marked": [3],
+        "moved": {},
+        "outliers": [],
+    }  # 7 is none any more
 
 
 def test_what_was_added_to_the_table_stays_and_what_was_changed_in_it_is_not_written_over(
@@ -240,6 +266,13 @@ def test_without_the_data_the_rest_is_written(run, folder, tmp_path):
         ({"merged": {"1": 2.5}}, "cluster must be a whole number"),
         ({"marked": [True]}, "cluster must be a whole number"),
         ({"marked": "all"}, "marked must be a list"),
+        ({"moved": {"1797": 2}}, "sample must be a whole number from 0 to 1796"),
+        ({"moved": {"5": 1010}}, "cluster must be a whole number"),
+        ({"moved": {"5": "2"}}, "cluster must be a whole number"),
+        ({"moved": {"5": 10}, "merged": {"3": 10}}, "is merged into one that was added"),
+        ({"moved": [5]}, "is damaged"),
+        ({"outliers": [-1]}, "sample must be a whole number"),
+        ({"outliers": 5}, "outliers must be a list"),
         ({"names": {"1": "a\nb"}}, "a name must be a text"),
         ({"names": {"1": "x" * 201}}, "a name must be a text"),
         ({"names": {"1": "\ud800"}}, "a name must be a text"),

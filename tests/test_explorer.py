@@ -16,7 +16,9 @@ def test_the_panel_says_what_is_in_each_cluster(one):
     page = one.page
     assert page.locator("h1").inner_text() == "Insects" and "40 points" in page.locator("#points").inner_text()
     rows = page.locator(".cluster")
-    assert rows.locator(".name").all_inner_texts() == one.clusters.captions
+    named = [f"{name} cluster {i}" for i, name in enumerate(one.clusters.names or ())]
+    assert rows.locator(".name").all_inner_texts() == (named or ["cluster 0", "cluster 1"])  # and the number is small
+    assert page.locator(".label").all_inner_texts() == list(one.clusters.names or ["cluster 0", "cluster 1"])
     assert rows.locator(".count").all_inner_texts() == ["20", "20"]
     confidence = np.linspace(1, 0.5, 40)
     expected = [f"confidence {mean:.2f}" for mean in (confidence[:20].mean(), confidence[20:].mean())]
@@ -89,7 +91,10 @@ def test_what_is_selected_is_shown_and_saved(one, mode):
     if one.kind == "table":
         expected.insert(expected.columns.get_loc("confidence") + 1, "outlier", np.linspace(0, 0.9, 40))
     file = expected.to_csv(index_label="index", float_format="%.4f")
-    assert table.to_csv(index=False) == file  # as clusters.csv: header, order, numbers and names
+    own = ["length", "weight", "legs"] if one.kind == "table" else []
+    assert table.drop(columns=own).to_csv(index=False) == file  # as clusters.csv: header, order, numbers and names
+    assert list(table)[len(table.columns) - len(own) :] == own  # and the table's own columns behind them
+    assert np.array_equal(table[own].astype(float), one.data.x[:, : len(own)])
 
 
 def test_features_of_a_selection_are_compared_with_those_of_all(one):
@@ -134,16 +139,104 @@ def test_a_card_is_under_the_pointer_and_a_click_shows_the_neighbours(one):
     assert page.locator("#point").is_hidden()
 
 
+def test_a_tap_shows_the_card_and_the_panel_begins_on_the_screen(one):
+    if not one.is_phone:
+        return
+    page = one.page
+    one.touch(25)
+    assert page.locator("#card").is_visible() and page.locator("#card dd").first.inner_text() == "25"
+    head = page.get_by_role("heading", name="Point 25").bounding_box()
+    assert head["y"] + head["height"] <= one.screen["height"]
+    one.touch(5)
+    assert page.locator("#card dd").first.inner_text() == "5"
+    page.locator("#closer").click()
+    page.keyboard.press("Escape")
+    assert page.locator("#card").is_hidden() and page.locator("#point").is_hidden()
+
+
+def test_one_point_greys_nothing_and_what_follows_takes_its_place(one):
+    page = one.page
+    colourings = page.locator("#colouring option").evaluate_all("all => all.map(option => option.value)")
+    for colouring in colourings:
+        page.get_by_label("Colour by").select_option(colouring)
+        one.press(25)
+        assert page.evaluate("[explorer.map.focus, explorer.map.ring]") == [None, 25]
+    for mode in ("select a box", "draw a lasso"):
+        one.press(25)
+        assert page.locator("#point").is_visible()
+        one.drag_over_the_map(mode)
+        assert page.locator("#point").is_hidden() and page.evaluate("explorer.map.ring") is None
+        assert page.evaluate("explorer.map.threads") == [] and page.locator("#card").is_hidden()
+        page.get_by_role("radio", name="move").click()
+    one.press(25)
+    one.cluster(0).locator(".open").click()
+    assert page.locator("#point").is_hidden() and page.evaluate("explorer.map.ring") is None
+
+
+def test_a_hidden_cluster_leaves_the_others_as_they_are(one):
+    one.cluster(0).locator(".eye").click()
+    assert one.visible() == [0] * 20 + [1] * 20 and one.page.evaluate("explorer.map.focus") is None
+    one.cluster(0).locator(".open").click()  # there is nothing of it to stand out
+    assert one.page.evaluate("explorer.map.focus") is None
+
+
+def test_arrow_keys_choose_what_dragging_does(one):
+    page = one.page
+    radios = page.get_by_role("radio")
+    radios.first.focus()
+    for key, mode in (("ArrowRight", "box"), ("ArrowDown", "lasso"), ("ArrowRight", "pan"), ("ArrowLeft", "lasso")):
+        page.keyboard.press(key)
+        assert page.evaluate("[explorer.map.mode, document.activeElement.dataset.mode]") == [mode, mode]
+    assert radios.evaluate_all("all => all.map(radio => radio.tabIndex)") == [-1, -1, 0]
+
+
+def test_confidence_and_outlier_score_are_explained_where_they_stand(one):
+    page = one.page
+    one.press(25)
+    assert "Confidence is the share" in page.locator("#point-hint").inner_text()
+    assert ("outlier score is 0" in page.locator("#point-hint").inner_text()) == (one.kind == "table")
+    assert "Confidence is the share" in page.locator(".cluster .confidence").first.get_attribute("title")
+    page.get_by_label("Colour by").select_option("confidence")
+    assert "Confidence is the share" in page.locator("#colour-hint").inner_text()
+    page.get_by_label("Colour by").select_option("cluster")
+    assert page.locator("#colour-hint").is_hidden()
+    one.cluster(0).locator(".open").click()
+    assert "Confidence is the share" in one.cluster(0).inner_text()
+
+
+def rows_of(one):
+    """What a search calls the clusters."""
+    names = one.clusters.names or [""] * 2
+    return [f"cluster {i}: {name}" if name else f"cluster {i}" for i, name in enumerate(names)]
+
+
 def test_a_search_finds_numbers_names_classes_and_clusters(one):
     page, query = one.page, one.page.get_by_role("searchbox")
     query.fill("12")
-    assert page.locator("#found button").first.inner_text() == "point 12"
+    assert page.locator("#found button").first.inner_text().startswith("point 12")
     query.press("Enter")
     assert page.get_by_role("heading", name="Point 12").is_visible() and page.locator("#found").is_hidden()
     query.fill("cluster 1")
     query.press("ArrowDown")
     page.keyboard.press("Enter")
-    assert page.evaluate("explorer.current") == (1 if one.kind == "unlabelled" else None)
+    assert page.evaluate("explorer.current") == 1
+    query.fill("1")
+    query.press("Enter")
+    assert page.evaluate("[explorer.current, explorer.selected]") == [1, None]  # the cluster, not the point
+    query.fill("point 5")
+    query.press("Enter")
+    assert page.get_by_role("heading", name="Point 5", exact=True).is_visible()
+    answers = page.locator("#found button")
+    if one.data.y is not None:
+        query.fill("class")
+        assert answers.all_inner_texts() == ["class ant (21)", "class bee (19)"]
+    if one.kind == "table":
+        query.fill("weight")
+        assert answers.all_inner_texts() == ["column weight", *rows_of(one)]  # they are described by it
+        query.press("Enter")
+        assert page.get_by_label("Colour by").locator("option:checked").inner_text() == "weight"
+    page.get_by_role("button", name="Clear", exact=True).click()
+    assert query.input_value() == "" and page.locator("#found").is_hidden()
     query.fill("no such thing")
     assert page.locator("#found").inner_text() == "Nothing is called so."
     if one.data.sample_names is not None:
@@ -164,7 +257,8 @@ def test_the_legend_follows_the_colouring(one):
     if one.kind == "table":
         options["outlier"] = ["0 to 0.3", "0.3 to 0.5", "0.5 to 0.7", "0.7 to 0.9", "0.9 to 1"]
     offered = page.locator("#colouring option").evaluate_all("all => all.map(option => option.value)")
-    assert set(offered) == {"cluster", *options}
+    own = {f"column {i}" for i in range(3)} if one.kind == "table" else set()
+    assert set(offered) == {"cluster", *options, *own}
     for colouring, names in options.items():
         page.get_by_label("Colour by").select_option(colouring)
         buttons = page.locator("#legend button")
@@ -214,12 +308,13 @@ def test_everything_to_press_has_a_name_and_the_page_is_for_all_eyes(one):
     for role in ("main", "application", "toolbar", "radiogroup", "status", "complementary", "list", "searchbox"):
         assert page.get_by_role(role).count() >= 1, role
     assert "Map of 40 points" in page.get_by_role("application").get_attribute("aria-label")
-    theme = page.get_by_role("button", name="Dark")
     background = lambda: page.evaluate("getComputedStyle(document.body).backgroundColor")  # noqa: E731
-    assert theme.get_attribute("aria-pressed") == "false" and background() == "rgb(244, 244, 246)"
-    theme.click()
-    assert theme.get_attribute("aria-pressed") == "true" and background() == "rgb(18, 18, 22)"
-    theme.click()
+    assert background() == "rgb(244, 244, 246)"
+    page.get_by_role("button", name="Dark").click()
+    assert background() == "rgb(18, 18, 22)"
+    one.reload()
+    assert background() == "rgb(18, 18, 22)"  # the browser has kept it
+    page.get_by_role("button", name="Light").click()
     assert background() == "rgb(244, 244, 246)"
 
 
@@ -387,7 +482,7 @@ def test_the_page_of_many_points_is_a_sample_and_says_so(opened, insects, tmp_pa
 
 def test_of_wide_tables_each_point_has_its_own_telling_features(opened, tmp_path):
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(60, 200)).astype(np.float32)
+    x = rng.normal(size=(60, 300)).astype(np.float32)
     x[7, 150] = 40
     x[:30, 11] += 9
     clusters = naming.named(np.arange(60) // 30, 2)

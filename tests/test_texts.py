@@ -1,5 +1,6 @@
 """Texts: their words, their features, and what a run and a saved model make of them."""
 
+import argparse
 import json
 import sys
 

@@ -64,7 +64,7 @@ def test_classes_and_names_on_the_map(blobs, fitted, axes):
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["ant", "bee", "cow", "unknown"]
     axes.clear()
     fitted.plot(names=["$a$", "b", "c", "d"], ax=axes)
-    assert axes.texts[0].get_text() == "0: $a$" and not axes.texts[0].get_parse_math()
+    assert axes.texts[0].get_text() == "$a$" and not axes.texts[0].get_parse_math()
     with pytest.raises(ValueError, match="names must be at least 4, one a group, got 1"):
         fitted.plot(names=["a"], ax=axes)
     with pytest.raises(ValueError, match="one label a sample"):

@@ -183,7 +183,7 @@ def test_names_that_begin_alike_can_be_told_apart_on_the_map(embedding, tmp_path
 
 
 def test_of_many_groups_the_numbers_are_on_the_map_and_the_names_in_the_legend(embedding, tmp_path, figures):
-    names = [f"{i}: cat #{i}" for i in range(30)]
+    names = [f"cat #{i} (cluster {i})" for i in range(30)]
     visualize.scatter(embedding, np.arange(300) % 30, names, tmp_path / "m.png", title="")
     figures[0].draw_without_rendering()
     axes = figures[0].axes[0]

@@ -1,0 +1,142 @@
+"""The columns of the data on the page, in a browser: to colour, filter and sort by, to show and to save."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from n2d.page import explorer, naming
+from n2d.readers.samples import Dataset
+
+SCREENS = ("desk", "phone")
+
+
+@pytest.fixture
+def fruit(opened, tmp_path):
+    """Function that opens the page of sixty fruit on a screen: two numbers, a word in three columns of 0 and 1."""
+    rng = np.random.default_rng(0)
+    kind = np.arange(60) % 3
+    price = np.round(rng.uniform(0, 10, 60), 2)
+    x = np.column_stack([price, *(kind == i for i in range(3)), np.exp(rng.normal(size=60) * 3)]).astype(np.float32)
+    features = ("price", "colour=red", "colour=dark blue", "colour=green", "a long name of a feature, in five parts")
+    names = tuple(f"fruit {i:02} of the market" for i in range(60))
+    data = Dataset(x, None, feature_names=features, sample_names=names)
+    clusters = naming.named(np.arange(60) // 20, 3)
+    profile = pd.DataFrame({"description": ["", "", ""], "members": [[0], [20], [40]]})
+    shown = {"confidence": np.linspace(0.2, 1, 60), "outlier": rng.random(60), "profile": profile, "title": "fruit"}
+    explorer.explore(data, rng.normal(size=(60, 2)), clusters, tmp_path / "e.html", **shown)
+
+    def fruit(screen):
+        one = opened(tmp_path / "e.html", screen)
+        one.price, one.kinds, one.outlier = price, kind, shown["outlier"]
+        return one
+
+    return fruit
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_card_of_a_table_can_be_read(fruit, screen):
+    one = fruit(screen)
+    page = one.page
+    one.touch(7) if screen == "phone" else page.mouse.move(*one.place_of(7))
+    card = page.locator("#card")
+    card.wait_for()
+    box = card.bounding_box()
+    assert box["height"] < 320 and 180 < box["width"] <= 0.95 * one.screen["width"]
+    for value in card.locator("dd, td:first-of-type").all():
+        assert value.bounding_box()["width"] >= 20
+        assert value.bounding_box()["height"] < 40, value.inner_text()  # two lines at most
+    apart = """card => {
+        const boxes = [...card.querySelectorAll('dt, dd')].map(one => one.getBoundingClientRect());
+        return boxes.every((a, i) => boxes.slice(0, i).every(b =>
+            a.left >= b.right - 1 || b.left >= a.right - 1 || a.top >= b.bottom - 1 || b.top >= a.bottom - 1));
+    }"""
+    assert card.evaluate(apart)
+    assert "dark blue" in card.inner_text() and f"{one.price[7]:g}" in card.inner_text()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_map_is_coloured_by_any_column(fruit, screen):
+    page = fruit(screen).page
+    names = page.locator("#colouring option").all_inner_texts()
+    assert names[:3] == ["cluster", "confidence", "outlier score"]
+    assert names[3:] == ["price", "colour", "a long name of a feature, in five parts"]
+    legend = page.locator("#legend button .name")
+    page.get_by_label("Colour by").select_option("colour")
+    assert legend.all_inner_texts() == ["red", "dark blue", "green"]
+    groups = "() => [...explorer.map.groups]"
+    assert page.evaluate(groups) == [i % 3 for i in range(60)]
+    page.get_by_label("Colour by").select_option("price")
+    price = page.evaluate("[...Array(60).keys()].map(i => explorer.points.columns.byId.get('column 0').of(i))")
+    assert (np.diff(np.array(page.evaluate(groups))[np.argsort(price, kind="stable")]) >= 0).all()
+    assert 4 <= legend.count() <= 9 and legend.first.inner_text().startswith("less than ")
+    page.get_by_label("Colour by").select_option("a long name of a feature, in five parts")
+    counts = np.bincount(page.evaluate(groups))
+    assert counts.max() < 0.6 * 60  # a few great numbers do not take all colours
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_points_are_filtered_by_any_column_and_the_filters_stay(fruit, screen):
+    one = fruit(screen)
+    page = one.page
+    page.locator("#filtering").select_option("price")
+    page.get_by_role("spinbutton", name="price, from").fill("5")
+    expected = one.price >= 5
+    assert one.visible() == expected.astype(int).tolist()
+    page.locator("#filtering").select_option("colour")
+    page.get_by_label("Only points whose colour is").select_option(label="green (20)")
+    expected &= one.kinds == 2
+    assert one.visible() == expected.astype(int).tolist()
+    assert page.locator("#filter-status").inner_text() == f"{expected.sum()} of 60 points to be seen"
+    page.get_by_label("Colour by").select_option("outlier")
+    assert one.visible() == expected.astype(int).tolist()
+    one.cluster(0).locator(".open").click()
+    there = np.flatnonzero(expected & (np.arange(60) < 20)).tolist()
+    assert page.evaluate("explorer.shown") == there
+    assert f"{20 - len(there)} more left out by filters" in page.get_by_role("status").first.inner_text()
+    page.get_by_role("button", name="Select them").click()
+    assert page.evaluate("explorer.shown") == np.flatnonzero(expected).tolist()
+    page.get_by_role("button", name="Do not filter by colour").click()
+    assert one.visible() == (one.price >= 5).astype(int).tolist()
+    page.get_by_role("button", name="Show all").click()
+    assert one.visible() == [1] * 60 and not page.locator(".filter").count()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_rows_have_all_columns_sorted_by_any_and_none_is_cut(fruit, screen):
+    one = fruit(screen)
+    page = one.page
+    one.drag_over_the_map()
+    heads = page.locator("#rows th")
+    names = ["index", "cluster", "confidence", "outlier", "name", "price", "colour"]
+    assert heads.all_text_contents() == [*names, "a long name of a feature, in five parts"]
+    heads.nth(5).get_by_role("button").click()
+    assert heads.nth(5).get_attribute("aria-sort") == "ascending"
+    assert one.listed() == np.argsort(one.price, kind="stable").tolist()
+    heads.nth(5).get_by_role("button").click()
+    assert one.listed()[0] == one.price.argmax()
+    page.get_by_label("In order of").select_option("outlier score")
+    assert one.listed()[0] == one.outlier.argmax()
+    is_wide = page.locator("#rows-box").evaluate("box => (box.scrollLeft = 0, box.scrollWidth > box.clientWidth)")
+    page.wait_for_timeout(50)
+    assert ("to the right: scroll" in page.locator("#rows-hint").inner_text()) == is_wide
+    assert is_wide or screen == "desk"
+    edge, end = page.locator("#rows-box").evaluate("""box => {
+        box.scrollLeft = 9999;
+        return [box, box.querySelector('th:last-child')].map(one => one.getBoundingClientRect().right);
+    }""")
+    assert end <= edge
+    page.wait_for_function("!document.querySelector('#rows-hint').textContent")
+    table = pd.read_csv(one.saved("Save as CSV"))
+    np.testing.assert_allclose(table.sort_values("index")["price"], one.price, rtol=1e-6)
+    assert table["colour"].value_counts().to_dict() == {"red": 20, "dark blue": 20, "green": 20}
+
+
+def test_rows_of_images_fit_beside_the_map(opened, insects, tmp_path):
+    insects("images", tmp_path / "e.html", outlier=np.linspace(0, 0.9, 40), sample_names=None)
+    one = opened(tmp_path / "e.html")
+    one.drag_over_the_map()
+    one.page.locator("summary").click()
+    one.page.wait_for_function("document.querySelectorAll('#rows th').length === 6")
+    box = one.page.locator("#rows-box")
+    assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+    assert not one.page.locator("#rows-hint").inner_text()
