@@ -65,17 +65,17 @@ def worked_out(parser, args, data, device="cpu", folder=None, verbose=True, mode
     unknown = made = None
     try:
         if data.documents is not None:
-            from . import text_features
+            from ..features import of_texts
 
             if args.features is None and model is None:
-                samples.notice(text_features.BETTER)
+                samples.notice(of_texts.BETTER)
             with stage("features", f"of {len(data.x):,} texts, {args.features or 'words'}", {}, verbose):
                 if model is None:
-                    found = text_features.worked_out(args, data.documents, device, folder, verbose)
+                    found = of_texts.worked_out(args.features, data.documents, device, folder, verbose)
                 else:
-                    found = text_features.of_new(data.documents, record, args.model_dir)
+                    found = of_texts.of_new(data.documents, record, args.model_dir)
             x, unknown, made, record = found
-            text_features.tell_unknown(data, unknown, made)
+            of_texts.tell_unknown(data, unknown, made)
         else:
             transformer = transformer_of(args, data, device, verbose)
             with stage("features", f"{len(data.x):,} images by {transformer.network}", {}, verbose):

@@ -134,7 +134,6 @@ def test_a_run_says_what_it_clusters_and_keeps_features(clustered, maker, photog
     )
     for name in ("clusters.png", "explore.html", "features.json"):
         assert (folder / "out" / name).exists()
-    assert '"is_grey": false' not in done.stdout
 
 
 def test_predict_reads_photographs_as_the_model_and_refuses_another_network(clustered, run, photographs, tmp_path):
@@ -196,11 +195,11 @@ def test_features_of_timm(photographs, tmp_path):
 
 def test_pages_have_the_photographs_themselves(weights, photographs):
     args, data = read(photographs, weights)
-    small = small_photographs.small(worked_out(args, data), np.array([3, 4]))
+    small = small_photographs.small(worked_out(args, data), np.array([4, 6]))  # of one shape: without margins
     about, sheets = thumbnails.sheets(small, np.arange(2))
     assert about["is_grey"] is False and len(sheets) == 1
-    wanted = np.asarray(Image.open(data.pictures[3]))
-    shown = small.x[0].reshape(small.image_shape)
+    wanted = np.asarray(Image.open(data.pictures[6]))
+    shown = small.x[1].reshape(small.image_shape)
     assert np.abs(shown.mean(axis=(1, 2)) - wanted.mean(axis=(0, 1))).max() < 8
 
 
@@ -224,7 +223,7 @@ torchrun.part()
 
 def test_two_processes_have_the_same_features(weights, photographs, maker, tmp_path):
     (tmp_path / "two.py").write_text(TWO)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=0"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
     command += [tmp_path / "two.py", weights, photographs, tmp_path]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)

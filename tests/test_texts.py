@@ -1,6 +1,5 @@
 """Texts: their words, their features, and what a run and a saved model make of them."""
 
-import argparse
 import json
 import sys
 
@@ -12,8 +11,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 
-from n2d.command import text_features
-from n2d.features import texts as of_texts
+from n2d.features import of_texts
+from n2d.features import texts as its_texts
 from n2d.features.packages import outside
 from n2d.features.texts import FeaturesError, TextFeatures
 from n2d.features.words import words
@@ -94,7 +93,7 @@ def test_features_are_saved_and_loaded_to_the_bit(tmp_path):
 
 
 def test_damaged_words_of_a_model_are_named(tmp_path):
-    (tmp_path / of_texts.STATE).write_bytes(b"no")
+    (tmp_path / its_texts.STATE).write_bytes(b"no")
     with pytest.raises(FeaturesError, match="does not hold the words"):
         TextFeatures().load(tmp_path)
 
@@ -161,7 +160,7 @@ def test_a_run_of_texts_says_what_it_does(clustered):
     assert "2 of 90 texts have no word that others have (t7, t8)" in done.stderr
     record = json.loads((folder / "out" / "features.json").read_text())
     rows = np.load(folder / "out" / "features.npy")
-    assert (record["network"], record["done"], len(rows)) == ("words", 90, 90)
+    assert (record["made_by"]["network"], record["is_complete"], len(rows)) == ("words", True, 90)
     table = pd.read_csv(folder / "out" / "clusters.csv").set_index("name")
     assert (table.loc[["t7", "t8"], "confidence"] == 0).all() and (table.loc[["t7", "t8"], "outlier"] == 1).all()
     told = set(" ".join(pd.read_csv(folder / "out" / "terms.csv")["term"]).split())
@@ -182,7 +181,7 @@ def test_a_model_of_texts_refuses_numbers(clustered, run):
     folder, _ = clustered
     np.save(folder / "numbers.npy", np.eye(5))
     done = run("predict", "model", "numbers.npy", "--out=no.csv", cwd=folder)
-    assert done.returncode == 2 and "has no texts, and the model is of texts" in done.stderr
+    assert done.returncode == 2 and "has numbers, and the model is of texts" in done.stderr
 
 
 def test_a_model_refuses_other_words(clustered, run, tmp_path):
@@ -193,7 +192,7 @@ def test_a_model_refuses_other_words(clustered, run, tmp_path):
     TextFeatures().fit(["other words", "other things"]).save(tmp_path / "model")
     done = run("predict", str(tmp_path / "model"), "texts.csv", f"--out={tmp_path / 'no.csv'}", cwd=folder)
     assert done.returncode == 2 and "its checksum differs" in done.stderr
-    (tmp_path / "model" / of_texts.STATE).unlink()
+    (tmp_path / "model" / its_texts.STATE).unlink()
     done = run("predict", str(tmp_path / "model"), "texts.csv", f"--out={tmp_path / 'no.csv'}", cwd=folder)
     assert done.returncode == 2 and "does not hold the words" in done.stderr
 
@@ -202,7 +201,7 @@ def test_a_model_refuses_other_words(clustered, run, tmp_path):
     "flags, said",
     [
         (("same.csv", "--text_column=0", "--header=yes"), "nothing to cluster"),
-        (("digits", "--features=words"), "--features is for texts"),
+        (("digits", "--features=words"), "--features is for your own files"),
         (("texts.csv", "--text_column=title", "--features=/no/folder"), "/no/folder"),
     ],
 )
@@ -227,36 +226,26 @@ def test_features_of_a_sentence_model_go_on_where_they_were_stopped(tmp_path, mo
             Model.taken += len(texts)
             return np.array([[len(text), 1] for text in texts], np.float32)
 
-    monkeypatch.setattr(text_features, "TextFeatures", Model)
-    args = argparse.Namespace(features="some")
+    monkeypatch.setattr(of_texts, "TextFeatures", Model)
     texts = ["x" * (i % 7 + 1) for i in range(3000)]
     with pytest.raises(KeyboardInterrupt):
-        text_features.worked_out(args, texts, "cpu", tmp_path, False)
+        of_texts.worked_out("some", texts, "cpu", tmp_path, False)
     monkeypatch.setattr(Model, "most", 10_000)
-    rows, unknown, *_ = text_features.worked_out(args, texts, "cpu", tmp_path, False)
+    rows, unknown, *_ = of_texts.worked_out("some", texts, "cpu", tmp_path, False)
     assert Model.taken == 3000 and not unknown.any()
     np.testing.assert_array_equal(rows[:, 0], [len(text) for text in texts])
 
 
-def test_the_page_has_texts_and_finds_words(clustered):
-    playwright = pytest.importorskip("playwright.sync_api")
+def test_the_page_has_texts_and_finds_words(clustered, browser):
     folder, _ = clustered
-    with playwright.sync_playwright() as start:
-        try:
-            browser = start.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        except playwright.Error as error:
-            pytest.skip(f"no Chromium: {error}")
-        page = browser.new_page()
-        errors = []
-        page.on("pageerror", errors.append)
-        page.goto((folder / "out" / "explore.html").as_uri())
-        page.fill("#query", "kitten")
-        page.wait_for_selector("#found button")
-        assert "kitten" in page.inner_text("#found")
-        page.click("#found button:has-text('point')")
-        assert "kitten" in page.inner_text("#point .text")
-        page.fill("#query", "kitten")
-        page.click("#found button:has-text('texts with')")
-        assert "kitten" in page.text_content("#rows tbody")
-        assert not errors
-        browser.close()
+    page = browser.new_page()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(error))
+    page.goto((folder / "out" / "explore.html").as_uri())
+    page.fill("#query", "kitten")
+    page.wait_for_selector("#found button")
+    assert "kitten" in page.inner_text("#found")
+    page.click("#found button:has-text('point')")
+    assert "kitten" in page.inner_text("#point .text")
+    assert not errors
+    page.close()

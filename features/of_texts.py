@@ -4,18 +4,44 @@ from pathlib import Path
 
 import numpy as np
 
-from ..features import rounds
-from ..features.store import FeaturesError, Store, fingerprint_of_texts
-from ..features.texts import WORDS, TextFeatures
 from ..readers import samples
+from . import rounds
+from .store import FeaturesError, Store, fingerprint_of_texts
+from .texts import WORDS, TextFeatures
 
 PART = 1024  # texts whose features are kept together
 BETTER = "texts are compared by their words alone: a sentence model is better, --features=NAME (pip install '.[texts]')"
 
 
-def worked_out(args, texts, device, folder, verbose):
-    """Return the features of texts, float32 (n_texts, n_features), those that are unknown, and what made them."""
-    network = args.features or WORDS
+def worked_out(network, texts, device, folder, verbose):
+    """Work out the features of texts.
+
+    Parameters
+    ----------
+    network : str or None
+        See `texts.TextFeatures`; None: the words.
+    texts : sequence of str, of n_texts
+    device : str
+        PyTorch device.
+    folder : path-like or None
+        Where the features are kept.
+    verbose : bool
+
+    Returns
+    -------
+    rows : ndarray of float32, shape (n_texts, n_features)
+    unknown : ndarray of bool, shape (n_texts,)
+        Texts of which nothing is known.
+    made : texts.TextFeatures
+    record : dict
+        What made the features, as JSON values.
+
+    Raises
+    ------
+    FeaturesError
+        If there are none.
+    """
+    network = network or WORDS
     made = TextFeatures(str(Path(network).resolve()) if Path(network).is_dir() else network, device=device)
     made.fit(texts)
     record = {"of": "texts", "network": made.network, "checksum": made.checksum_, "n_features": made.n_features_}
