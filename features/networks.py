@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..readers.samples import listed
+from ..readers.samples import listed, notice
 from .store import FeaturesError, fingerprint_of_tensors
 
 TIMM = "timm:"
@@ -121,6 +121,7 @@ def _fill(module, tensors, heads, words):
         alike = [own[a].shape == tensors[b].shape and a.split(".")[-1] == b.split(".")[-1] for a, b in pairs]
         if len(own) == len(tensors) and all(alike):
             tensors = {a: tensors[b] for a, b in pairs}
+            notice("the weights have other names than the network's: they are matched by order and shape")
     missing = [name for name in own if name in body and name not in tensors]
     odd = [name for name in tensors if name not in own and not name.startswith(heads)]
     other = [name for name in body & set(tensors) if own[name].shape != tensors[name].shape]

@@ -15,7 +15,8 @@ from n2d.pipeline import N2D
         ((28, 28), (28, 28)),
         ((8, 8), (8, 8)),
         ((128, 128), (28, 28)),
-        ((3, 100, 50), (3, 28, 14)),
+        ((3, 100, 50), (28, 14)),
+        ((3, 20, 28), (3, 20, 28)),
         ((1000, 3), (28, 1)),
     ],
 )
@@ -25,9 +26,9 @@ def test_the_larger_side_has_28_pixels_at_most(image_shape, shape):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
 def test_reduced_images_are_means_over_areas(dtype):
-    x = np.random.default_rng(0).integers(0, 255, (3, 2, 56, 56)).astype(dtype)
-    found = reduction.reduced(x.reshape(3, -1), (2, 56, 56), (2, 28, 28))
-    means = x.reshape(3, 2, 28, 2, 28, 2).mean(axis=(3, 5)).reshape(3, -1)
+    x = np.random.default_rng(0).integers(0, 255, (3, 3, 56, 56)).astype(dtype)
+    found = reduction.reduced(x.reshape(3, -1), (3, 56, 56), (28, 28))
+    means = np.einsum("nchdwe,c->nhw", x.reshape(3, 3, 28, 2, 28, 2) / 4.0, reduction.LUMA).reshape(3, -1)
     assert found.dtype == dtype
     np.testing.assert_allclose(found, means, atol=0.5 if dtype == np.uint8 else 1e-3)
 
@@ -48,6 +49,11 @@ def test_a_model_of_large_images(tmp_path):
     loaded = load(N2D, tmp_path)
     assert loaded.small_shape_ == (28, 28) and loaded.n_features_in_ == 6400
     np.testing.assert_array_equal(loaded.predict(x), model.labels_)
+
+
+def test_images_come_back_in_their_size():
+    x = np.full((2, 784), 7, np.float32)
+    np.testing.assert_array_equal(reduction.enlarged(x, (28, 28), (3, 56, 40)), np.full((2, 6720), 7))
 
 
 def test_without_the_comparison_of_inputs_images_keep_their_size():
