@@ -70,7 +70,8 @@ def named(labels, n_clusters, y=None, label_names=()):
         A cluster is named after a class only if at least half of its samples of a known class are of that one: after
         the class it is matched with, see `metrics.match_labels`, or else after the one that most of it is of, with a
         number behind it if another has that name: 'cat #2'. Others are called 'mixed: cat, dog', after the two or
-        three classes that most of it is of, and 'unknown' without a sample of a known class.
+        three classes that most of it is of, 'mixed' if no two have a share of .15, and 'unknown' without a sample of a
+        known class.
     """
     if y is None:
         return Clusters(labels, None, palette(n_clusters), np.arange(n_clusters))
@@ -103,8 +104,10 @@ def _class_of(counts, matched):
 
 def _mixed(counts, label_names):
     """Name a cluster of which no class is half after those that most of it is of."""
-    most = [i for i in np.argsort(-counts, kind="stable")[:N_MIXED] if counts[i] >= LEAST * counts.sum() > 0]
-    return f"mixed: {', '.join(label_names[i] for i in most)}" if most else "unknown"
+    if not counts.any():
+        return "unknown"
+    most = [label_names[i] for i in np.argsort(-counts, kind="stable")[:N_MIXED] if counts[i] >= LEAST * counts.sum()]
+    return f"mixed: {', '.join(most)}" if len(most) > 1 else "mixed"
 
 
 def caption(number, name):
