@@ -147,8 +147,8 @@ class Parameters(BaseEstimator):
             samples that a cluster has on average, or 10; without UMAP 10.
         n_candidates : int or None
             UMAP alone: number of neighbours in the latent space that are re-ranked by the distance of the inputs, of
-            images by the deformation-invariant one, see `neighbors.closest`. None or 0: the neighbours in the latent
-            space, as in the paper.
+            images by the deformation-invariant one, see `neighbors.closest`; of few large images more, see
+            `reduction.n_candidates`. None or 0: the neighbours in the latent space, as in the paper.
         cluster : {'GMM', 'KM', 'SC'}
         fit_samples : int or None
             Learn the manifold and its clusters from so many random samples, and predict the others from their

@@ -312,7 +312,8 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
 
     def make_neighbourhood(self, latent, inputs):
         """Make the neighbourhood of samples, without a search for their neighbours."""
-        settings = {"metric": self.metric_, "n_candidates": self.n_candidates, "image_shape": self.small_shape_}
+        n_candidates = reduction.n_candidates(self.n_candidates, len(latent), self.image_shape, self.small_shape_)
+        settings = {"metric": self.metric_, "n_candidates": n_candidates, "image_shape": self.small_shape_}
         settings |= {"scaling": self.scaling_, "reduces": self.metric == "auto", "n_jobs": self.n_jobs}
         return Neighbourhood(latent, inputs, **settings)
 

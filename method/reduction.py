@@ -8,6 +8,7 @@ from sklearn.utils import gen_batches
 
 SIDE = 28  # pixels: images whose larger side is longer are brought to this
 CHUNK = 1000  # images that are reduced together
+PAIRS = 4_000_000  # of samples and their candidates, at least, that are compared where images are reduced
 LUMA = (0.299, 0.587, 0.114)  # red, green, blue in a grey (ITU-R BT.601, as in Pillow)
 
 
@@ -44,6 +45,14 @@ def reduced(x, image_shape, shape):
         images = images.flatten(1).numpy()
         found[part] = np.rint(images) if is_byte else images
     return found
+
+
+def n_candidates(least, n_samples, image_shape, shape):
+    """Return how many neighbours in the latent space are re-ranked: `least`, but more of few images that are reduced.
+
+    An autoencoder that sees few photographs proposes badly, and few are soon compared: of 2,000 all are.
+    """
+    return least if _are_same(shape, image_shape) else max(least, min(PAIRS // n_samples, n_samples - 1))
 
 
 def enlarged(x, shape, image_shape):

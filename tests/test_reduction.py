@@ -51,6 +51,12 @@ def test_a_model_of_large_images(tmp_path):
     np.testing.assert_array_equal(loaded.predict(x), model.labels_)
 
 
+@pytest.mark.parametrize("n_samples, shape, n", [(500, (28, 28), 499), (8000, (28, 28), 500), (90_000, (28, 28), 100)])
+def test_few_images_that_are_reduced_have_more_candidates(n_samples, shape, n):
+    assert reduction.n_candidates(100, n_samples, (64, 64), shape) == n
+    assert reduction.n_candidates(100, n_samples, shape, shape) == 100
+
+
 def test_images_come_back_in_their_size():
     x = np.full((2, 784), 7, np.float32)
     np.testing.assert_array_equal(reduction.enlarged(x, (28, 28), (3, 56, 40)), np.full((2, 6720), 7))
