@@ -17,7 +17,7 @@ from ..method.clusters import hierarchy
 from ..method.manifold import neighbors
 from ..page import explorer, naming, profiles
 from ..readers import annotated, samples
-from . import arguments, delivery, folders, reading, report, saved_model
+from . import arguments, delivery, features_of_run, folders, reading, report, saved_model
 from .corrections_file import CorrectionsError, corrected, in_words, read, relabelled
 
 ORIGINAL = "clusters-original.csv"  # the clusters before any correction
@@ -87,7 +87,7 @@ def apply(corrections, folder, model=None):
         raise CorrectionsError("these corrections merge all clusters into one: leave two at least")
     embedding = _array(folder, "embedding.npy", len(table))
     its_map = _array(folder, "map.npy" if (folder / "map.npy").exists() else "embedding.npy", len(table))
-    data = _data(run, len(table))
+    data = _data(run, len(table), folder)
     is_gone = data is None
     if is_gone:
         data = samples.Dataset(np.zeros((len(table), 1), np.float32), *_classes(table))
@@ -220,11 +220,13 @@ def _hash(table):
     return hashlib.sha256(table.reindex(columns=there).to_csv().encode()).hexdigest()
 
 
-def _data(run, n_samples):
+def _data(run, n_samples, folder):
     """Read the samples of a run again; return None, with a notice, if that fails or their number has changed."""
     try:
         data = datasets.load(run.dataset, Path(run.data_dir), **reading.reading_of(run))
-    except (datasets.DatasetError, AttributeError, TypeError) as error:
+        if data.is_unread:
+            data = features_of_run.kept(data, folder)
+    except (datasets.DatasetError, AttributeError, TypeError, OSError, KeyError) as error:
         samples.notice(f"clusters.png and explore.html stay as they are, for the data cannot be read: {error}")
         return None
     if len(data.x) != n_samples:

@@ -1,6 +1,7 @@
 """Work out the features of a run's pictures or texts, once its save folder is locked, or a saved model's new ones."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,20 @@ def refuse_other(made_by, wanted):
             raise FeaturesError(f"{made_by['network']} has {what} here than the network of the model")
 
 
+def kept(data, folder):
+    """Return the data of a run with the features that its folder keeps, without the samples that were left out.
+
+    Raises
+    ------
+    OSError, KeyError
+        If they are not there any more.
+    """
+    from ..features.store import ARRAY, RECORD
+
+    left_out = json.loads((folder / RECORD).read_text(encoding="utf-8"))["left_out"]
+    return dataclasses.replace(_without(data, set(map(int, left_out))), x=np.load(folder / ARRAY, mmap_mode="r"))
+
+
 def forget(folder):
     """Remove the features that are kept in a folder."""
     from ..features.store import Store
@@ -161,8 +176,15 @@ def without(parser, args, data, left_out):
     if args.strict:
         parser.error(f"{args.dataset}: {names[0]} is not readable")
     samples.notice(f"images that cannot be read are left out: {samples.listed(names)}")
-    kept = np.setdiff1d(np.arange(len(data.x)), list(left_out))
-    few = {name: tuple(getattr(data, name)[i] for i in kept) for name in ("sample_names", "pictures")}
-    arrays = {name: values[kept] for name in ("y", "lines") if (values := getattr(data, name)) is not None}
     told = (*(data.left_out or ()), f"{len(left_out):,} images that cannot be read")
-    return dataclasses.replace(data, **few, **arrays, left_out=told)
+    return dataclasses.replace(_without(data, left_out), left_out=told)
+
+
+def _without(data, left_out):
+    """Return pictures without these rows; texts have all."""
+    if not left_out:
+        return data
+    others = np.setdiff1d(np.arange(len(data.x)), list(left_out))
+    few = {name: tuple(getattr(data, name)[i] for i in others) for name in ("sample_names", "pictures")}
+    arrays = {name: values[others] for name in ("y", "lines") if (values := getattr(data, name)) is not None}
+    return dataclasses.replace(data, **few, **arrays)

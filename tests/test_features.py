@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +18,8 @@ from n2d import N2D
 from n2d.command import arguments, features_of_run, prediction, reading
 from n2d.features import ImageFeatures, networks, rounds, store
 from n2d.features.store import FeaturesError
+from n2d.page import naming, thumbnails
 from n2d.page import photographs as small_photographs
-from n2d.page import thumbnails
 from n2d.readers import files
 
 ROOT = Path(__file__).parents[1]
@@ -134,6 +135,22 @@ def test_a_run_says_what_it_clusters_and_keeps_features(clustered, maker, photog
     )
     for name in ("clusters.png", "explore.html", "features.json"):
         assert (folder / "out" / name).exists()
+
+
+def test_corrections_draw_the_photographs_again(clustered, run):
+    import pandas as pd
+
+    folder, _ = clustered
+    shutil.copytree(folder / "out", folder / "corrected")
+    page = (folder / "out" / "explore.html").read_text()
+    labels = pd.read_csv(folder / "out" / "clusters.csv")["cluster"].to_numpy()
+    about = {"n2d": "corrections", "title": "photographs", "fingerprint": naming.fingerprint(labels), "n_clusters": 2}
+    about |= {"n_samples": 20, "names": {"0": "stripes"}, "merged": {}, "marked": []}
+    (folder / "corrections.json").write_text(json.dumps(about))
+    done = run("apply", "corrections.json", "corrected", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "stay as they are" not in done.stderr
+    assert (folder / "corrected" / "explore.html").read_text() != page
 
 
 def test_predict_reads_photographs_as_the_model_and_refuses_another_network(clustered, run, photographs, tmp_path):
