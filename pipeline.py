@@ -126,7 +126,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         self.small_shape_ = self.image_shape
         if self.image_shape is not None and self.architecture is None and self.n_candidates:
             self.small_shape_ = reduction.small(self.image_shape)
-        x = self._checked(x)
+        x = reduction.reduced(x, self.image_shape, self.small_shape_)
         self.metric_ = self.metric
         if self.metric == "auto":
             self.metric_ = "cosine" if self.image_shape is None and has_unit_length(x) else "euclidean"

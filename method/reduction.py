@@ -25,8 +25,8 @@ def reduced(x, image_shape, shape):
     Parameters
     ----------
     x : ndarray of float64, float32 or uint8, shape (n_samples, n_features)
-    image_shape, shape : tuple of int, or None if there are no images
-        Before and after.
+    image_shape, shape : tuple of int
+        Before and after; without images, `shape` is None.
 
     Returns
     -------
@@ -65,4 +65,4 @@ def enlarged(x, shape, image_shape):
 
 
 def _are_same(shape, image_shape):
-    return image_shape is None or tuple(shape) == tuple(image_shape)
+    return shape is None or tuple(shape) == tuple(image_shape)

@@ -30,8 +30,13 @@ def are_lines(path):
     counts = ({line.count(mark) for line in lines} for mark in marks)
     if not lines or any(len(count) == 1 and count != {0} for count in counts):
         return False
-    numbers = [np.mean([may_be_number(word.strip(".,;:()")) for word in line.split()]) for line in lines]
+    numbers = [np.mean([_is_no_word(word.strip(".,;:()")) for word in line.split()]) for line in lines]
     return float(np.mean(numbers)) <= WORDY
+
+
+def _is_no_word(text):
+    """Whether it may be a number, or has no letter, as times have none."""
+    return may_be_number(text) or not any(map(str.isalpha, text))
 
 
 def read_lines(path, options):

@@ -131,7 +131,17 @@ def test_what_modules_import_is_in_the_requirements():
     """By name, and not only because another requirement happens to bring it along."""
     distributions = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn"}
     # a run that needs one of them says so, or does without it
-    optional = {"anndata", "distributed", "igraph", "leidenalg", "pillow_heif", "ray", "zarr"}
+    optional = {
+        "anndata",
+        "distributed",
+        "igraph",
+        "leidenalg",
+        "pillow_heif",
+        "ray",
+        "sentence_transformers",
+        "timm",
+        "zarr",
+    }
     listed = set(re.findall(r"^[\w-]+", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
     for path in FILES - {ROOT / "setup.py"}:
         nodes = list(ast.walk(ast.parse(path.read_text())))

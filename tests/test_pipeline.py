@@ -306,6 +306,7 @@ def test_the_input_decides_which_of_the_latent_neighbours_are_neighbours(blobs, 
         model = clone(fitted).set_params(**parameters)
         model.encoder_, model.progress_ = fitted.encoder_, progress.Progress()
         model.n_features_in_, model.seed_, model.metric_ = 12, 0, "euclidean"
+        model.small_shape_ = model.image_shape
         return model.fit_latent(blobs[0]).fit_neighbors(blobs[0]).knn_[0]
 
     latent = neighbors.nearest_neighbors(fitted.latent_, 10)[0]
