@@ -152,7 +152,12 @@ def kept(data, folder):
     from ..features.store import ARRAY, RECORD
 
     left_out = json.loads((folder / RECORD).read_text(encoding="utf-8"))["left_out"]
-    return dataclasses.replace(_without(data, set(map(int, left_out))), x=np.load(folder / ARRAY, mmap_mode="r"))
+    x = np.load(folder / ARRAY, mmap_mode="r")
+    if data.documents is not None:
+        from ..features.texts import TextFeatures
+
+        x, _ = TextFeatures.without_gaps(np.array(x))
+    return dataclasses.replace(_without(data, set(map(int, left_out))), x=x)
 
 
 def forget(folder):

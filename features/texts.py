@@ -118,10 +118,11 @@ class TextFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         rows[[not text.strip() for text in texts]] = 0
         return rows
 
-    def without_gaps(self, rows):
+    @staticmethod
+    def without_gaps(rows):
         """Put random directions in place of rows of zeros; return the rows, and which were zeros."""
         unknown = ~rows.any(axis=1)
-        noise = np.random.default_rng(0).standard_normal((np.count_nonzero(unknown), self.n_features_))
+        noise = np.random.default_rng(0).standard_normal((np.count_nonzero(unknown), rows.shape[1]))
         rows[unknown] = _of_length_1(noise.astype(np.float32))
         return rows, unknown
 

@@ -84,7 +84,7 @@ def _draw_texts(data, groups, present, path, *, names, title, n_texts=3, most=11
     """Draw the words of each cluster, and the beginnings of its most typical texts."""
     _, terms = special_of(data, groups, len(names))
     typical = members_of(data, groups, len(names), n_texts)
-    figure = Figure(figsize=(9, 0.22 * (n_texts + 2) * len(present) + 0.9), layout="constrained")
+    figure = Figure(figsize=(9, 0.165 * (n_texts + 2) * len(present) + 0.9), layout="constrained")
     axes = figure.subplots(len(present), squeeze=False).ravel()
     for axis, group in zip(axes, present):
         words = " ".join(terms.loc[terms["cluster"] == group, "term"].head(N_BARS))
@@ -92,7 +92,7 @@ def _draw_texts(data, groups, present, path, *, names, title, n_texts=3, most=11
         texts = [text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}" for text in texts]
         caption = f"{shortened(names[group], 52)} ({np.sum(groups == group):,})" + f": {words}" * bool(words)
         axis.text(0, 1, caption, va="top", size=9, weight="bold", transform=axis.transAxes)
-        axis.text(0.02, 0.76, "\n".join(texts), va="top", size=8, transform=axis.transAxes)
+        axis.text(0.02, 0.74, "\n".join(texts), va="top", size=8, transform=axis.transAxes)
         axis.set_axis_off()
     head(figure, title)
     figure.savefig(path, dpi=150)
