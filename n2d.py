@@ -71,7 +71,7 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     gc.set_threshold(10_000)  # imports make a million objects, and a tenth of their time went into looking for garbage
     if argv[:1] == ["predict"]:
-        from .command import prediction
+        from .command.finished import prediction
 
         return prediction.main(argv[1:])
     if argv[:1] == ["inspect"]:
@@ -79,7 +79,7 @@ def main(argv=None):
 
         return inspection.main(argv[1:])
     if argv[:1] == ["apply"]:
-        from .command import corrections
+        from .command.finished import corrections
 
         return corrections.main(argv[1:])
     parser = arguments.build_parser()

@@ -10,7 +10,7 @@ from sklearn.datasets import load_wine
 
 import n2d
 from n2d import metrics
-from n2d.command import corrections, corrections_file
+from n2d.command.finished import corrections, corrections_file
 from n2d.page import explorer, naming
 from n2d.pipeline import N2D
 

@@ -15,7 +15,8 @@ from PIL import Image
 from sklearn.pipeline import make_pipeline
 
 from n2d import N2D
-from n2d.command import arguments, features_of_run, prediction, reading
+from n2d.command import arguments, features_of_run, reading
+from n2d.command.finished import prediction
 from n2d.features import ImageFeatures, networks, rounds, store
 from n2d.features.store import FeaturesError
 from n2d.page import naming, thumbnails

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from n2d.command import corrections, corrections_file
+from n2d.command.finished import corrections, corrections_file
 from n2d.page import explorer, naming, profiles
 from n2d.readers.samples import Dataset
 

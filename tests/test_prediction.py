@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 import n2d
-from n2d.command import prediction, report
+from n2d.command import report
+from n2d.command.finished import prediction
 from n2d.pipeline import N2D
 from n2d.readers import files, samples
 from n2d.readers.samples import Dataset

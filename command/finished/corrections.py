@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .. import datasets, metrics
-from ..method.clusters import hierarchy
-from ..method.manifold import neighbors
-from ..page import explorer, naming, profiles
-from ..readers import annotated, samples
-from . import arguments, delivery, features_of_run, folders, reading, report, saved_model
+from ... import datasets, metrics
+from ...method.clusters import hierarchy
+from ...method.manifold import neighbors
+from ...page import explorer, naming, profiles
+from ...readers import annotated, samples
+from .. import arguments, delivery, features_of_run, folders, reading, report
+from . import saved_model
 from .corrections_file import CorrectionsError, corrected, in_words, read, relabelled
 
 ORIGINAL = "clusters-original.csv"  # the clusters before any correction

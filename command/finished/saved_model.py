@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from ..method.persistence import ModelError
-from ..page import naming
-from ..readers import samples
+from ...method.persistence import ModelError
+from ...page import naming
+from ...readers import samples
 from .corrections_file import CorrectionsError
 
 

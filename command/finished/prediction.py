@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from .. import metrics
-from ..method.persistence import ModelError
-from ..pipeline import N2D
-from ..readers import annotated, samples
-from . import arguments, delivery, features_of_run, folders, reading, saved_model
-from .report import clusters_table, score_line
+from ... import metrics
+from ...method.persistence import ModelError
+from ...pipeline import N2D
+from ...readers import annotated, samples
+from .. import arguments, delivery, features_of_run, folders, reading
+from ..report import clusters_table, score_line
+from . import saved_model
 
 FAR = 0.9  # outlier score above which a point is reported as unlike all samples of the model
 

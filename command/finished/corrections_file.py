@@ -7,8 +7,8 @@ from collections import Counter
 
 import numpy as np
 
-from ..page import naming
-from ..readers import samples
+from ...page import naming
+from ...readers import samples
 
 LARGEST = 10_000_000  # bytes of a corrections file, at most
 LONGEST = 200  # characters of a name, at most
