@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .. import datasets
 from ..readers import samples
-from .delivery import RECORD
+from .delivery import RECORD, files_of_run
 
 STARTED = ".run.json"
 ADDING = ("visualize", "eval_all", "tensorboard", "write_h5ad")  # arguments that add files to a save folder
@@ -26,6 +26,16 @@ def make_folder(parser, flag, folder):
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         parser.error(f"--{flag}: the folder {folder} cannot be written ({error.strerror})")
+
+
+def check_file(parser, out, dataset):
+    """Refuse an output file that is a folder, or that would overwrite the samples or the results of a run."""
+    if out.is_dir():
+        parser.error(f"--out must be a file, got the folder {out}")
+    if out.exists() and Path(dataset).exists() and out.samefile(dataset):
+        parser.error(f"--out must be another file than the points, got {out} for both")
+    if out.name in files_of_run(out.parent):
+        parser.error(f"--out must be no file of a run, got {out}: give another name or folder")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -12,14 +11,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ... import datasets, metrics
+from ... import metrics
 from ...method.clusters import hierarchy
 from ...method.manifold import neighbors
 from ...page import explorer, naming, profiles
 from ...readers import annotated, samples
-from .. import arguments, delivery, features_of_run, folders, reading, report
+from .. import arguments, delivery, folders, report
 from . import saved_model
 from .corrections_file import CorrectionsError, corrected, in_words, read, relabelled
+from .run_files import RunError, read_embedding, read_map, read_record, read_samples, read_table
 
 ORIGINAL = "clusters-original.csv"  # the clusters before any correction
 OURS = [
@@ -42,7 +42,7 @@ def main(argv):
         folders.make_folder(parser, "save_dir", args.save_dir)  # it exists: check that it can be written
         with folders.lock(parser, args.save_dir):
             apply(corrections, args.save_dir, args.model)
-    except CorrectionsError as error:
+    except (CorrectionsError, RunError) as error:
         parser.error(str(error))
 
 
@@ -77,8 +77,10 @@ def apply(corrections, folder, model=None):
     ------
     CorrectionsError
         If the folder or the model belongs to another run than the corrections, or these merge all clusters into one.
+    RunError
+        If the folder holds no run.
     """
-    record = _record(folder)
+    record = read_record(folder)
     run = Namespace(**record["arguments"])
     table, found, names_found = _tables(corrections, folder, record)
     numbers, names, marked = corrected(corrections, names_found)
@@ -86,9 +88,9 @@ def apply(corrections, folder, model=None):
     kept = np.unique(labels)
     if len(kept) < 2:
         raise CorrectionsError("these corrections merge all clusters into one: leave two at least")
-    embedding = _array(folder, "embedding.npy", len(table))
-    its_map = _array(folder, "map.npy" if (folder / "map.npy").exists() else "embedding.npy", len(table))
-    data = _data(run, len(table), folder)
+    embedding = read_embedding(folder, len(table))
+    its_map = read_map(folder, len(table))
+    data = read_samples(run, len(table), folder, "clusters.png and explore.html stay as they are")
     is_gone = data is None
     if is_gone:
         data = samples.Dataset(np.zeros((len(table), 1), np.float32), *_classes(table))
@@ -165,23 +167,12 @@ def _of_added(corrections):
     return colors[np.arange(corrections.n_clusters, corrections.n_all) % len(colors)]
 
 
-def _record(folder):
-    """Read metrics.json of a run."""
-    try:
-        record = json.loads((folder / delivery.RECORD).read_text(encoding="utf-8"))
-        if not {"dataset", "name", "max_points", "seed"} <= set(record["arguments"]):
-            raise KeyError("arguments")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CorrectionsError(f"{folder} holds no run: give the save folder of one, with its metrics.json") from error
-    return record
-
-
 def _tables(corrections, folder, record):
     """Read clusters.csv as text, and the clusters that the run found: the number for each sample, and the names.
 
     After the first corrections, the run's own clusters are read from `ORIGINAL`.
     """
-    tables = {name: _table(folder / name) for name in ("clusters.csv", ORIGINAL) if (folder / name).is_file()}
+    tables = {name: read_table(folder / name) for name in ("clusters.csv", ORIGINAL) if (folder / name).is_file()}
     if not tables:
         raise CorrectionsError(f"{folder} has no clusters.csv")
     original = tables.get(ORIGINAL, tables.get("clusters.csv"))
@@ -205,50 +196,10 @@ def _tables(corrections, folder, record):
     return table, found, [names.get(str(i), "") for i in range(corrections.n_clusters)]
 
 
-def _table(path):
-    """Read a table of clusters, with all columns as text."""
-    try:
-        table = pd.read_csv(io.StringIO(path.read_bytes().decode()), dtype=str, keep_default_na=False)
-        table.astype({"cluster": np.int64, "confidence": float})
-    except (OSError, ValueError, KeyError, OverflowError) as error:
-        raise CorrectionsError(f"{path} is no table of clusters ({str(error).splitlines()[0]})") from error
-    return table
-
-
 def _hash(table):
     """Hash the columns that corrections change."""
     there = OURS if OURS[-1] in table else OURS[:-1]  # as before there were any outliers by hand
     return hashlib.sha256(table.reindex(columns=there).to_csv().encode()).hexdigest()
-
-
-def _data(run, n_samples, folder):
-    """Read the samples of a run again; return None, with a notice, if that fails or their number has changed."""
-    try:
-        data = datasets.load(run.dataset, Path(run.data_dir), **reading.reading_of(run))
-        if data.is_unread:
-            data = features_of_run.kept(data, folder)
-    except (datasets.DatasetError, AttributeError, TypeError, OSError, KeyError) as error:
-        samples.notice(f"clusters.png and explore.html stay as they are, for the data cannot be read: {error}")
-        return None
-    if len(data.x) != n_samples:
-        samples.notice(
-            f"clusters.png and explore.html stay as they are: {run.dataset} has {len(data.x):,} samples now, and the "
-            f"run had {n_samples:,}"
-        )
-        return None
-    return data
-
-
-def _array(folder, name, n_samples):
-    """Load the map of a run, or its embedding, and check its shape."""
-    path = folder / name
-    try:
-        array = np.load(path)
-    except (OSError, ValueError) as error:
-        raise CorrectionsError(f"{path} cannot be read: the run has no map to draw") from error
-    if array.ndim != 2 or len(array) != n_samples:
-        raise CorrectionsError(f"{path} is no map of the {n_samples:,} samples of clusters.csv")
-    return array
 
 
 def _latent(folder, n_samples, embedding):

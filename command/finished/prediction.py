@@ -8,7 +8,7 @@ from ... import metrics
 from ...method.persistence import ModelError
 from ...pipeline import N2D
 from ...readers import annotated, samples
-from .. import arguments, delivery, features_of_run, folders, reading
+from .. import arguments, features_of_run, folders, reading
 from ..report import clusters_table, score_line
 from . import saved_model
 
@@ -77,14 +77,9 @@ def refuse_outputs(parser, args):
         args.out = Path("clusters.csv")
         if args.out.exists():
             parser.error("clusters.csv is there: --out=FILE names another file, and --out=clusters.csv replaces it")
-    if args.out.is_dir():
-        parser.error(f"--out must be a file, got the folder {args.out}")
+    folders.check_file(parser, args.out, args.dataset)
     if is_h5ad(args.out) and not is_h5ad(args.dataset):
         parser.error(f"--out {args.out} would be a copy of an .h5ad file, and {args.dataset} is none: give a .csv")
-    if args.out.exists() and Path(args.dataset).exists() and args.out.samefile(args.dataset):
-        parser.error(f"--out must be another file than the points, got {args.out} for both")
-    if args.out.name in delivery.files_of_run(args.out.parent):
-        parser.error(f"--out must be no file of a run, got {args.out}: give another name or folder")
 
 
 def as_the_model_wants(parser, args, model, data):
