@@ -82,6 +82,10 @@ def main(argv=None):
         from .command.finished import corrections
 
         return corrections.main(argv[1:])
+    if argv[:1] == ["export"]:
+        from .command.finished import export
+
+        return export.main(argv[1:])
     parser = arguments.build_parser()
     args = arguments.parse_arguments(parser, argv)
     data = reading.load(parser, args)

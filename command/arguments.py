@@ -18,12 +18,14 @@ USAGE = """\
 n2d.py DATASET [GPU] [flags]
        n2d.py predict MODEL_DIR FILE [--out=FILE]
        n2d.py inspect FILE
-       n2d.py apply CORRECTIONS SAVE_DIR [--model=DIR]"""
+       n2d.py apply CORRECTIONS SAVE_DIR [--model=DIR]
+       n2d.py export SAVE_DIR --to=csv|parquet|h5ad [--out=FILE]"""
 DESCRIPTION = """\
 N2D, (Not Too) Deep clustering: train an autoencoder, learn the manifold of its
 latent space, cluster it. `predict` sorts new points into the clusters of a
 model that --save_model kept; `inspect` says what is understood of a file;
-`apply` corrects the clusters of a run as it was done on its explore.html.
+`apply` corrects the clusters of a run as it was done on its explore.html;
+`export` writes coordinates and clusters of a run in one table.
 
 examples:
   python n2d.py digits --visualize

@@ -18,6 +18,11 @@ def write_h5ad(path, out, labels, confidence, outlier, embedding):
     """Write a copy of an .h5ad file with the clusters of its cells, as `n2d.annotate` adds them."""
     cells = _opened(path)
     add_clusters(cells, labels, confidence, outlier, embedding)
+    save_h5ad(cells, out)
+
+
+def save_h5ad(cells, out):
+    """Write annotated data to a file."""
     import anndata
 
     settings = anndata.settings

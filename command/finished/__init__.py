@@ -1,1 +1,1 @@
-"""What is done with a finished run: its clusters are corrected, and its saved model assigns new points."""
+"""What is done with a finished run: its clusters are corrected or exported, and its saved model assigns new points."""
