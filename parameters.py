@@ -16,7 +16,8 @@ from .method.autoencoder.scaling import SCALES
 from .method.clusters import clustering
 from .method.manifold import learners, neighbors
 from .method.manifold.maps import MAP_DIMS
-from .readers.samples import CHANNELS, suitable_scale
+from .readers.samples import CHANNELS
+from .readers.scales import suitable_scale
 
 LATENT_DIMS = 10  # if the number of clusters is not known
 MIN_SAMPLES = 4
@@ -104,9 +105,10 @@ class Parameters(BaseEstimator):
         n_clusters : int or 'auto'
             Number of clusters, and of latent dimensions of the paper's autoencoder. 'auto': 10 latent dimensions, and
             the number between 2 and 60 on which mixtures of halves of the samples agree, see `n_clusters.scan`.
-        scale : {'none', 'minmax', 'standard', '255', 'range'}
+        scale : {'none', 'minmax', 'standard', '255', 'range', 'counts'}
             Scaling of the features: none; each to [0, 1], or to mean 0 and variance 1; all divided by 255; all by
-            their smallest and largest number to [0, 1].
+            their smallest and largest number to [0, 1]; the logs of counts to mean 0 and variance 1, see
+            `scaling.Scaling`.
         architecture : str or None
             FILE, FILE:INDEX or FILE:NAME of an autoencoder described in JSON, see `models.read_architecture`; None is
             the paper's.

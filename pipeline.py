@@ -21,7 +21,7 @@ from .method.progress import Progress
 from .page import views
 from .parameters import MIN_SAMPLES, Parameters
 from .readers import inputs
-from .readers.samples import has_unit_length
+from .readers.scales import has_unit_length
 
 ENCODER = "scale architecture n_autoencoders ae_weights batch_size device".split()  # parameters that build it
 

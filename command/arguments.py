@@ -41,7 +41,7 @@ MANIFOLD_LEARNERS = ("UMAP", "umap-learn", "LLE", "tSNE", "isomap", "none")
 METRICS = ("euclidean", "manhattan", "chebyshev", "canberra", "braycurtis", "cosine", "correlation")
 LOSSES = ("KLD", "KM")
 CLUSTERERS = ("GMM", "KM", "SC")
-SCALES = ("none", "minmax", "standard", "255", "range")
+SCALES = ("none", "minmax", "standard", "255", "range", "counts")
 PATIENCE = 10  # seconds that the other processes wait while the first reports an error that all of them find
 
 
@@ -156,8 +156,9 @@ def add_data(parser):
         "--scale",
         choices=SCALES,
         help="what is done to your own features: nothing, each to [0, 1], each to mean 0 and variance 1, all over "
-        "255, all by their smallest and largest number to [0, 1] (bytes: 255; other images: range; other data: none if "
-        "they fill [-1, 1], or else standard)",
+        "255, all by their smallest and largest number to [0, 1], logs of counts to mean 0 and variance 1 (bytes: 255; "
+        "other images: range; other data: none if they fill [-1, 1], counts if they are many and half are 0, or else "
+        "standard)",
     )
 
 

@@ -75,6 +75,8 @@ def save(model, folder):
     (folder / "model.json").unlink(missing_ok=True)  # it is written last: without it, a model is incomplete
     weights.save_weights(model.autoencoder_, folder / "autoencoder.safetensors")
     state = {"offset_": model.scaling_.offset, "factor_": model.scaling_.factor}
+    if model.scaling_.total is not None:
+        state["total_"] = np.float64(model.scaling_.total)
     state |= {f"{name}_": getattr(model, f"{name}_")[model.sample_] for name in STATE}
     state |= {"hierarchy_": assignment.hierarchy, "usual_": assignment.outliers.usual}
     if inputs is not None:
@@ -126,7 +128,8 @@ def _restore(cls, folder, record, state, device):
     network = record["network"]
     network = models.Architecture.model_validate(network) if isinstance(network, dict) else network
     ensemble, _ = weights.load_weights(folder / "autoencoder.safetensors", network)
-    scaling = Scaling(model.scale, state.pop("offset_"), state.pop("factor_"))
+    total = float(state.pop("total_").item()) if "total_" in state else None
+    scaling = Scaling(model.scale, state.pop("offset_"), state.pop("factor_"), total)
     model.encoder_ = Encoder(scaling, ensemble.to(device), network, record["batch_size"], record["n_iter"])
     model.n_features_in_, model.sample_, model.small_shape_ = ensemble[0].n_features, slice(None), model.image_shape
     if model.image_shape is not None and math.prod(model.image_shape) != model.n_features_in_:  # they were reduced

@@ -7,6 +7,7 @@ import numpy as np
 
 from .array_files import dense
 from .samples import Dataset, DatasetError, classes, listed, or_near
+from .scales import are_counts
 
 
 def read_h5ad(path, options):
@@ -100,7 +101,7 @@ def _normalised(x, reading, may_be_counts):
     A model of files other than .h5ad has no such total: for it, counts are taken as any other numbers.
     """
     is_new = reading is not None
-    counts = may_be_counts and _are_counts(x)
+    counts = may_be_counts and are_counts(x)
     if is_new and "cell_total" in reading and counts != (reading["cell_total"] is not None):
         now, then = ("counts", "no counts") if counts else ("no counts", "counts")
         raise DatasetError(f"it has {now}, and the model is of {then}: give the same (--layer, --obsm)")
@@ -114,9 +115,3 @@ def _normalised(x, reading, may_be_counts):
     np.log1p(x, out=x)
     whose = "the median of the model's samples" if is_new else "their median"
     return x, total, f"features: counts, each cell brought to {total:g} in all ({whose}), then log(1 + x)"
-
-
-def _are_counts(x):
-    """Whether an array, sparse or not, holds non-negative whole numbers, and not only 0 and 1."""
-    values = x if isinstance(x, np.ndarray) else x.data
-    return bool(values.size and values.min() >= 0 and values.max() > 1 and (values == np.rint(values)).all())

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from . import annotated, array_files, documents, image_files, image_kinds, svmlight, table_files
+from . import annotated, array_files, documents, image_files, image_kinds, table_files
 from .options import Options
 from .samples import DatasetError, checked, stand_in
 
@@ -19,9 +19,9 @@ READERS = {
     ".dat": table_files.read_text,
     ".data": table_files.read_text,
     ".vec": table_files.read_text,
-    ".svm": svmlight.read_svmlight,
-    ".svmlight": svmlight.read_svmlight,
-    ".libsvm": svmlight.read_svmlight,
+    ".svm": array_files.read_svmlight,
+    ".svmlight": array_files.read_svmlight,
+    ".libsvm": array_files.read_svmlight,
     ".csv.gz": table_files.read_text,
     ".csv.bz2": table_files.read_text,
     ".csv.xz": table_files.read_text,
@@ -39,7 +39,7 @@ OF_COLUMNS = {"label_column", "id_column", "text_column", "drop", "categorical",
 OPTIONS = {  # options that each reader takes, and what it reads
     array_files.read_npy: ({"missing"}, "an .npy array"),
     annotated.read_h5ad: ({"label_column", "layer", "obsm", "missing"}, "annotated data"),
-    svmlight.read_svmlight: ({"missing"}, "sparse text of SVMlight's"),
+    array_files.read_svmlight: ({"missing"}, "sparse text of SVMlight's"),
     table_files.read_text: (OF_COLUMNS | {"header", "decimal"}, "a table"),
     table_files.read_excel: (OF_COLUMNS | {"header", "sheet"}, "a workbook"),
     table_files.read_parquet: (OF_COLUMNS, "a .parquet table"),
@@ -117,8 +117,8 @@ def _reader_of(path, options):
     for end, reader in READERS.items():
         if path.name.lower().endswith(end) and path.is_dir() == (end == ".zarr"):
             is_plain = reader is table_files.read_text and path.suffix.lower() not in (".zip", *table_files.PACKED)
-            if is_plain and svmlight.is_svmlight(path):
-                return svmlight.read_svmlight
+            if is_plain and array_files.is_svmlight(path):
+                return array_files.read_svmlight
             may_be_texts = path.suffix.lower() == documents.ENDING and options.text_column is None
             return documents.read_lines if may_be_texts and documents.are_lines(path) else reader
     if not path.is_dir():

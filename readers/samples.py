@@ -9,9 +9,9 @@ import warnings
 import numpy as np
 
 from .options import Options
+from .scales import FULL, has_unit_length, suitable_scale
 
 LINE = "line"  # name of a table's index that has the line of each row in its file
-CHUNK = 20_000  # samples that are processed together
 CHANNELS = (1, 3, 4)  # grey, red-green-blue, and that with transparency
 MANY = 5  # names that a message lists
 FAR = 128  # whole numbers whose largest is from here to 255 are bytes
@@ -25,7 +25,6 @@ STAND_INS = {  # the first bytes, in lower case, of a placeholder for another fi
 }
 NAMES = ("label_names", "feature_names", "sample_names")  # attributes of a dataset
 COLUMNS = 100  # columns that are copied together
-FULL = 0.5  # numbers in [-1, 1], the largest magnitude above this, have already been scaled
 
 
 class DatasetError(ValueError):
@@ -296,32 +295,6 @@ def checked(data, options=None):
     if x.dtype == np.float64 and (scale == "none" or data.image_shape is not None and scale != "standard"):
         x = x.astype(np.float32)
     return dataclasses.replace(data, x=x, scale=scale)
-
-
-def suitable_scale(x, image_shape=None):
-    """Choose the scale of numbers of which nothing else is known.
-
-    Numbers that fill [-1, 1] or [0, 1], and vectors of length 1, have been scaled already; standardising would blow up
-    pixels that are seldom on. Numbers that are merely small have not been scaled.
-    """
-    low, high = float(x.min()), float(x.max())
-    if -1 <= low and high <= 1:
-        if max(-low, high) > FULL or has_unit_length(x):
-            return "none"
-    return "range" if image_shape is not None and low >= 0 else "standard"
-
-
-def has_unit_length(x):
-    """Whether all samples, ndarray (n_samples, n_features), are vectors of length 1, as embeddings of texts are.
-
-    Rows of zeros, which an empty text may have, are ignored, unless all are zeros.
-    """
-    if x.dtype == np.uint8:
-        return False
-    parts = (x[start : start + CHUNK] for start in range(0, len(x), CHUNK))
-    lengths = np.concatenate([np.linalg.norm(part, axis=1) for part in parts])
-    lengths = lengths[lengths > 0]
-    return len(lengths) > 0 and np.allclose(lengths, 1, atol=1e-3)
 
 
 def _written(data):

@@ -26,16 +26,26 @@ def test_unknown_clusterer():
         clustering.fit("DBSCAN", np.zeros((20, 2)))
 
 
-def test_modularity_of_two_triangles_joined_by_an_edge():
+def test_modularity_and_information_of_two_triangles_joined_by_an_edge():
     """7 edges, 6 of them inside the triangles: Q = 6/7 - 2 (1/2)^2; all in one cluster: 0."""
     edges = [(0, 1), (1, 2), (0, 2), (3, 4), (4, 5), (3, 5), (2, 3)]
     rows, columns = np.array(edges).T
     half = sparse.coo_array((np.ones(7), (rows, columns)), shape=(6, 6))
     graph = half + half.T
-    assert judge.support(graph, np.array([0, 0, 0, 1, 1, 1])) == pytest.approx((6 / 7 - 1 / 2, 1 / 7))
-    assert judge.support(3 * graph, np.array([5, 5, 5, 0, 0, 0])) == pytest.approx((6 / 7 - 1 / 2, 1 / 7))
-    assert judge.support(graph, np.zeros(6, int)) == pytest.approx((0, 0))
-    assert judge.support(graph, np.arange(6)) == pytest.approx((-(4 * 2**2 + 2 * 3**2) / 14**2, 1))
+    information = (6 / 7 * np.log(12 / 7) + 1 / 7 * np.log(2 / 7)) / np.log(2) ** 0.4
+    triangles = pytest.approx((6 / 7 - 1 / 2, 1 / 7, information))
+    assert judge.support(graph, np.array([0, 0, 0, 1, 1, 1])) == triangles
+    assert judge.support(3 * graph, np.array([5, 5, 5, 0, 0, 0])) == triangles
+    assert judge.support(graph, np.zeros(6, int)) == pytest.approx((0, 0, 0))
+    assert judge.support(graph, np.arange(6))[:2] == pytest.approx((-(4 * 2**2 + 2 * 3**2) / 14**2, 1))
+
+
+def test_a_large_cluster_is_not_halved_where_its_halves_touch_though_modularity_is_greater():
+    """Two halves of a class that has two thirds of the weight, and two small classes that touch ten times less."""
+    graph = sparse.csr_array([[0.3, 0.04, 0, 0], [0.04, 0.3, 0, 0], [0, 0, 0.156, 0.004], [0, 0, 0.004, 0.156]])
+    both = np.array([[0, 0, 1, 2], [0, 1, 2, 2]])
+    whole, halved = (judge.Fit(None, None, None, *judge.support(graph, labels)) for labels in both)
+    assert judge.merit(whole) > judge.merit(halved) and whole.modularity < halved.modularity
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +119,7 @@ def test_nothing_collapses_in_data_without_equal_points_or_with_a_constant_featu
 
 
 def test_the_next_best_fits_are_the_rivals_of_the_best():
-    fits = [judge.Fit(None, np.array([i]), None, m, 0.1) for i, m in enumerate([0.1, 0.4, 0.2, 0.4, 0.3])]
+    fits = [judge.Fit(None, np.array([i]), None, m, 0.1, m) for i, m in enumerate([0.1, 0.4, 0.2, 0.4, 0.3])]
     kept = judge.best(iter(fits))
     assert kept.labels == [1] and np.concatenate(kept.rivals).tolist() == [3, 4]
     assert judge.best(fits[:1]).rivals == ()
@@ -124,19 +134,23 @@ def test_assortativity_is_the_modularity_as_a_share_of_the_greatest_that_there_c
     assert judge.Fit(None, None).assortativity is None
 
 
-def test_clusters_that_lie_apart_are_kept_though_unequal_ones_have_less_modularity():
-    """Newman's modularity prefers a cut through the large cluster; 1 less the assortativity is a 750th of its."""
-    cut = judge.Fit(None, np.array([0]), None, 0.70, 0.10)
-    apart = judge.Fit(None, np.array([1]), None, 0.60, 0.0001)
-    close = judge.Fit(None, np.array([2]), None, 0.60, 0.002)
-    kept = judge.best([cut, close, apart])
-    assert kept is not apart and kept.labels == [1] and np.concatenate(kept.rivals).tolist() == [0, 2]
-    assert judge.best([close, cut]).labels == [0]  # clearer, but not a hundred times
+def test_clusters_that_lie_apart_are_kept_though_unequal_ones_have_less_merit():
+    """1 less the assortativity is .125; .00017, a 750th of it; .0066, a 19th; and of a handful of outliers 0."""
+    cut = judge.Fit(None, np.array([0]), None, 0.70, 0.10, 1.4)
+    apart = judge.Fit(None, np.array([1]), None, 0.60, 0.0001, 1.2)
+    close = judge.Fit(None, np.array([2]), None, 0.60, 0.004, 1.2)
+    outliers = judge.Fit(None, np.array([3]), None, 0.05, 0.0, 0.2)
+    for fits in ([cut, close, apart, outliers], [outliers, apart, cut, close], [apart, outliers, close, cut]):
+        kept = judge.best(fits)
+        assert kept.labels == [1] and np.concatenate(kept.rivals)[0] == 0
+    assert judge.best([close, cut]).labels == [0]  # clearer, but not thirty times
+    assert judge.choose([cut, outliers]) == 0 and judge.choose([cut, outliers, apart]) == 2
 
 
-def test_of_several_kinds_the_greatest_modularity_counts_unless_another_is_clearer():
-    """1 less the assortativity is .125; .12, which is not less than three quarters of it; and .06."""
-    kept, alike, clearer = (judge.Fit(None, None, None, *of) for of in ((0.7, 0.1), (0.66, 0.09), (0.47, 0.03)))
+def test_of_several_kinds_the_greatest_merit_counts_unless_another_is_clearer():
+    """1 less the assortativity is .125; .045, which is not less than a third of it; and .04."""
+    three = (0.7, 0.1, 2), (0.64, 0.03, 1), (0.48, 0.02, 1)
+    kept, alike, clearer = (judge.Fit(None, None, None, *of) for of in three)
     assert judge.choose([alike, kept]) == 1
     assert judge.choose([alike, kept, clearer]) == 2
     assert judge.choose([judge.Fit(None, None, -1.0)]) == 0  # no graph to judge by

@@ -18,8 +18,8 @@ MAY_IMPORT = {  # each wing, and the modules of the root
     "metrics": set(),
     "datasets": {"readers"},
     "visualize": {"page.colors", "readers.samples"},
-    "parameters": {"method", "readers.samples"},
-    "pipeline": {"method", "page", "parameters", "readers.samples", "readers.inputs"},
+    "parameters": {"method", "readers.samples", "readers.scales"},
+    "pipeline": {"method", "page", "parameters", "readers.scales", "readers.inputs"},
     "n2d": {"command", "features", "method", "pipeline", "readers"},
 }
 WINGS = [name for name in MAY_IMPORT if (ROOT / name).is_dir()]

@@ -95,21 +95,19 @@ def test_labels_do_not_matter(blobs, fitted):
 
 
 @pytest.mark.parametrize(("of_inputs", "wins"), [(0.8, False), (0.95, True)])
-def test_the_fit_of_the_greatest_modularity_is_kept_unless_another_is_clearer(
-    blobs, fitted, monkeypatch, of_inputs, wins
-):
-    """With a stand-in for modularity: its values in the order in which the embeddings are made."""
+def test_the_fit_of_the_greatest_merit_is_kept_unless_another_is_clearer(blobs, fitted, monkeypatch, of_inputs, wins):
+    """With a stand-in for modularity and merit: its values in the order in which the embeddings are made."""
     model = clone(fitted).set_params(n_neighbors=(10, 20, 15))
     model.fit_autoencoder(blobs[0])
     values = iter([0.3, 0.9, 0.5])
 
     def fit(name, embedding, **_):
         modularity = next(values)
-        return judge.Fit(embedding[0, 0], np.arange(len(embedding)) % 4, None, modularity, 1 - modularity)
+        return judge.Fit(embedding[0, 0], np.arange(len(embedding)) % 4, None, modularity, 1 - modularity, modularity)
 
     def k_means(x, n_clusters, *_):
         assert x is model.neighbourhood_.inputs and n_clusters == 4
-        return judge.Fit("k-means", np.arange(len(x)) // 100, None, of_inputs, 1 - of_inputs)
+        return judge.Fit("k-means", np.arange(len(x)) // 100, None, of_inputs, 1 - of_inputs, of_inputs)
 
     monkeypatch.setattr(pipeline.clustering, "kmeans_of_inputs", k_means)
     monkeypatch.setattr(pipeline.clustering, "fit", fit)
@@ -123,7 +121,7 @@ def test_the_fit_of_the_greatest_modularity_is_kept_unless_another_is_clearer(
 
 
 def test_modularity_is_that_of_the_labels_in_umaps_graph(fitted):
-    expected, _ = judge.support(fitted.manifold_.graph_, fitted.labels_)
+    expected, *_ = judge.support(fitted.manifold_.graph_, fitted.labels_)
     assert fitted.modularity_ == pytest.approx(expected, abs=1e-9)  # graph_ is scaled to a total weight of 1
     assert 0.5 < fitted.modularity_ < 0.75  # four equal blobs without an edge between them: 1 - 1/4
 

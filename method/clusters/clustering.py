@@ -22,7 +22,7 @@ SPECTRAL_NEIGHBORS = 10  # the point itself included, as in scikit-learn
 INPUT_STARTS = 20  # of k-means of the inputs
 BATCH = 20  # mixtures between two checks of whether to stop
 OFTEN = 10  # times that the best mixture has to be found, to stop
-ALIKE = 1e-4  # difference in modularity or assortativity of fits that are the same optimum
+ALIKE = 1e-4  # difference in merit or assortativity of fits that are the same optimum
 SHARED = 2_000  # points from which on several threads fit mixtures faster than one
 REG_COVAR = 1e-6  # scikit-learn's default
 MIXTURE_SAMPLE = 20_000  # points: enough for the few hundred numbers of a mixture in ten dimensions
@@ -83,7 +83,7 @@ def fit(
         labels = clusterer.fit_predict(embedding)
     else:
         raise ValueError(f"clusterer must be GMM, KM or SC, got {name!r}")
-    return Fit(clusterer, labels, None, *((None, None) if graph is None else support(graph, labels)))
+    return Fit(clusterer, labels, None, *(() if graph is None else support(graph, labels)))
 
 
 def cluster_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100, random_state=None, n_jobs=None):
@@ -136,7 +136,7 @@ def mixtures(embedding, n_clusters, restarts, random_state=None, graph=None, ref
     optimum; and the likeliest of several may split one class and merge two, for a hundredth of a nat. Each of several
     fits sees at most 20,000 points, and every fit at most 16 million numbers: 20,408 points of 784 dimensions.
 
-    With a graph, restarts stop when the greatest modularity and the greatest assortativity were each found ten times.
+    With a graph, restarts stop when the greatest merit and the greatest assortativity were each found ten times.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def _fit_and_judge(embedding, common, graph, n_clusters, start, seed, refit):
     judged = []
     for mixture in fitted[-1:] if graph is None else fitted:  # likelihood would prefer a collapsed one
         labels = mixture.predict(embedding)
-        supported = (None, None) if graph is None else support(graph, labels)
+        supported = () if graph is None else support(graph, labels)
         log_likelihood = mixture.lower_bound_ if common is None else float(mixture.score(common))
         judged.append(Fit(mixture, labels, log_likelihood, *supported))
     return judged

@@ -6,8 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 N_RIVALS = 2  # 1, 4 or 9 make little difference to how well a confidence finds errors
-MUCH_CLEARER = 100  # times, for a fit to replace the one of greatest merit: of fits to one embedding
-CLEARER = 4 / 3  # the same, of the best fits to several
+MUCH_CLEARER = 30  # times, for a fit to replace the one of greatest merit: of fits to one embedding
+CLEARER = 3  # the same, of the best fits to several
+LEAST = 0.5  # of the greatest modularity, that such a fit has to have: a few outliers against the rest have less
+BALANCE = 0.4  # power of the entropy in the merit: 0 favours clusters of equal sizes, 1 few large ones
 
 
 class Fit(NamedTuple):
@@ -19,7 +21,7 @@ class Fit(NamedTuple):
     labels : ndarray of int, shape (n_samples,)
     log_likelihood : float or None
         Mean over the samples, in nats; of more than 20,000, over 20,000 that are the same for all fits.
-    modularity, cut : float or None
+    modularity, cut, information : float or None
         See `support`; None without a neighbour graph.
     rivals : sequence of ndarray of int, shape (n_samples,)
         Labels of other fits that are nearly as good, for `confidence.score_samples`.
@@ -30,6 +32,7 @@ class Fit(NamedTuple):
     log_likelihood: float | None = None
     modularity: float | None = None
     cut: float | None = None
+    information: float | None = None
     rivals: tuple = ()
 
     @property
@@ -43,26 +46,26 @@ class Fit(NamedTuple):
 
 
 def merit(fit):
-    """Return the score that ranks fits to one embedding: the modularity, or without a graph the likelihood."""
-    return fit.log_likelihood if fit.modularity is None else fit.modularity
+    """Return the score that ranks fits to one embedding: the information, or without a graph the likelihood."""
+    return fit.log_likelihood if fit.information is None else fit.information
 
 
 def best(fits):
     """Return the best of the fits to one embedding, an iterable of `Fit`, with the next best ones as its rivals.
 
-    The best has the greatest merit, and is the first of equal ones, unless another is a hundred times clearer: the
-    difference of its assortativity from 1 is less than a hundredth. So clusters that lie apart are found, whatever
-    their sizes; where they touch, the modularity is more reliable.
+    The best has the greatest merit, and is the first of equal ones, unless another is thirty times clearer: the
+    difference of its assortativity from 1 is less than a thirtieth. So clusters that lie apart are found, whatever
+    their sizes; where they touch, the merit is more reliable.
 
     Only a few fits are kept at a time: the labels of a hundred fits to a million points are a gigabyte.
     """
     first, clearest = [], None
     for fit in fits:
         first = heapq.nlargest(1 + N_RIVALS, [*first, fit], key=merit)
-        if clearest is None or fit.modularity is not None and fit.assortativity > clearest.assortativity:
-            clearest = fit
+        if fit.modularity is not None:
+            clearest = _clearest([fit] if clearest is None else [clearest, fit, *first])
     kept, *others = first
-    if _is_clearer(clearest, kept, MUCH_CLEARER):
+    if clearest is not None and _is_clearer(clearest, kept, MUCH_CLEARER):
         kept, others = clearest, first[:N_RIVALS]
     return kept._replace(rivals=tuple(fit.labels for fit in others))
 
@@ -70,28 +73,39 @@ def best(fits):
 def choose(fits):
     """Return the index of the best of several `Fit`, each the best one to an embedding, or to the inputs.
 
-    It has the greatest merit, unless another is clearer: the difference of its assortativity from 1 is less than three
-    quarters. What UMAP tears apart or puts side by side in one of its maps is seldom so in another.
+    It has the greatest merit, unless another is clearer: the difference of its assortativity from 1 is less than a
+    third. What UMAP tears apart or puts side by side in one of its maps is seldom so in another.
     """
     kept = max(fits, key=merit)
-    clearest = kept if kept.modularity is None else max(fits, key=lambda fit: fit.assortativity)
-    if _is_clearer(clearest, kept, CLEARER):
+    if kept.modularity is not None and _is_clearer(clearest := _clearest(fits), kept, CLEARER):
         kept = clearest
     return next(index for index, fit in enumerate(fits) if fit is kept)
 
 
+def _clearest(fits):
+    """Return the fit of the greatest assortativity among those that have at least half of the greatest modularity."""
+    greatest = max(fit.modularity for fit in fits)
+    least = min(LEAST * greatest, greatest)  # which is negative where chance is better
+    return max((fit for fit in fits if fit.modularity >= least), key=lambda fit: fit.assortativity)
+
+
 def _is_clearer(clearest, kept, times):
-    return kept.modularity is not None and times * (1 - clearest.assortativity) < 1 - kept.assortativity
+    return times * (1 - clearest.assortativity) < 1 - kept.assortativity
 
 
 def support(graph, labels):
-    """Return the modularity of clusters in a neighbour graph, and the share of its weight that they cut.
+    """Score clusters by a neighbour graph, without labels.
 
-    Newman, "Modularity and community structure in networks", PNAS 2006, equation 2: Q = sum_c (e_cc - a_c^2), where
-    e_cd is the share of the weight between clusters c and d, and a_c = sum_d e_cd. Among classes of similar sizes,
-    splitting one cuts the edges inside it, and merging two raises what chance explains: both lower Q, which needs no
-    labels. This fails where one class dominates (the resolution limit: Fortunato and Barthélemy, PNAS 2007): with the
-    number of clusters fixed, halving a class of share a gains a^2 / 2 minus what is cut.
+    e_cd is the share of the graph's weight between clusters c and d, and a_c = sum_d e_cd. The modularity is Newman's,
+    "Modularity and community structure in networks", PNAS 2006, equation 2: Q = sum_c (e_cc - a_c^2). Among classes of
+    similar sizes, splitting one cuts the edges inside it, and merging two raises what chance explains: both lower Q.
+    This fails where one class dominates (the resolution limit: Fortunato and Barthélemy, PNAS 2007): with the number of
+    clusters fixed, halving a class of share a gains a^2 / 2 minus what is cut.
+
+    The information I = sum_cd e_cd log(e_cd / a_c a_d) is what the cluster at one end of an edge tells about the one at
+    the other: the likelihood of a degree-corrected block model (Karrer and Newman, "Stochastic blockmodels and
+    community structure in networks", Physical Review E 2011, equation 17). It, too, is greater for clusters of equal
+    sizes, at most their entropy H = - sum_c a_c log a_c. Divided by a power of H it favours them less.
 
     Parameters
     ----------
@@ -105,12 +119,17 @@ def support(graph, labels):
         At most 1; 0 if all samples are one cluster.
     cut : float
         Share of the weight between clusters, 0 to 1.
+    information : float
+        I / H^0.4, in nats to the power of 0.6; 0 if all samples are one cluster.
     """
     from scipy import sparse
+    from scipy.special import entr, rel_entr
 
     n = len(labels)
     member = sparse.csr_array((np.ones(n), (np.arange(n), labels)))
     weight = (member.T @ (sparse.csr_array(graph) @ member)).toarray()
     share = weight / weight.sum()
-    inside = np.trace(share)
-    return float(inside - (share.sum(axis=1) ** 2).sum()), float(1 - inside)
+    inside, of_each = np.trace(share), share.sum(axis=1)
+    entropy = entr(of_each).sum()
+    information = rel_entr(share, np.outer(of_each, share.sum(axis=0))).sum() / entropy**BALANCE if entropy > 0 else 0
+    return float(inside - (of_each**2).sum()), float(1 - inside), float(information)

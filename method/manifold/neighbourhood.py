@@ -5,8 +5,11 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
 
+from ..autoencoder.scaling import STANDARDISED
 from . import deformation
 from .neighbors import (
+    DIRECTIONS,
+    EXACT_NEIGHBORS,
     N_ALIKE,
     ROWS,
     closest,
@@ -27,6 +30,9 @@ CHUNK = 20_000  # samples that are reduced together
 class Neighbourhood:
     """Nearest neighbours of samples: candidates from the latent space, re-ranked by the distance of the inputs.
 
+    Where only directions count, in embeddings and other wide features, all of up to 200,000 samples are candidates: an
+    autoencoder proposes badly there, and an exact search is fast.
+
     Parameters
     ----------
     latent : ndarray of float32, shape (n_samples, n_latent)
@@ -45,8 +51,9 @@ class Neighbourhood:
         Of the inputs, before they are compared. Images, and features that are all scaled alike, are compared unscaled:
         the nearest neighbours are the same.
     reduces : bool
-        More than 50 standardised features are compared by the cosine distance of their 50 principal components: the
-        noise of many features that vary alike hides what few of them say together.
+        More than 50 features that are standardised, or of which only directions count, are compared by the cosine
+        distance of their 50 principal components: the noise of many features that vary alike hides what few of them say
+        together.
     n_jobs : int or None
         Threads, see `kernels.n_threads`.
 
@@ -76,21 +83,33 @@ class Neighbourhood:
         self.latent, self.metric, self.n_candidates, self.image_shape = latent, metric, n_candidates, image_shape
         self.n_jobs, self.knn = n_jobs, None
         self._scaling = None if scaling is None or scaling.is_uniform or image_shape is not None else scaling
-        ranks = inputs is not None and (image_shape is not None or metric in RANKED)
+        compares = inputs is not None and (image_shape is not None or metric in RANKED)
         self.components = None
-        if ranks and reduces and self._scaling is not None and self._scaling.kind == "standard":
+        is_standard = self._scaling is not None and self._scaling.kind in STANDARDISED
+        if compares and reduces and image_shape is None and (is_standard or metric in DIRECTIONS):
             if inputs.shape[1] > N_COMPONENTS:
                 self.components = fit_components(inputs, self._scaling)
-        self.inputs = self._comparable(inputs) if ranks else None
+        self.inputs = self._comparable(inputs) if compares else None
+
+    @property
+    def compares_all(self):
+        """Whether all samples are compared by the inputs."""
+        of_directions = self.image_shape is None and (self.metric in DIRECTIONS or self.components is not None)
+        return self.inputs is not None and of_directions and len(self.latent) <= EXACT_NEIGHBORS
+
+    @property
+    def ranks(self):
+        """Whether candidates from the latent space are re-ranked by the inputs."""
+        return self.inputs is not None and not self.compares_all
 
     def n_proposed(self, n_neighbors):
         """Return how many candidates are searched for to find so many neighbours."""
-        most = n_neighbors if self.inputs is None else max(self.n_candidates, n_neighbors)
-        return min(most, len(self.latent) - 1)
+        return min(max(self.n_candidates, n_neighbors) if self.ranks else n_neighbors, len(self.latent) - 1)
 
     def propose(self, n_neighbors, track=iter):
-        """Return the `n_proposed` nearest neighbours of each sample in the latent space, see `nearest_neighbors`."""
-        return nearest_neighbors(self.latent, self.n_proposed(n_neighbors), self.metric, self.n_jobs, track)
+        """Return the `n_proposed` nearest neighbours of each sample, see `nearest_neighbors`."""
+        space, metric = self._space
+        return nearest_neighbors(space, self.n_proposed(n_neighbors), metric, self.n_jobs, track)
 
     def rank(self, candidates, n_neighbors, track=iter):
         """Re-rank the candidates, and those of the nearest ones, by the distance of the inputs, see `closest`."""
@@ -98,9 +117,10 @@ class Neighbourhood:
 
     def find(self, n_neighbors, progress):
         """Find the nearest neighbours of each sample, so many with itself, and keep them as `knn`."""
-        with progress.stage("neighbours", f"{self.n_proposed(n_neighbors)} nearest of each sample in the latent space"):
+        where = f"by the {self.distance}" if self.compares_all else "in the latent space"
+        with progress.stage("neighbours", f"{self.n_proposed(n_neighbors)} nearest of each sample {where}"):
             self.knn = self.propose(n_neighbors, progress.bar("searched", unit="part"))
-        if self.inputs is not None:
+        if self.ranks:
             with progress.stage("neighbours", f"re-ranked by the {self.distance}"):
                 self.knn = self.rank(self.knn, n_neighbors, progress.bar("compared", unit="part"))
 
@@ -122,7 +142,7 @@ class Neighbourhood:
         graph : sparse array, shape (n_samples, n_samples)
         """
         knn = self.propose(GRAPH_NEIGHBORS, track)
-        if self.inputs is not None:
+        if self.ranks:
             knn = self.rank(knn, GRAPH_NEIGHBORS)
         return knn, symmetric_graph(knn[0])
 
@@ -145,20 +165,25 @@ class Neighbourhood:
         indices, distances : ndarray, shape (n_points or n_rows, n_neighbors)
         """
         rows = np.arange(len(latent)) if rows is None else rows
-        samples, n_proposed = self.inputs, n_neighbors
-        if samples is not None:
+        (space, metric), samples, n_proposed = self._space, self.inputs, n_neighbors
+        if self.ranks:
             n_proposed = max(self.n_candidates, n_neighbors)
             if self.image_shape is not None and len(rows) > ROWS:
                 samples = deformation.prepare(samples, self.image_shape)  # once for all parts
         found = []
         for part in track(list(gen_batches(len(rows), ROWS))):  # inputs may be a memory map larger than the memory
             some = rows[part]
-            knn = nearest_among(latent[some], self.latent, n_proposed, self.metric, self.n_jobs)
-            if samples is not None:
-                points = self._comparable(inputs[some])
+            points = None if samples is None else self._comparable(inputs[some])
+            knn = nearest_among(points if self.compares_all else latent[some], space, n_proposed, metric, self.n_jobs)
+            if self.ranks:
                 knn = closest_among(points, samples, knn[0], n_neighbors, self.image_shape, self.n_jobs)
             found.append(knn)
         return tuple(np.concatenate(arrays) for arrays in zip(*found))
+
+    @property
+    def _space(self):
+        """Where candidates are searched for, and the metric there."""
+        return (self.inputs, "euclidean") if self.compares_all else (self.latent, self.metric)
 
     def _comparable(self, inputs):
         """Transform inputs so that Euclidean, or deformation-invariant, distances rank them as the metric does."""
@@ -174,11 +199,11 @@ class Neighbourhood:
         return directions(inputs, self.metric)
 
 
-def fit_components(x, scaling):
-    """Fit the 50 principal components of features, ndarray of shape (n_samples, n_features), after scaling."""
+def fit_components(x, scaling=None):
+    """Fit the 50 principal components of features, ndarray of shape (n_samples, n_features), after a scaling if any."""
     if len(x) > COMPONENTS_SAMPLE:
         x = x[np.random.default_rng(0).choice(len(x), COMPONENTS_SAMPLE, replace=False)]
-    return PCA(min(N_COMPONENTS, len(x)), random_state=0).fit(scaling.apply(x))
+    return PCA(min(N_COMPONENTS, len(x)), random_state=0).fit(x if scaling is None else scaling.apply(x))
 
 
 def restore_components(components, mean):
