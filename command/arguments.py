@@ -228,8 +228,8 @@ def add_manifold(parser):
         "--umap_neighbors",
         type=neighbourhoods,
         metavar="N[,N...]",
-        help="neighbours of a point, of UMAP, LLE and isomap; of several, with UMAP, the one whose clusters have the "
-        "greatest modularity is kept, unless others are clearer (those of 10,20,50,100 that suit the number of "
+        help="neighbours of a point, of UMAP, LLE and isomap; of several, with UMAP, the one whose clusters the "
+        "graph supports most is kept, unless others are clearer (those of 10,20,50,100 that suit the number of "
         "samples and clusters, or 20 with --protocol paper; without UMAP 10)",
     )
     add(
