@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
 from sklearn.datasets import make_swiss_roll
+from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from n2d import datasets
 from n2d.method.autoencoder.scaling import Scaling
 from n2d.method.manifold import neighbors, neighbourhood
+from n2d.method.manifold.neighbors import directions
+from n2d.method.progress import Progress
 
 BOTH_WAYS = np.array([[0, 1], [1, 0]])
 
@@ -161,3 +164,24 @@ def test_neighbours_by_direction_are_those_of_the_slow_search(metric):
     for found in (neighbors.nearest_neighbors(x, 15, metric), neighbors.nearest_among(x, x, 15, metric)):
         assert np.array_equal(found[0], indices)
         np.testing.assert_allclose(found[1], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("features", [20, 80])
+def test_embeddings_have_exact_neighbours_whatever_the_latent_space_proposes(features, monkeypatch):
+    rng = np.random.default_rng(0)
+    y = np.repeat(range(4), 50)
+    x = directions(rng.normal(size=(4, features))[y] + rng.normal(size=(200, features)), "cosine")
+    latent = rng.normal(size=(200, 2)).astype(np.float32)
+
+    def found():
+        made = neighbourhood.Neighbourhood(latent, x, metric="cosine", n_candidates=5, reduces=True)
+        made.find(6, Progress(False))
+        return made
+
+    exact = found()
+    compared = x if features == 20 else directions(PCA(50, random_state=0).fit_transform(x), "cosine")
+    assert np.array_equal(exact.knn[0], neighbors.nearest_neighbors(compared, 6)[0])
+    nearest, _ = exact.query(latent[::-1], x, n_neighbors=6)  # nor does it matter for new points
+    assert np.array_equal(nearest, exact.knn[0])
+    monkeypatch.setattr(neighbourhood, "EXACT_NEIGHBORS", 100)
+    assert (y[found().knn[0]] == y[:, None]).mean() < (y[exact.knn[0]] == y[:, None]).mean() - 0.2

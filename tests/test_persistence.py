@@ -8,6 +8,7 @@ import safetensors.numpy
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import adjusted_rand_score
 
 from n2d import pipeline
 from n2d.method import persistence
@@ -36,6 +37,20 @@ def test_a_saved_model_predicts_the_same(blobs, tmp_path, parameters, quick):
         np.testing.assert_allclose(loaded.predict_proba(between), model.predict_proba(between))
     with pytest.raises(ValueError, match="feature names"):
         loaded.predict(frame.rename(columns={"c0": "other"}))
+
+
+def test_a_saved_model_brings_new_counts_to_the_total_of_its_samples(tmp_path, quick):
+    rng = np.random.default_rng(0)
+    y = np.repeat(range(4), 60)
+    shares = rng.dirichlet(np.full(80, 0.2), size=4)[y]
+    counts = np.array([rng.multinomial(n, of) for n, of in zip(rng.integers(40, 400, 240), shares)], np.float32)
+    model = pipeline.N2D(**quick, scale="counts").fit(counts[::2])
+    model.save(tmp_path)
+    loaded = pipeline.N2D.load(tmp_path)
+    assert loaded.scaling_.total == model.scaling_.total > 1
+    assert np.array_equal(loaded.predict(counts[1::2]), model.predict(counts[1::2]))
+    assert np.array_equal(loaded.predict(10 * counts[1::2]), model.predict(counts[1::2]))  # texts ten times as long
+    assert adjusted_rand_score(y[1::2], model.predict(counts[1::2])) > 0.9
 
 
 @pytest.mark.parametrize("parameters", [{}, {"manifold_learner": "none"}, {"n_candidates": None}])
