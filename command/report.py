@@ -12,7 +12,7 @@ import torch
 from .. import datasets, metrics, visualize
 from ..method import evaluation, progress
 from ..method.autoencoder import training, weights
-from ..method.clusters import hierarchy
+from ..method.clusters import hierarchy, n_clusters
 from ..method.manifold import learners
 from ..page import explorer, naming, portraits, profiles
 from ..readers import annotated, samples
@@ -214,7 +214,9 @@ def report(model, data, args, folder):
 def tell(model, data, args, scores, profile):
     """Print the scores, and a row that describes each cluster."""
     if args.n_clusters == "auto":
-        print(f"{model.n_clusters_} clusters: the halves of the data agree on them best")
+        print(f"{model.n_clusters_} clusters: the halves of the data agree on them best. Plausible numbers:")
+        for number, reason in n_clusters.plausible(model.scan_, model.n_clusters_).items():
+            print(f"{number:>4}: {reason}")
     if model.kept_kmeans:
         print("k-means of the inputs is kept: its clusters are clearer than those of any map")
     if data.y is None:

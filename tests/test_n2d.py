@@ -392,8 +392,10 @@ def test_without_classes_a_run_tells_what_can_be_known(wine, monkeypatch, capsys
     assert record["arguments"]["n_clusters"] == "auto"
     chosen = len(record["sizes"])
     assert f"{chosen} clusters: the halves of the data agree on them best" in output
-    scan = pd.read_csv(run_dir / "n_clusters.csv").set_index("n_clusters")
+    scan = pd.read_csv(run_dir / "n_clusters.csv", keep_default_na=False).set_index("n_clusters")
     assert scan["stability"][chosen] >= scan["stability"].max() - 0.02
+    reasons = scan["plausible"][scan["plausible"] != ""]
+    assert chosen in reasons and all(f"\n{number:>4}: {reason}\n" in output for number, reason in reasons.items())
     assert list(pd.read_csv(run_dir / "clusters.csv")) == ["index", "cluster", "confidence", "outlier"]
 
 
