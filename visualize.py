@@ -299,7 +299,7 @@ def scan(rows, chosen, path, *, title):
     axes[1].set_xticks(ticks := [2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 60], map(str, ticks))
     axes[1].set_xticks([], minor=True)
     axes[1].set(xlabel="clusters", xlim=(numbers[0] * 0.95, numbers[-1] * 1.05))
-    head(figure, f"{title}: {chosen} clusters; plausible (circled): {', '.join(map(str, marked))}")
+    head(figure, f"{title}: {chosen} clusters\nplausible (circled): {', '.join(map(str, marked))}")
     figure.savefig(path, dpi=150)
 
 

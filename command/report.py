@@ -182,6 +182,8 @@ def clusters_table(data, labels, confidence, names=None, outlier=None):
 def report(model, data, args, folder):
     """Write scores, clusters and arrays to a folder, and return the scores."""
     clusters = clusters_table(data, model.labels_, model.confidence_, clusters_of(model, data).names, model.outlier_)
+    for other in model.alternatives_:  # behind the place where corrections put a name
+        clusters.insert(clusters.columns.get_loc("confidence"), f"cluster_of_{other['n_clusters']}", other["labels"])
     clusters.to_csv(folder / "clusters.csv", index_label="index", float_format="%.4f")
     losses = [(i, e, loss) for i, run in enumerate(model.history_) for e, loss in enumerate(run, start=1)]
     pd.DataFrame(losses, columns=["autoencoder", "epoch", "loss"]).to_csv(folder / "history.csv", index=False)

@@ -206,7 +206,7 @@ def test_the_scan_marks_the_chosen_number(tmp_path, figures):
         assert axes.lines[0].get_ydata().tolist() == values
         assert axes.lines[1].get_xydata().tolist() == [[2, values[0]], [3, values[1]]]  # the circles
         assert axes.lines[2].get_xdata() == [3, 3]
-    assert figures[0].get_suptitle().replace("\n", " ").endswith("3 clusters; plausible (circled): 2, 3")
+    assert figures[0].get_suptitle() == "Insects: 3 clusters\nplausible (circled): 2, 3"
 
 
 def test_a_name_with_dollars_is_no_formula(embedding, tmp_path, figures):
