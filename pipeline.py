@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from .method import persistence, reduction
 from .method.autoencoder import checkpoint, training, weights
 from .method.autoencoder.encoder import Encoder
-from .method.clusters import clustering, n_clusters
+from .method.clusters import alternatives, clustering, n_clusters
 from .method.clusters.assignment import Assignment
 from .method.manifold import learners, neighbors
 from .method.manifold.maps import Maps
@@ -71,6 +71,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
     n_clusters_ : int
     scan_ : list of dict, or None
         With n_clusters='auto': the scores of each number that was tried, see `n_clusters.scan`.
+    alternatives_ : list of dict
+        With n_clusters='auto': the clusters of the other plausible numbers, see `alternatives.find`; not saved with a
+        model.
     seed_ : int
         Of all stages, from `random_state`.
     seconds_ : dict
@@ -149,17 +152,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
                 f"{self.ae_weights} is a small copy without a decoder, and the reconstruction loss beside "
                 f"{self.refine} needs one: give the whole weights, or a reconstruction weight of 0"
             )
-        self.encoder_.refine(
-            self._checked(x),
-            self.refine,
-            self.n_clusters,
-            self.seed_,
-            epochs=self.refine_epochs,
-            tol=self.refine_tol,
-            cluster_weight=self.cluster_weight,
-            reconstruction_weight=self.reconstruction_weight,
-            **self._training_settings(),
-        )
+        settings = {"epochs": self.refine_epochs, "tol": self.refine_tol, "cluster_weight": self.cluster_weight}
+        settings |= {"reconstruction_weight": self.reconstruction_weight, **self._training_settings()}
+        self.encoder_.refine(self._checked(x), self.refine, self.n_clusters, self.seed_, **settings)
         return self
 
     def fit_latent(self, x):
@@ -189,6 +184,9 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         found = x[self.sample_], self.neighbourhood_, self.graph_, self.progress_
         self.assignment_ = Assignment.from_fit(fit, self.n_clusters_, embedding, *found)
         self._place_left_out(x, self.maps_.to_plane(index, self.progress_))
+        known = self.scan_, self.labels_, self.assignment_, x, self.progress_
+        settings = {"graph": self.graph_, "random_state": self.seed_, "n_jobs": self.n_jobs}
+        self.alternatives_ = alternatives.find(*known, name=self.cluster, **settings)
         return self
 
     def forget_checkpoints(self):

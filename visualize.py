@@ -238,7 +238,6 @@ def evolution(frames, groups, names, path, *, title, heading=None, fps=5):
     margin = 0.03 * (high - low)
     colors = palette(len(names))
     marks, names = _marks(groups, names)
-
     figure = Figure(figsize=(7.2 + extra_width(names), 6), layout="constrained")
     axes = figure.subplots()
     axes.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
@@ -283,23 +282,24 @@ def losses(history, path, *, title):
 
 @plain_text
 def scan(rows, chosen, path, *, title):
-    """Draw what `n_clusters.scan` found for each number of clusters, and write it as a PNG."""
+    """Draw what `n_clusters.scan` found for each number of clusters, the plausible ones circled, and write a PNG."""
     figure = Figure(figsize=(7.2, 5), layout="constrained")
     axes = figure.subplots(2, 1, sharex=True)
     numbers = [row["n_clusters"] for row in rows]
+    marked = {row["n_clusters"]: row for row in rows if row["plausible"]}
     names = {"stability": "agreement of halves (ARI)", "modularity": "greatest modularity"}
     for axis, (name, label), color in zip(axes, names.items(), palette(2)):
         axis.plot(numbers, [row[name] for row in rows], color=color, marker="o")
+        axis.plot([*marked], [row[name] for row in marked.values()], "ko", markersize=12, markerfacecolor="none")
         axis.axvline(chosen, color="black", linestyle=":")
         axis.set_ylabel(label)
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
-    axes[1].set(xlabel="clusters")
     axes[1].set_xscale("log", base=2)
     axes[1].set_xticks(ticks := [2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 60], map(str, ticks))
     axes[1].set_xticks([], minor=True)
-    axes[1].set_xlim(numbers[0] * 0.95, numbers[-1] * 1.05)
-    head(figure, f"{title}: {chosen} clusters")
+    axes[1].set(xlabel="clusters", xlim=(numbers[0] * 0.95, numbers[-1] * 1.05))
+    head(figure, f"{title}: {chosen} clusters\nplausible (circled): {', '.join(map(str, marked))}")
     figure.savefig(path, dpi=150)
 
 

@@ -12,7 +12,7 @@ import torch
 from .. import datasets, metrics, visualize
 from ..method import evaluation, progress
 from ..method.autoencoder import training, weights
-from ..method.clusters import hierarchy
+from ..method.clusters import hierarchy, n_clusters
 from ..method.manifold import learners
 from ..page import explorer, naming, portraits, profiles
 from ..readers import annotated, samples
@@ -182,6 +182,8 @@ def clusters_table(data, labels, confidence, names=None, outlier=None):
 def report(model, data, args, folder):
     """Write scores, clusters and arrays to a folder, and return the scores."""
     clusters = clusters_table(data, model.labels_, model.confidence_, clusters_of(model, data).names, model.outlier_)
+    for other in model.alternatives_:  # behind the place where corrections put a name
+        clusters.insert(clusters.columns.get_loc("confidence"), f"cluster_of_{other['n_clusters']}", other["labels"])
     clusters.to_csv(folder / "clusters.csv", index_label="index", float_format="%.4f")
     losses = [(i, e, loss) for i, run in enumerate(model.history_) for e, loss in enumerate(run, start=1)]
     pd.DataFrame(losses, columns=["autoencoder", "epoch", "loss"]).to_csv(folder / "history.csv", index=False)
@@ -214,7 +216,9 @@ def report(model, data, args, folder):
 def tell(model, data, args, scores, profile):
     """Print the scores, and a row that describes each cluster."""
     if args.n_clusters == "auto":
-        print(f"{model.n_clusters_} clusters: the halves of the data agree on them best")
+        print(f"{model.n_clusters_} clusters: the halves of the data agree on them best. Plausible numbers:")
+        for number, reason in n_clusters.plausible(model.scan_, model.n_clusters_).items():
+            print(f"{number:>4}: {reason}")
     if model.kept_kmeans:
         print("k-means of the inputs is kept: its clusters are clearer than those of any map")
     if data.y is None:

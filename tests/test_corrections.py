@@ -11,6 +11,7 @@ from sklearn.datasets import load_wine
 import n2d
 from n2d import metrics
 from n2d.command.finished import corrections, corrections_file
+from n2d.method.clusters import n_clusters
 from n2d.page import explorer, naming
 from n2d.pipeline import N2D
 
@@ -162,6 +163,23 @@ def test_what_was_added_to_the_table_stays_and_what_was_changed_in_it_is_not_wri
     assert (folder / "clusters.csv").read_bytes() == before
     (folder / "clusters.csv").rename(tmp_path / "mine.csv")
     apply(path, folder)
+
+
+def test_the_clusters_of_other_plausible_numbers_stay_those_that_the_run_found(apply, tmp_path, monkeypatch):
+    monkeypatch.setattr(n_clusters, "NUMBERS", (2, 3, 6))
+    monkeypatch.setattr(n_clusters, "plausible", lambda rows, best: {best: "most stable", 6: "finer", 2: "coarser"})
+    load_wine(as_frame=True).frame.to_csv(tmp_path / "wine.csv", index=False)
+    folder, of_others = tmp_path / "run", ["cluster_of_6", "cluster_of_2"]
+    flags = ["--label_column=target", "--n_clusters=auto", "--pretrain_epochs=5", f"--save_dir={folder}"]
+    n2d.main([str(tmp_path / "wine.csv"), *flags])
+    before = table_of(folder)
+    wanted = {"names": {"1": "red"}, "merged": {"2": 1}, "moved": {"0": 1}, "marked": [0]}
+    apply(saved(tmp_path / "c.json", folder, **wanted), folder)
+    after = table_of(folder)
+    assert list(after) == ["index", "cluster", "cluster_name", "marked", *of_others, "confidence", "outlier", "label"]
+    assert after[of_others].equals(before[of_others]) and not after["cluster"].equals(before["cluster"])
+    apply(saved(tmp_path / "d.json", folder, ORIGINAL), folder)
+    assert (folder / "clusters.csv").read_bytes() == (folder / ORIGINAL).read_bytes()
 
 
 @pytest.fixture

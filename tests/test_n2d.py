@@ -371,6 +371,7 @@ def test_a_picture_that_fails_takes_no_result_along(wine, tmp_path, monkeypatch)
 
 def test_without_classes_a_run_tells_what_can_be_known(wine, monkeypatch, capsys):
     monkeypatch.setattr(n_clusters, "NUMBERS", (2, 3, 4, 5, 8))
+    monkeypatch.setattr(n_clusters, "plausible", lambda rows, best: {best: "most stable", 8: "finer", 2: "coarser"})
     board = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason=NO_BOARD)
     run_dir = wine / "auto"
     arguments = ["cpu", "--n_clusters=auto", "--visualize", "--tensorboard", *SHORT, f"--save_dir={run_dir}"]
@@ -392,9 +393,14 @@ def test_without_classes_a_run_tells_what_can_be_known(wine, monkeypatch, capsys
     assert record["arguments"]["n_clusters"] == "auto"
     chosen = len(record["sizes"])
     assert f"{chosen} clusters: the halves of the data agree on them best" in output
-    scan = pd.read_csv(run_dir / "n_clusters.csv").set_index("n_clusters")
+    scan = pd.read_csv(run_dir / "n_clusters.csv", keep_default_na=False).set_index("n_clusters")
     assert scan["stability"][chosen] >= scan["stability"].max() - 0.02
-    assert list(pd.read_csv(run_dir / "clusters.csv")) == ["index", "cluster", "confidence", "outlier"]
+    reasons = scan["plausible"][scan["plausible"] != ""]
+    assert chosen in reasons and all(f"\n{number:>4}: {reason}\n" in output for number, reason in reasons.items())
+    clusters, merged = pd.read_csv(run_dir / "clusters.csv"), pd.read_csv(run_dir / "merged.csv")
+    assert list(clusters) == ["index", "cluster", "cluster_of_8", "cluster_of_2", "confidence", "outlier"]
+    assert clusters["cluster_of_2"].tolist() == merged["of_2"][clusters["cluster"]].tolist()
+    assert sorted(set(clusters["cluster_of_8"])) == list(range(8))
 
 
 @pytest.mark.parametrize("kind", ["table", "images"])

@@ -12,6 +12,7 @@ def test_the_scan_finds_how_many_blobs_there_are():
     maps = [(10, x, graph + graph.T), (10, x[:, ::-1], graph + graph.T), (50, np.zeros_like(x), graph)]
     rows, best = n_clusters.scan(maps, range(2, 9), lambda number: [10], random_state=0)  # the last suits none
     assert best == 5
+    assert [row["plausible"] for row in rows if row["n_clusters"] == 5] == ["most stable"]
     steady = {row["n_clusters"]: row["stability"] for row in rows}
     assert steady[5] > 0.98 and min(steady.values()) < 0.9
     assert rows[3]["modularity"] == pytest.approx(0.8, abs=0.01)
@@ -24,3 +25,33 @@ def test_of_the_steady_numbers_of_clusters_the_greatest_is_taken():
     rows, best = n_clusters.scan([(10, x, graph + graph.T)] * 2, range(2, 7), lambda number: [10], random_state=0)
     assert rows[0]["stability"] == rows[2]["stability"] == 1
     assert best == 4
+
+
+def rows_of(stability, modularity=None):
+    """Rows of a scan: one for 2 clusters, one for 3, and so on."""
+    modularity = modularity or [0.5] * len(stability)
+    rows = enumerate(zip(stability, modularity), start=2)
+    return [{"n_clusters": k, "stability": one, "modularity": other} for k, (one, other) in rows]
+
+
+def test_numbers_that_are_more_stable_than_those_beside_them_are_plausible_and_the_chosen_one_is_first():
+    found = n_clusters.plausible(rows_of([0.9, 0.7, 0.95, 0.8, 0.96, 0.955, 0.82, 0.85]), 6)  # 7 is beside a better one
+    assert list(found.items()) == [
+        (6, "most stable"),
+        (4, "about as stable"),
+        (2, "less stable, but more so than 3"),
+    ]  # 9 is too far below
+    found = n_clusters.plausible(rows_of([0.1, 0.91, 0.2, 0.98, 0.2]), 5)
+    assert found[3] == "less stable, but more so than 2 and 4"
+
+
+def test_the_chosen_number_is_plausible_even_where_another_is_more_stable():
+    found = n_clusters.plausible(rows_of([0.2, 0.97, 0.96, 0.2], [0.1, 0.2, 0.3, 0.1]), 4)
+    assert list(found.items()) == [(4, "about as stable, and clearer"), (3, "most stable")]
+
+
+def test_of_many_plausible_numbers_there_are_the_four_most_stable_ones():
+    found = n_clusters.plausible(rows_of([0.91, 0, 0.92, 0, 0.93, 0, 0.94, 0, 0.95]), 10)
+    assert list(found) == [10, 8, 6, 4]
+    assert n_clusters.plausible(rows_of([1.0, 1.0]), 3) == {3: "most stable", 2: "about as stable"}
+    assert list(n_clusters.plausible(rows_of([0.3]), 2)) == [2]

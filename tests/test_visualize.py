@@ -199,11 +199,14 @@ def test_losses_have_a_line_for_each_autoencoder(tmp_path, figures):
 
 
 def test_the_scan_marks_the_chosen_number(tmp_path, figures):
-    rows = [{"n_clusters": k, "stability": 1 / k, "modularity": -k} for k in (2, 3, 4)]
+    rows = [{"n_clusters": k, "stability": 1 / k, "modularity": -k, "plausible": ""} for k in (2, 3, 4)]
+    rows[0]["plausible"] = rows[1]["plausible"] = "about as stable"
     visualize.scan(rows, 3, tmp_path / "scan.png", title="Insects")
     for axes, values in zip(figures[0].axes, ([1 / 2, 1 / 3, 1 / 4], [-2, -3, -4])):
         assert axes.lines[0].get_ydata().tolist() == values
-        assert axes.lines[1].get_xdata() == [3, 3]
+        assert axes.lines[1].get_xydata().tolist() == [[2, values[0]], [3, values[1]]]  # the circles
+        assert axes.lines[2].get_xdata() == [3, 3]
+    assert figures[0].get_suptitle() == "Insects: 3 clusters\nplausible (circled): 2, 3"
 
 
 def test_a_name_with_dollars_is_no_formula(embedding, tmp_path, figures):

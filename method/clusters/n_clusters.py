@@ -14,6 +14,8 @@ NUMBERS = (*range(2, 21), 22, 24, 27, 30, 34, 38, 43, 48, 54, 60)  # of clusters
 SAMPLES = 5000  # that it uses, at most
 MEMBERS = 8  # samples per cluster on average, at least
 STEADY = 0.02  # at most this below the greatest stability, a number is stable
+NEAR = 0.1  # at most this below the greatest stability, a number that is more stable than those beside it is plausible
+PLAUSIBLE = 4  # numbers, at most
 MAPS = 6  # whose clusters are compared, at least
 
 
@@ -92,7 +94,7 @@ def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4):
     -------
     rows : list of dict
         'n_clusters'; 'stability': adjusted Rand index of the clusters of all samples, mean over the pairs of maps;
-        'modularity': of the best of them.
+        'modularity': of the best of them; 'plausible': the reason that `plausible` gives, or ''.
     best : int
         Of the numbers whose stability is at most 0.02 below the greatest, the one of the greatest modularity.
     """
@@ -120,4 +122,41 @@ def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4):
         rows.append({"n_clusters": n_clusters, "stability": float(np.mean(agreement)), "modularity": modularity})
     steady = max(row["stability"] for row in rows) - STEADY
     best = max((row for row in rows if row["stability"] >= steady), key=lambda row: row["modularity"])
-    return rows, best["n_clusters"]
+    reasons = plausible(rows, best["n_clusters"])
+    return [row | {"plausible": reasons.get(row["n_clusters"], "")} for row in rows], best["n_clusters"]
+
+
+def plausible(rows, best):
+    """Choose the numbers of clusters that are worth a look, and say why.
+
+    They are `best` and the local maxima of the stability over the numbers that were tried which are at most 0.1 below
+    the greatest: four at most, those of the greatest stability.
+
+    Parameters
+    ----------
+    rows : list of dict
+        See `scan`.
+    best : int
+
+    Returns
+    -------
+    dict of int to str
+        A reason for each plausible number; `best` comes first, then the more stable ones.
+    """
+    stability = np.array([row["stability"] for row in rows])
+    at = next(i for i, row in enumerate(rows) if row["n_clusters"] == best)
+    beside = np.pad(stability, 1, constant_values=-np.inf)
+    is_peak = (stability >= np.maximum(beside[:-2], beside[2:])) & (stability >= stability.max() - NEAR)
+    order = [i for i in np.argsort(-stability, kind="stable").tolist() if is_peak[i] and i != at]
+    first = at if stability[at] == stability.max() else order[0]
+    reasons = {}
+    for i in (at, *order[: PLAUSIBLE - 1]):
+        if i == first:
+            reason = "most stable"
+        elif stability[i] >= stability[first] - STEADY:
+            reason = "about as stable, and clearer" if i == at else "about as stable"
+        else:
+            others = [str(row["n_clusters"]) for row in (*rows[max(0, i - 1) : i], *rows[i + 1 : i + 2])]
+            reason = f"less stable, but more so than {' and '.join(others)}"
+        reasons[rows[i]["n_clusters"]] = reason
+    return reasons

@@ -1,0 +1,76 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_blobs
+from sklearn.metrics import adjusted_rand_score
+from sklearn.neighbors import kneighbors_graph
+
+from n2d.method.clusters import alternatives, hierarchy
+from n2d.method.progress import Progress
+from n2d.pipeline import N2D
+
+ROWS = [{"n_clusters": k, "stability": stability} for k, stability in ((2, 0.9), (3, 0.1), (4, 0.95), (5, 0.2))]
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """Two pairs of blobs: points, the blob of each (0 is the largest), and their graph."""
+    x, y = make_blobs([50, 80, 110, 60], centers=[[0, 0], [0, 5], [99, 0], [99, 5]], cluster_std=0.4, random_state=0)
+    graph = kneighbors_graph(x, 15)
+    return x, np.array([3, 1, 0, 2])[y], graph + graph.T
+
+
+def found(pairs, labels, n_clusters, x=None, of=slice(None)):
+    points, _, graph = pairs
+    linkage = hierarchy.merges(graph, labels, points, n_clusters)
+    assignment = SimpleNamespace(n_clusters=n_clusters, labels=labels[of], embedding=points, hierarchy=linkage)
+    settings = {"name": "GMM", "graph": graph, "random_state": 0}
+    return alternatives.find(ROWS, labels, assignment, points if x is None else x, Progress(False), **settings)
+
+
+def test_fewer_clusters_are_the_chosen_ones_merged(pairs):
+    [fewer] = found(pairs, pairs[1], 4)
+    assert (fewer["n_clusters"], fewer["reason"], fewer["nested"]) == (2, "less stable, but more so than 3", True)
+    assert fewer["labels"].tolist() == np.array([0, 1, 0, 1])[pairs[1]].tolist()  # 170 samples and 130
+
+
+def test_more_clusters_are_found_anew_and_nested_only_if_each_lies_in_one(pairs):
+    halves = np.array([0, 1, 0, 1])[pairs[1]]
+    [more] = found(pairs, halves, 2)
+    assert (more["n_clusters"], more["reason"], more["nested"]) == (4, "most stable", True)
+    assert more["labels"].tolist() == pairs[1].tolist()  # by size
+    halves[np.flatnonzero(pairs[1] == 2)[0]] = 1  # one sample of a blob is in the other half
+    [more] = found(pairs, halves, 2)
+    assert more["labels"].tolist() == pairs[1].tolist() and not more["nested"]
+
+
+def test_duplicates_are_in_one_cluster_of_more(pairs):
+    x, same = pairs[0].copy(), [np.flatnonzero(pairs[1] == blob)[0] for blob in (0, 1)]
+    x[same[0]] = x[same[1]]
+    [more] = found(pairs, np.array([0, 1, 0, 1])[pairs[1]], 2, x)
+    assert len(set(more["labels"][same])) == 1
+
+
+def test_more_clusters_are_left_out_where_samples_are(pairs):
+    halves = np.array([0, 1, 0, 1])[pairs[1]]
+    assert found(pairs, halves, 2, of=slice(100)) == []
+    assert [one["n_clusters"] for one in found(pairs, pairs[1], 4, of=slice(100))] == [2]
+
+
+def test_a_model_has_the_clusters_of_the_other_plausible_numbers(blobs, quick, fitted, monkeypatch):
+    assert fitted.alternatives_ == []  # without a scan
+    reasons = {4: "most stable", 6: "about as stable", 2: "about as stable"}
+    monkeypatch.setattr(alternatives.n_clusters, "plausible", lambda rows, best: reasons)
+    monkeypatch.setattr(alternatives.n_clusters, "NUMBERS", (2, 4, 6))
+    model = N2D(**quick | {"n_clusters": "auto"}).fit(blobs[0])
+    more, fewer = model.alternatives_
+    assert (more["n_clusters"], fewer["n_clusters"]) == (6, 2)
+    assert fewer["labels"].tolist() == model.clusters(2).tolist() and fewer["nested"]
+    sizes = np.bincount(more["labels"])
+    assert len(sizes) == 6 and sizes.sum() == 400 and (np.diff(sizes) <= 0).all()
+    assert adjusted_rand_score(more["labels"], model.labels_) > 0.7
+    assert all(one["labels"].dtype == int and one["labels"].shape == (400,) for one in model.alternatives_)
+    model.set_params(fit_samples=150).fit(blobs[0])
+    [fewer] = model.alternatives_
+    assert fewer["labels"].tolist() == model.clusters(2).tolist()  # of all samples
