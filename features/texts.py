@@ -62,7 +62,7 @@ class TextFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     n_features_ : int
     """
 
-    def __init__(self, network=WORDS, n_components=100, *, device="cpu", batch_size=64):
+    def __init__(self, network=WORDS, n_components=50, *, device="cpu", batch_size=64):
         self.network = network
         self.n_components = n_components
         self.device = device

@@ -51,9 +51,8 @@ class Neighbourhood:
         Of the inputs, before they are compared. Images, and features that are all scaled alike, are compared unscaled:
         the nearest neighbours are the same.
     reduces : bool
-        More than 50 features that are standardised, or of which only directions count, are compared by the cosine
-        distance of their 50 principal components: the noise of many features that vary alike hides what few of them say
-        together.
+        More than 50 standardised features are compared by the cosine distance of their 50 principal components: the
+        noise of many features that vary alike hides what few of them say together.
     n_jobs : int or None
         Threads, see `kernels.n_threads`.
 
@@ -86,9 +85,8 @@ class Neighbourhood:
         compares = inputs is not None and (image_shape is not None or metric in RANKED)
         self.components = None
         is_standard = self._scaling is not None and self._scaling.kind in STANDARDISED
-        if compares and reduces and image_shape is None and (is_standard or metric in DIRECTIONS):
-            if inputs.shape[1] > N_COMPONENTS:
-                self.components = fit_components(inputs, self._scaling)
+        if compares and reduces and is_standard and inputs.shape[1] > N_COMPONENTS:
+            self.components = fit_components(inputs, self._scaling)
         self.inputs = self._comparable(inputs) if compares else None
 
     @property
@@ -199,11 +197,11 @@ class Neighbourhood:
         return directions(inputs, self.metric)
 
 
-def fit_components(x, scaling=None):
-    """Fit the 50 principal components of features, ndarray of shape (n_samples, n_features), after a scaling if any."""
+def fit_components(x, scaling):
+    """Fit the 50 principal components of features, ndarray of shape (n_samples, n_features), after scaling."""
     if len(x) > COMPONENTS_SAMPLE:
         x = x[np.random.default_rng(0).choice(len(x), COMPONENTS_SAMPLE, replace=False)]
-    return PCA(min(N_COMPONENTS, len(x)), random_state=0).fit(x if scaling is None else scaling.apply(x))
+    return PCA(min(N_COMPONENTS, len(x)), random_state=0).fit(scaling.apply(x))
 
 
 def restore_components(components, mean):
