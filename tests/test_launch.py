@@ -286,3 +286,14 @@ def test_letters_that_the_font_of_pictures_lacks_are_told_once():
     glyph = "Glyph {} (\\N{{HIRAGANA LETTER HA}}) missing from font(s) DejaVu Sans."
     said = [line(UserWarning(text)) for text in (glyph.format(12399), "left out: 1", glyph.format(12356))]
     assert said == [f"notice: {launch.NO_LETTERS}\n", "notice: left out: 1\n", ""]
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "3000"), ("7", "7")])
+def test_threads_that_wait_sleep_soon(given, expected):
+    """Set before PyTorch is imported, which reads it once; not if the user has set it."""
+    code = "import os; from n2d.command import launch; launch.console(lambda: print(os.environ['GOMP_SPINCOUNT']))"
+    environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    environment |= {"GOMP_SPINCOUNT": given} if given else {}
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import n2d; {code}"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == expected
