@@ -255,7 +255,7 @@ class Parameters(BaseEstimator):
 
     def warn_of_units(self, x):
         """Warn if features are not scaled and their standard deviations differ so much that few of them decide."""
-        if self.scale != "none" or self.image_shape is not None or suitable_scale(x) == "none":
+        if self.scale != "none" or self.image_shape is not None or (suitable := suitable_scale(x)) == "none":
             return
         deviations = x.std(axis=0, dtype=np.float64)
         low, high = deviations[deviations > 0].min(initial=np.inf), deviations.max()
@@ -263,7 +263,7 @@ class Parameters(BaseEstimator):
             pixels = "; of images give image_shape, and scale='255' or 'range'" if x.min() >= 0 else ""
             warnings.warn(
                 f"features have standard deviations from {low:.3g} to {high:.3g}, and the largest decide: "
-                f"scale='standard' makes them equal{pixels}",
+                f"scale={suitable!r} makes them equal{pixels}",
                 stacklevel=4,  # where `fit` is called
             )
 

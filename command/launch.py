@@ -153,7 +153,8 @@ def notices(anew=""):
 
 def console(main):
     """Run `main` as a program: set up streams and signals, and report too little memory or disk in one line."""
-    os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # threads that spin longer stand still beside busy programs
+    if "OMP_WAIT_POLICY" not in os.environ:  # threads that spin longer stand still beside busy programs
+        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     output = streams.prepare()
     anew = "\r\033[K" if sys.stderr.isatty() else ""  # overwrites the line of an unfinished stage
     warnings.formatwarning = notices(anew)

@@ -78,7 +78,10 @@ class Dataset:
     pictures: tuple | None = None
     documents: tuple | None = None
 
-    things = property(lambda self: self.documents if self.pictures is None else self.pictures)  # shown in place of x
+    @property
+    def things(self):
+        """What a page shows in place of x: the pictures, the documents, or None."""
+        return self.documents if self.pictures is None else self.pictures
 
     @property
     def is_unread(self):
