@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 # A worker of pytest-xdist keeps to one core, before libraries count them: threads of several workers, each as many as
@@ -203,15 +204,22 @@ class Opened:
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("dialog", lambda dialog: self.wrong.append(dialog.message))
         self.page.goto(path.as_uri())
-        self.page.wait_for_function("window.explorer")
+        self.wait_until("!!window.explorer")
 
     def _is_local(self, url):
         if not url.startswith(("file:", "blob:", "data:")):
             self.wrong.append(url)
 
+    def wait_until(self, expression, seconds=10):
+        """Wait until JavaScript is true; Playwright's own `wait_for_function` evaluates in the page, which forbids it."""
+        end = time.monotonic() + seconds
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < end, f"not true within {seconds} seconds: {expression}"
+            self.page.wait_for_timeout(20)
+
     def reload(self):
         self.page.reload()
-        self.page.wait_for_function("window.explorer")
+        self.wait_until("!!window.explorer")
 
     def cluster(self, number):
         """Return the row of a cluster in the panel."""

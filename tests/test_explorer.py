@@ -294,7 +294,7 @@ def test_the_map_moves_by_pointer_keys_and_buttons(one):
     assert view()["x"] < first["x"] and not one.listed()
     if not one.is_phone:  # it has no wheel
         page.mouse.wheel(0, -200)
-        page.wait_for_function("explorer.map.view.zoom > 1")
+        one.wait_until("explorer.map.view.zoom > 1")
 
 
 def test_everything_to_press_has_a_name_and_the_page_is_for_all_eyes(one):
@@ -344,7 +344,7 @@ def test_names_on_the_map_do_not_overlap(opened, tmp_path, screen, n_clusters):
     explorer.explore(data, embedding, clusters, tmp_path / "e.html", title="many", **shown)
     one = opened(tmp_path / "e.html", screen)
     page = one.page
-    page.wait_for_function("document.querySelector('.label')?.style.visibility === 'visible'")
+    one.wait_until("document.querySelector('.label')?.style.visibility === 'visible'")
     pairs, n_shown = overlapping(page)
     assert not pairs and n_shown >= (0.9 * n_clusters if screen == "desk" else min(n_clusters, 10))
     assert page.evaluate("document.documentElement.scrollWidth") <= one.screen["width"]

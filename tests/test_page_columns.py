@@ -125,7 +125,7 @@ def test_rows_have_all_columns_sorted_by_any_and_none_is_cut(fruit, screen):
         return [box, box.querySelector('th:last-child')].map(one => one.getBoundingClientRect().right);
     }""")
     assert end <= edge
-    page.wait_for_function("!document.querySelector('#rows-hint').textContent")
+    one.wait_until("!document.querySelector('#rows-hint').textContent")
     table = pd.read_csv(one.saved("Save as CSV"))
     np.testing.assert_allclose(table.sort_values("index")["price"], one.price, rtol=1e-6)
     assert table["colour"].value_counts().to_dict() == {"red": 20, "dark blue": 20, "green": 20}
@@ -136,7 +136,7 @@ def test_rows_of_images_fit_beside_the_map(opened, insects, tmp_path):
     one = opened(tmp_path / "e.html")
     one.drag_over_the_map()
     one.page.locator("summary").click()
-    one.page.wait_for_function("document.querySelectorAll('#rows th').length === 6")
+    one.wait_until("document.querySelectorAll('#rows th').length === 6")
     box = one.page.locator("#rows-box")
     assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
     assert not one.page.locator("#rows-hint").inner_text()

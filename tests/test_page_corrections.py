@@ -206,7 +206,7 @@ def test_what_is_kept_is_of_these_clusters_alone(insects, opened, tmp_path):
     one.page.evaluate("explorer.corrections.rename(0, 'left')")
     for name, expected in (("b", "cluster 0"), ("a", "left")):
         one.page.goto((tmp_path / f"{name}.html").as_uri())
-        one.page.wait_for_function("window.explorer")
+        one.wait_until("!!window.explorer")
         assert names_of(one)[0] == expected
 
 
