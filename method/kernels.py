@@ -7,6 +7,7 @@ processes write there.
 
 import atexit
 import importlib
+import inspect
 import os
 import shutil
 import sys
@@ -21,6 +22,7 @@ import numpy as np
 import pooch
 import torch
 from numba.core import config
+from numba.core.typeinfer import register_dispatcher
 
 PART = 10_000  # pairs that a thread takes at a time
 _forked = False  # whether from a process in which there were threads
@@ -34,7 +36,7 @@ def njit(**options):
 
 
 def import_compiled(name):
-    """Import umap or pynndescent so that its kernels are cached for the next process."""
+    """Import umap or pynndescent so that its kernels are cached for the next process, and compiled when needed."""
     with _importing:
         if name not in sys.modules:
             choose_folder()
@@ -114,10 +116,31 @@ def _caching_njit(njit, thread, *args, **options):
     """
     if threading.get_ident() != thread:  # another thread's kernel, which numba may be unable to cache
         return njit(*args, **options)
+    is_plain = not args or inspect.isfunction(args[0])
     folder = config.CACHE_DIR
     if options.get("parallel"):
         config.CACHE_DIR = os.path.join(folder, "parallel")
     try:
-        return njit(*args, **{"cache": True, **options})
+        compiled = njit(*(args if is_plain else ()), **{"cache": True, **options})
     finally:
         config.CACHE_DIR = folder
+    return compiled if is_plain else lambda function: _compiled_later(compiled(function), *args)
+
+
+def _compiled_later(kernel, signatures):
+    """Compile a kernel for the types that it was declared for when it is first called, and not when it is imported.
+
+    umap-learn imports a hundred kernels of pynndescent's trees, which take 15 s to compile, and an exact search needs
+    none of them.
+    """
+
+    def compile_declared(types):
+        del kernel.compile  # this function, which hides the method of numba's dispatcher
+        with register_dispatcher(kernel):  # as numba.jit does: it may call itself
+            for signature in signatures if isinstance(signatures, list | tuple) else [signatures]:
+                kernel.compile(signature)
+            kernel.disable_compile()
+        return kernel  # which is called again
+
+    kernel.compile = compile_declared
+    return kernel

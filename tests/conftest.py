@@ -211,7 +211,7 @@ class Opened:
             self.wrong.append(url)
 
     def wait_until(self, expression, seconds=10):
-        """Wait until JavaScript is true; Playwright's own `wait_for_function` evaluates in the page, which forbids it."""
+        """Wait until JavaScript is true, by asking again: the page forbids Playwright's `wait_for_function`."""
         end = time.monotonic() + seconds
         while not self.page.evaluate(expression):
             assert time.monotonic() < end, f"not true within {seconds} seconds: {expression}"

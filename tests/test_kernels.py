@@ -72,6 +72,37 @@ def test_other_threads_compile_as_ever_while_umap_is_imported(tmp_path, monkeypa
     assert numba.njit is njit
 
 
+DECLARED = """
+import numba
+
+@numba.njit(["i4(i8)", "f4(f8)"])
+def half(x):
+    return x / 2
+
+@numba.njit("i8(i8)")
+def factorial(n):
+    return 1 if n < 2 else n * factorial(n - 1)
+
+@numba.njit
+def both(x):
+    return half(x) + factorial(x)
+"""
+
+
+def test_declared_kernels_are_compiled_when_called_with_their_own_types(tmp_path, monkeypatch):
+    (tmp_path / "declared.py").write_text(DECLARED)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(kernels.config, "CACHE_DIR", kernels.config.CACHE_DIR)  # to be put back as it was
+    module = kernels.import_compiled("declared")
+    assert not any(kernel.signatures for kernel in (module.half, module.factorial))
+    assert module.both(5) == 2 + 120  # an i4: its half is a whole number
+    assert module.half(5) == 2 and module.half(5.5) == 2.75 and module.half(np.int32(5)) == 2
+    assert len(module.half.signatures) == 2 and len(module.factorial.signatures) == 1
+    with pytest.raises(TypeError, match="No matching definition"):
+        module.factorial("5")
+
+
 def test_several_threads_may_ask_for_the_same_module(tmp_path, monkeypatch):
     (tmp_path / "imported_once.py").write_text("import time\ntime.sleep(0.2)\ndone = True\n")
     monkeypatch.syspath_prepend(tmp_path)
