@@ -93,7 +93,7 @@ def main(argv=None):
     limits.check_data(parser, args, data, arguments.processes()[1])
     if arguments.processes()[0] > 0:
         return launch.help_along(parser, args, data)
-    launch.settle_epochs(args, len(data.x))
+    launch.settle_epochs(args, data)
     with folders.save_folder(parser, args):
         run(parser, args, data)
 
@@ -101,7 +101,7 @@ def main(argv=None):
 def run(parser, args, data):
     """Run one experiment, the paper's three steps, and write the files of each."""
     from .command import delivery, report  # the heavy imports wait until the input is known to be good
-    from .method.autoencoder import torchrun  # the heavy imports wait until the input is known to be good
+    from .method.autoencoder import torchrun
 
     report.announce(args, data)
     model = launch.build_model(parser, args, data)

@@ -11,11 +11,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .method import kernels
-from .method.autoencoder import refine
+from .method.autoencoder import refine, training
 from .method.autoencoder.scaling import SCALES
 from .method.clusters import clustering
 from .method.manifold import learners, neighbors
 from .method.manifold.maps import MAP_DIMS
+from .method.manifold.neighbourhood import only_proposes
 from .readers.samples import CHANNELS
 from .readers.scales import suitable_scale
 
@@ -25,6 +26,7 @@ UMAP_DIMS = 5  # of an embedding that is clustered: in 2, clusters lie side by s
 UNEQUAL = 10  # features whose standard deviations differ by this factor should be scaled
 MIN_AUTO = 10  # samples, so that 'auto' can fit mixtures to halves
 NEIGHBORHOODS = (10, 20, 50, 100)
+PROPOSING = "architecture refine manifold_learner n_candidates metric image_shape".split()  # of `only_proposes`
 PER_CLUSTER = 5  # a neighbourhood is at most a fifth of the samples that a cluster has on average
 
 
@@ -115,7 +117,8 @@ class Parameters(BaseEstimator):
         n_autoencoders : int
             Autoencoders, trained from different random starts, whose latent spaces are concatenated.
         pretrain_epochs : int or None
-            Epochs of each autoencoder's training. None is `training.default_epochs`.
+            Epochs of each autoencoder's training. None is `training.default_epochs`, few where the autoencoder
+            `only_proposes` neighbours.
         batch_size : int or None
             Of training; None is what the architecture says, and 256 for the paper's.
         image_shape : tuple of int or None
@@ -271,6 +274,12 @@ class Parameters(BaseEstimator):
     def n_latent(self):
         """Latent dimensions of one of the paper's autoencoders: the number of clusters."""
         return LATENT_DIMS if self.n_clusters == "auto" else self.n_clusters
+
+    def epochs(self, n_samples):
+        """Return the epochs of the training on so many samples."""
+        if self.pretrain_epochs is not None:
+            return self.pretrain_epochs
+        return training.default_epochs(n_samples, only_proposes(**{name: getattr(self, name) for name in PROPOSING}))
 
     def dimensions(self, n_samples):
         """Return the dimensions of the embedding of so many samples."""

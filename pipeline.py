@@ -140,7 +140,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         self.encoder_ = Encoder.build(x, n_latent=self.n_latent, seed=self.seed_, **building)
         if self.ae_weights is None:
             settings = self._training_settings()
-            self.encoder_.pretrain(x, self.pretrain_epochs, callback=self.callback, **settings)
+            self.encoder_.pretrain(x, self.epochs(len(x)), callback=self.callback, **settings)
         return self
 
     def fit_refinement(self, x):

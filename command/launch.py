@@ -16,12 +16,16 @@ NO_LETTERS = "letters of some scripts are boxes in the pictures, whose font lack
 OTHER_ENDED = "another of torchrun's processes has stopped: its own message says why"
 
 
-def settle_epochs(args, n_samples):
+def settle_epochs(args, data):
     """Fill in the default number of epochs, and put it into the name of the weights file."""
-    from ..method.autoencoder import training
-
     if args.pretrain_epochs is None:
-        args.pretrain_epochs = training.default_epochs(n_samples)
+        from ..method.autoencoder.training import default_epochs
+        from ..method.manifold.neighbourhood import only_proposes
+
+        proposing = {name: getattr(args, name) for name in ("architecture", "refine", "manifold_learner")}
+        proposing |= {"n_candidates": args.umap_candidates, "metric": args.umap_metric}
+        proposes = only_proposes(**proposing, image_shape=data.image_shape)
+        args.pretrain_epochs = default_epochs(len(data.x), proposes)
     if args.save_weights is not None:
         args.save_weights = Path(str(args.save_weights).replace("{epochs}", str(args.pretrain_epochs)))
 

@@ -103,8 +103,21 @@ def test_neighbourhoods_suit_the_number_of_samples_and_clusters():
 
 
 def test_a_small_sample_is_trained_on_for_two_hundred_steps():
-    assert [training.default_epochs(n) for n in (165, 256, 257, 4000)] == [200, 200, 100, 50]
-    assert [training.default_epochs(n) for n in (5121, 11_000, 14_000, 70_000, 1_000_000)] == [50, 50, 39, 7, 7]
+    assert [training.default_epochs(n, proposes=False) for n in (165, 256, 257, 4000)] == [200, 200, 100, 50]
+    large = [training.default_epochs(n, proposes=False) for n in (5121, 11_000, 14_000, 70_000, 1_000_000)]
+    assert large == [50, 50, 39, 7, 7]
+    assert [training.default_epochs(n) for n in (165, 257, 4000)] == [200, 100, 15]
+    assert [training.default_epochs(n) for n in (10_000, 14_000, 70_000, 1_000_000)] == [15, 10, 2, 1]
+
+
+@pytest.mark.parametrize(
+    "alone",
+    [{}, {"n_candidates": None}, {"refine": "KLD"}, {"manifold_learner": "isomap"}, {"metric": "manhattan"}],
+    ids=str,
+)
+def test_an_autoencoder_that_does_more_than_propose_is_trained_longer(alone):
+    assert N2D(**alone).epochs(4000) == (50 if alone else 15)
+    assert N2D(**alone, pretrain_epochs=3).epochs(4000) == 3
 
 
 def test_four_samples_are_enough_and_three_are_refused():

@@ -83,8 +83,7 @@ class Encoder:
         Parameters
         ----------
         x : ndarray of float64, float32 or uint8, shape (n_samples, n_features)
-        epochs : int or None
-            None is `training.default_epochs`.
+        epochs : int
         checkpoints : checkpoint.Checkpoints
         progress : progress.Progress
         callback : callable or None
@@ -93,7 +92,7 @@ class Encoder:
             `augment` and `precision` of `training.pretrain`.
         """
         x, prepare = self.scaling.in_batches(x, self.device)
-        self.n_iter = training.default_epochs(len(x)) if epochs is None else epochs
+        self.n_iter = epochs
         n = len(self.ensemble)
         with progress.stage("pretrain", f"{n} x {self.n_iter} epochs of {self.ensemble[0].line}"):
             for i, (autoencoder, seed) in enumerate(zip(self.ensemble, self.ensemble.seeds), start=1):

@@ -15,17 +15,27 @@ from .torchrun import mean_of_processes, processes
 
 BATCH_SIZE = 256  # the paper's
 MIN_STEPS = 200
+SEEN, SEEN_TO_PROPOSE = 550_000, 150_000  # samples in a whole training
 MAX_SHIFT, MAX_ANGLE = 0.1, math.radians(10)  # of distorted images; the shift is a share of the side
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
-def default_epochs(n_samples):
-    """Return the default number of epochs: 50, more for few samples, and fewer for many.
+def default_epochs(n_samples, proposes=True):
+    """Return the default number of epochs, more for few samples, and fewer for many.
 
-    More, until there are 200 steps of 256 samples: an epoch of 165 samples is one step. Fewer, if 550,000 samples have
-    been seen sooner, but at least 7.
+    Parameters
+    ----------
+    n_samples : int
+    proposes : bool
+        Whether the autoencoder only proposes neighbours, which the distance of the inputs ranks. Then a short training
+        is enough: 15 epochs; fewer, if 150,000 samples have been seen sooner. Else 50 epochs; fewer, if 550,000 have
+        been seen sooner, but at least 7. In both cases more, until there are 200 steps of 256 samples: an epoch of 165
+        samples is one step.
     """
-    return max(7, min(50, 550_000 // n_samples), math.ceil(MIN_STEPS / math.ceil(n_samples / BATCH_SIZE)))
+    at_least = math.ceil(MIN_STEPS / math.ceil(n_samples / BATCH_SIZE))
+    if proposes:
+        return max(1, min(max(15, at_least), SEEN_TO_PROPOSE // n_samples))
+    return max(7, min(50, SEEN // n_samples), at_least)
 
 
 def keep_freed_memory():

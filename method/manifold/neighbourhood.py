@@ -7,6 +7,7 @@ from sklearn.utils import gen_batches
 
 from ..autoencoder.scaling import STANDARDISED
 from . import deformation
+from .learners import WITH_GRAPH
 from .neighbors import (
     DIRECTIONS,
     EXACT_NEIGHBORS,
@@ -195,6 +196,16 @@ class Neighbourhood:
         if self.image_shape is not None or self.metric == "euclidean":
             return inputs
         return directions(inputs, self.metric)
+
+
+def only_proposes(architecture, refine, manifold_learner, n_candidates, metric, image_shape):
+    """Return whether the default autoencoder proposes neighbours, and nothing else of the clusters comes from it.
+
+    The parameters are those of `parameters.Parameters`.
+    """
+    is_ranked = image_shape is not None or metric in ("auto", *RANKED)
+    ranks = bool(n_candidates and is_ranked and manifold_learner in WITH_GRAPH)
+    return ranks and architecture is None and refine is None
 
 
 def fit_components(x, scaling):
