@@ -183,7 +183,7 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         self.manifold_, embedding = self.maps_.learners[index], self.maps_.embeddings[index]
         found = x[self.sample_], self.neighbourhood_, self.graph_, self.progress_
         self.assignment_ = Assignment.from_fit(fit, self.n_clusters_, embedding, *found)
-        self._place_left_out(x, self.maps_.to_plane(index, self.progress_))
+        self._place_left_out(x, self.maps_.to_plane(index))
         known = self.scan_, self.labels_, self.assignment_, x, self.progress_
         settings = {"graph": self.graph_, "random_state": self.seed_, "n_jobs": self.n_jobs}
         self.alternatives_ = alternatives.find(*known, name=self.cluster, **settings)

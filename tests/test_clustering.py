@@ -11,6 +11,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import kneighbors_graph
 
 from n2d.method.clusters import clustering, judge
+from n2d.method.progress import Progress
 
 
 @pytest.mark.parametrize("name", clustering.CLUSTERERS)
@@ -230,3 +231,26 @@ def test_fits_are_the_same_under_every_backend(backend):
     with joblib.parallel_config(backend, n_jobs=2):
         found = clustering.fit("GMM", x, n_clusters=4, restarts=4, random_state=0, n_jobs=2)
     assert np.array_equal(found.labels, expected.labels)
+
+
+class OfThree:
+    """Three maps of points in two lines; from the map of this index on, other points are side by side."""
+
+    def __init__(self, other):
+        self.graph = sparse.csr_array(np.kron(np.eye(2), np.ones((20, 20))))
+        self.sizes, self.other, self.embeddings = [10, 20, 50], other, []
+        self.line = np.random.default_rng(0).normal(size=(40, 2))
+
+    def make_next(self):
+        halves = np.arange(40) < 20 if len(self.embeddings) < self.other else np.arange(40) % 2 == 0
+        self.embeddings.append(self.line + 50 * halves[:, None])
+        return self.embeddings[-1]
+
+
+@pytest.mark.parametrize(("many", "other", "made"), [(39, 3, 2), (39, 1, 3), (40, 3, 3)])
+def test_of_many_samples_two_maps_that_agree_are_enough(many, other, made, monkeypatch):
+    monkeypatch.setattr(clustering, "MANY", many)
+    maps = OfThree(other)
+    fit, _ = clustering.cluster_maps("GMM", maps, 2, Progress(False), restarts=3, random_state=0)
+    assert len(maps.embeddings) == made
+    assert adjusted_rand_score(np.arange(40) < 20, fit.labels) == 1

@@ -5,6 +5,7 @@ from hashlib import blake2b
 
 import joblib
 import numpy as np
+from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import gen_batches
 from threadpoolctl import threadpool_limits
 
@@ -23,6 +24,7 @@ INPUT_STARTS = 20  # of k-means of the inputs
 BATCH = 20  # mixtures between two checks of whether to stop
 OFTEN = 10  # times that the best mixture has to be found, to stop
 ALIKE = 1e-4  # difference in merit or assortativity of fits that are the same optimum
+MANY, AGREED = 10_000, 0.98  # samples, and the adjusted Rand index of two maps' clusters, from which two are enough
 SHARED = 2_000  # points from which on several threads fit mixtures faster than one
 REG_COVAR = 1e-6  # scikit-learn's default
 MIXTURE_SAMPLE = 20_000  # points: enough for the few hundred numbers of a mixture in ten dimensions
@@ -89,7 +91,8 @@ def fit(
 def cluster_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100, random_state=None, n_jobs=None):
     """Cluster several maps of the same samples, and keep the best fit.
 
-    `judge.choose` takes it from the best fits to each map, and k-means of the inputs if these are given.
+    `judge.choose` takes it from the best fits to each map, and k-means of the inputs if these are given. Of more than
+    10,000 samples, no further map is made when the best fits to two have nearly the same clusters.
 
     Parameters
     ----------
@@ -112,10 +115,14 @@ def cluster_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100,
     """
     settings = {"restarts": restarts, "random_state": random_state, "graph": maps.graph, "n_jobs": n_jobs}
     fits = []
-    for embedding, size in zip(maps.embeddings, maps.sizes):
+    for size in maps.sizes:
+        embedding = maps.make_next()
         with progress.stage("cluster", f"{name}, {n_clusters} clusters, {size} neighbours"):
             track = progress.bar("mixtures", unit="batch")
             fits.append(fit(name, embedding, n_clusters=n_clusters, track=track, **settings))
+        if len(fits) == 2 and len(embedding) > MANY and maps.graph is not None:
+            if adjusted_rand_score(fits[0].labels, fits[1].labels) > AGREED:
+                break
     index = choose(fits)
     kept = fits.pop(index)
     others = [labels for other in fits for labels in (other.labels, *other.rivals)]

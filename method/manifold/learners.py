@@ -31,6 +31,8 @@ def manifold_learner(
     metric="euclidean",
     random_state=None,
     knn=None,
+    graph=None,
+    start=None,
     n_jobs=None,
     track=iter,
 ):
@@ -52,12 +54,13 @@ def manifold_learner(
     knn : tuple of ndarray, or None
         What `nearest_neighbors` returned for the samples to be embedded, with at least `neighbors_needed` columns.
         None: they are searched for.
-    n_jobs, track
-        See `UMAP`.
+    graph, start, n_jobs, track
+        UMAP alone, see there.
     """
     settings = {"n_components": n_components, "metric": metric, "random_state": random_state, "knn": knn}
     if name == "UMAP":
-        return UMAP(n_neighbors=n_neighbors, min_dist=min_dist, n_jobs=n_jobs, track=track, **settings)
+        settings |= {"graph": graph, "start": start, "n_jobs": n_jobs, "track": track}
+        return UMAP(n_neighbors=n_neighbors, min_dist=min_dist, **settings)
     if name == "umap-learn":
         return umap_learn(n_neighbors=n_neighbors, min_dist=min_dist, **settings)
     if name == "LLE":
@@ -80,18 +83,23 @@ def neighbors_needed(name, n_neighbors):
 
 def umap_learn(knn=None, random_state=None, **settings):
     """Return umap-learn's own UMAP, unfitted; see `manifold_learner`."""
-    umap = import_compiled("umap")
-    warnings.filterwarnings("ignore", message=".*transforming new data with transform", module="umap")
-    warnings.filterwarnings("ignore", message="Spectral initialisation failed")  # the layout then starts at random
     if knn is not None:
         knn = tuple(np.ascontiguousarray(array[:, : settings["n_neighbors"]]) for array in knn)
-    return umap.UMAP(
+    return _umap().UMAP(
         precomputed_knn=knn or (None, None, None),
         random_state=random_state,
         n_jobs=1 if random_state is not None else min(n_threads(), numba.config.NUMBA_NUM_THREADS),
         disconnection_distance=None if knn is None else np.inf,  # the metric's limit is not for other distances
         **settings,
     )
+
+
+def _umap():
+    """Import umap-learn, without its warnings of what is done on purpose."""
+    umap = import_compiled("umap")
+    warnings.filterwarnings("ignore", message=".*transforming new data with transform", module="umap")
+    warnings.filterwarnings("ignore", message="Spectral initialisation failed")  # the layout then starts at random
+    return umap
 
 
 class UMAP(FromNeighbors):
@@ -101,6 +109,10 @@ class UMAP(FromNeighbors):
     ----------
     n_components, n_neighbors, min_dist, metric, random_state, knn
         See `learners.manifold_learner`.
+    graph : sparse array of float32, shape (n_samples, n_samples), or None
+        Its `fuzzy_graph`, if it is there already.
+    start : ndarray of float32, shape (n_samples, n_components), or None
+        Initial layout; None is UMAP's, spectral.
     n_jobs : int or None
         Threads, see `kernels.n_threads`; any number gives the same embedding.
     track : callable
@@ -110,6 +122,7 @@ class UMAP(FromNeighbors):
     ----------
     graph_ : sparse array of float32, shape (n_samples, n_samples)
         Weights of the fuzzy graph.
+    start_ : ndarray of float32, shape (n_samples, n_components)
     embedding_ : ndarray of float32, shape (n_samples, n_components)
 
     References
@@ -126,6 +139,8 @@ class UMAP(FromNeighbors):
         metric="euclidean",
         random_state=None,
         knn=None,
+        graph=None,
+        start=None,
         n_jobs=None,
         track=iter,
     ):
@@ -135,25 +150,38 @@ class UMAP(FromNeighbors):
         self.metric = metric
         self.random_state = random_state
         self.knn = knn
+        self.graph = graph
+        self.start = start
         self.n_jobs = n_jobs
         self.track = track
 
     def fit_transform(self, x, y=None):
         """Embed x; float32 (n_samples, n_components)."""
+        umap_ = _umap().umap_
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        start = umap_learn(
-            self.knn,
-            seed,
-            n_components=self.n_components,
-            n_neighbors=self.n_neighbors,
-            min_dist=self.min_dist,
-            metric=self.metric,
-            n_epochs=0,
-        ).fit(x)
-        self.graph_ = start.graph_
+        self.graph_ = self.graph
+        if self.graph is None:
+            self.graph_ = fuzzy_graph(self._knn(x, self.n_neighbors), self.n_neighbors)
+        a, b = umap_.find_ab_params(1.0, self.min_dist)
+        self.start_ = self.start
+        if self.start is None:
+            settings = {"init": "spectral", "n_epochs": 0, "random_state": check_random_state(seed), "a": a, "b": b}
+            settings |= {"initial_alpha": 1.0, "gamma": 1.0, "negative_sample_rate": 5, "metric": self.metric}
+            settings |= {"metric_kwds": {}, "densmap": False, "densmap_kwds": {}, "output_dens": False}
+            self.start_, _ = umap_.simplicial_set_embedding(x, self.graph_, self.n_components, **settings)
         settings = {"seed": seed, "n_jobs": self.n_jobs, "track": self.track}
-        self.embedding_ = layout.optimize(start.graph_, start.embedding_, start._a, start._b, **settings)
+        self.embedding_ = layout.optimize(self.graph_, self.start_, a, b, **settings)
         return self.embedding_
+
+
+def fuzzy_graph(knn, n_neighbors):
+    """Return UMAP's fuzzy graph of the nearest neighbours, sparse float32 (n_samples, n_samples).
+
+    `knn` is what `nearest_neighbors` returned, with at least n_neighbors columns.
+    """
+    indices, distances = (np.ascontiguousarray(array[:, :n_neighbors]) for array in knn)
+    fuzzy = import_compiled("umap").umap_.fuzzy_simplicial_set
+    return fuzzy(indices, n_neighbors, None, "euclidean", knn_indices=indices, knn_dists=distances)[0]
 
 
 def to_plane(learner, embedding, *, min_dist=0.0, random_state=None, n_jobs=None, track=iter):

@@ -31,7 +31,9 @@ def embed(name, latent, n_neighbors, progress, **settings):
 
 
 class Maps:
-    """Embeddings of the same samples, for several neighbourhood sizes.
+    """Embeddings of the same samples, for several neighbourhood sizes, made one by one.
+
+    UMAP's maps after the first start from where the first one started: its eigenvectors take as long as a layout.
 
     Parameters
     ----------
@@ -48,24 +50,33 @@ class Maps:
     ----------
     sizes : sequence of int
     learners, embeddings : list
-        One for each size, as `embed` returns them.
+        One for each size that was made, as `embed` returns them.
     graph : sparse array of shape (n_samples, n_samples), or None
-        UMAP's neighbour graphs, each of total weight 1, added up; None with other learners.
+        UMAP's neighbour graphs of all sizes, each of total weight 1, added up; None with other learners.
     """
 
     def __init__(self, name, latent, sizes, progress, **settings):
-        self.sizes, self.settings, self.learners, self.embeddings = sizes, settings, [], []
-        for size in sizes:
-            line = f"{name}, {latent.shape[1]} -> {settings['n_components']} dimensions, {size} neighbours"
-            with progress.stage("manifold", line):
-                learner, embedding = embed(name, latent, size, progress, **settings)
-            self.learners.append(learner)
-            self.embeddings.append(embedding)
-        self.graph = None
+        self.name, self.latent, self.sizes, self.progress, self.settings = name, latent, sizes, progress, settings
+        self.learners, self.embeddings, self.graph, self._graphs = [], [], None, []
         if name in learners.WITH_GRAPH:
-            self.graph = sum(learner.graph_ / learner.graph_.sum() for learner in self.learners)
+            with progress.stage("manifold", f"UMAP's graphs of {', '.join(map(str, sizes))} neighbours"):
+                self._graphs = [learners.fuzzy_graph(settings["knn"], size) for size in sizes]
+                self.graph = sum(graph / graph.sum() for graph in self._graphs)
 
-    def to_plane(self, index, progress):
+    def make_next(self):
+        """Embed with the next size, and return the embedding."""
+        index, settings = len(self.embeddings), dict(self.settings)
+        if self.name == "UMAP":
+            start = self.learners[0].start_ if index else None
+            settings |= {"graph": self._graphs[index], "start": start}
+        n_dimensions = f"{self.latent.shape[1]} -> {settings['n_components']} dimensions"
+        with self.progress.stage("manifold", f"{self.name}, {n_dimensions}, {self.sizes[index]} neighbours"):
+            made = embed(self.name, self.latent, self.sizes[index], self.progress, **settings)
+        for kept, new in zip((self.learners, self.embeddings), made):
+            kept.append(new)
+        return made[1]
+
+    def to_plane(self, index):
         """Return one of the embeddings in two dimensions, float32 (n_samples, 2), or itself if it has no more.
 
         See `learners.to_plane`. Embeddings of other learners than UMAP stay as they are.
@@ -74,6 +85,6 @@ class Maps:
         if self.graph is None or embedding.shape[1] <= MAP_DIMS:
             return embedding
         settings = {name: self.settings[name] for name in ("min_dist", "random_state", "n_jobs")}
-        with progress.stage("map", f"UMAP, {embedding.shape[1]} -> {MAP_DIMS} dimensions, to look at"):
-            track = progress.bar("layout", unit="epoch")
+        with self.progress.stage("map", f"UMAP, {embedding.shape[1]} -> {MAP_DIMS} dimensions, to look at"):
+            track = self.progress.bar("layout", unit="epoch")
             return learners.to_plane(self.learners[index], embedding, track=track, **settings)
