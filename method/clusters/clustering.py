@@ -248,10 +248,10 @@ def _is_flat(mixture):
     return bool((variances.min(axis=1) < mixture.reg_covar * (1 + 1e-6) + rounding).any())
 
 
-def kmeans_of_inputs(x, n_clusters, graph, random_state=None, sample=None):
+def kmeans_of_inputs(x, n_clusters, graph, random_state=None, sample=None, starts=INPUT_STARTS):
     """Cluster the inputs themselves by k-means, which may be better than any map: UMAP tears apart uneven densities.
 
-    The best of 20 starts; for wide inputs these use 50 principal components, and the best continues on the inputs.
+    The best of the starts; for wide inputs these use 50 principal components, and the best continues on the inputs.
 
     Parameters
     ----------
@@ -260,6 +260,7 @@ def kmeans_of_inputs(x, n_clusters, graph, random_state=None, sample=None):
         See `fit`.
     sample : ndarray of int, shape (n_sample,), or None
         Rows of x among which the centres are found; None: 20,000 random ones, or all.
+    starts : int
 
     Returns
     -------
@@ -277,7 +278,7 @@ def kmeans_of_inputs(x, n_clusters, graph, random_state=None, sample=None):
     with threadpool_limits(1):  # sums of several threads differ in their last bits
         pca = PCA(N_COMPONENTS, random_state=random_state) if is_wide else None
         narrow = pca.fit_transform(inputs) if is_wide else inputs
-        clusterer = KMeans(n_clusters, n_init=INPUT_STARTS, random_state=random_state).fit(narrow)
+        clusterer = KMeans(n_clusters, n_init=starts, random_state=random_state).fit(narrow)
         if is_wide:  # not from the means of the clusters: where samples are equal, some may be empty
             centres = pca.inverse_transform(clusterer.cluster_centers_)
             clusterer = KMeans(n_clusters, init=centres, n_init=1, copy_x=False).fit(inputs)

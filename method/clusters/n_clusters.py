@@ -4,10 +4,15 @@ import math
 from functools import partial
 from itertools import combinations
 
+import joblib
 import numpy as np
+from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
+from threadpoolctl import threadpool_limits
 
+from ..kernels import n_threads
 from ..manifold.maps import MAP_DIMS, embed
+from ..manifold.neighbourhood import N_COMPONENTS
 from . import clustering, judge
 
 NUMBERS = (*range(2, 21), 22, 24, 27, 30, 34, 38, 43, 48, 54, 60)  # of clusters that 'auto' tries
@@ -65,10 +70,14 @@ def find(neighbourhood, sizes, learner, progress, *, random_state, inputs=None, 
                 )
                 graph = fitted.graph_ if hasattr(fitted, "graph_") else neighbourhood.graph()[1]
                 maps.append((size, embedding, graph / graph.sum()))
-        return scan(maps, progress.bar("numbers")(numbers), suited, inputs=inputs, random_state=random_state)
+        if inputs is not None and min(inputs.shape) > N_COMPONENTS:
+            with threadpool_limits(1):  # sums of several threads differ in their last bits
+                inputs = PCA(N_COMPONENTS, random_state=random_state).fit_transform(inputs.astype(np.float32))
+        settings = {"inputs": inputs, "random_state": random_state, "n_jobs": settings.get("n_jobs")}
+        return scan(maps, progress.bar("numbers")(numbers), suited, **settings)
 
 
-def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4):
+def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4, n_jobs=None):
     """Score each number of clusters by its stability: random halves of the samples have to agree on different maps.
 
     With a wrong number, a mixture has to split or merge classes, and does so differently for another half of the
@@ -88,7 +97,9 @@ def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4):
         As `clustering.kmeans_of_inputs` takes them.
     random_state : int or None
     restarts : int
-        Mixtures of each half, of which `judge.best` takes one.
+        Mixtures of each half, of which `judge.best` takes one; or starts of k-means.
+    n_jobs : int or None
+        Threads, see `kernels.n_threads`; any number gives the same rows.
 
     Returns
     -------
@@ -100,23 +111,28 @@ def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4):
     """
     rng = np.random.default_rng(random_state)
     rows = []
+    is_large = len(maps[0][1]) >= clustering.SHARED  # fits of a few points would wait for each other
+    parallel = joblib.Parallel(n_threads(n_jobs) if is_large else 1, backend="threading")
     for n_clusters in numbers:
-        fits, suited = [], [of_size for of_size in maps if of_size[0] in sizes(n_clusters)]
+        suited = [of_size for of_size in maps if of_size[0] in sizes(n_clusters)]
         graph = sum(graph for _, _, graph in suited)
+        tasks = []
         for _, embedding, _ in suited:
             embedding = np.asarray(embedding, np.float64)
             half = rng.permutation(embedding)[: len(embedding) // 2]
             seeds = rng.integers(2**32, size=restarts).tolist()
-            mixtures = [clustering.fit_mixture(half, n_clusters, "k-means++", seed, refit=False)[-1] for seed in seeds]
-            labels = [mixture.predict(embedding) for mixture in mixtures]
-            judged = (judge.Fit(None, of_one, None, *judge.support(graph, of_one)) for of_one in labels)
-            fits.append(judge.best(judged))
+            tasks += [joblib.delayed(_fit_half)(half, embedding, n_clusters, graph, seed) for seed in seeds]
         if inputs is not None:
             halves = [rng.permutation(len(inputs))[: len(inputs) // 2] for _ in range(2)]
-            seed = int(rng.integers(2**31))
-            of_inputs = [clustering.kmeans_of_inputs(inputs, n_clusters, graph, seed, half) for half in halves]
-            if max(fit.assortativity for fit in of_inputs) > max(fit.assortativity for fit in fits):
-                fits = of_inputs
+            found = inputs, n_clusters, graph, int(rng.integers(2**31))
+            tasks += [joblib.delayed(clustering.kmeans_of_inputs)(*found, half, restarts) for half in halves]
+        with threadpool_limits(1):
+            judged = parallel(tasks)
+        n_mixtures = len(suited) * restarts
+        fits = [judge.best(judged[i : i + restarts]) for i in range(0, n_mixtures, restarts)]
+        of_inputs = judged[n_mixtures:]
+        if of_inputs and max(fit.assortativity for fit in of_inputs) > max(fit.assortativity for fit in fits):
+            fits = of_inputs
         agreement = [adjusted_rand_score(one.labels, other.labels) for one, other in combinations(fits, 2)]
         modularity = max(fit.modularity for fit in fits)
         rows.append({"n_clusters": n_clusters, "stability": float(np.mean(agreement)), "modularity": modularity})
@@ -124,6 +140,12 @@ def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4):
     best = max((row for row in rows if row["stability"] >= steady), key=lambda row: row["modularity"])
     reasons = plausible(rows, best["n_clusters"])
     return [row | {"plausible": reasons.get(row["n_clusters"], "")} for row in rows], best["n_clusters"]
+
+
+def _fit_half(half, embedding, n_clusters, graph, seed):
+    """Fit a mixture to half of an embedding, and judge the clusters of all its points."""
+    labels = clustering.fit_mixture(half, n_clusters, "k-means++", seed, refit=False)[-1].predict(embedding)
+    return judge.Fit(None, labels, None, *judge.support(graph, labels))
 
 
 def plausible(rows, best):

@@ -32,7 +32,6 @@ def manifold_learner(
     random_state=None,
     knn=None,
     graph=None,
-    start=None,
     n_jobs=None,
     track=iter,
 ):
@@ -54,12 +53,12 @@ def manifold_learner(
     knn : tuple of ndarray, or None
         What `nearest_neighbors` returned for the samples to be embedded, with at least `neighbors_needed` columns.
         None: they are searched for.
-    graph, start, n_jobs, track
+    graph, n_jobs, track
         UMAP alone, see there.
     """
     settings = {"n_components": n_components, "metric": metric, "random_state": random_state, "knn": knn}
     if name == "UMAP":
-        settings |= {"graph": graph, "start": start, "n_jobs": n_jobs, "track": track}
+        settings |= {"graph": graph, "n_jobs": n_jobs, "track": track}
         return UMAP(n_neighbors=n_neighbors, min_dist=min_dist, **settings)
     if name == "umap-learn":
         return umap_learn(n_neighbors=n_neighbors, min_dist=min_dist, **settings)
@@ -111,8 +110,6 @@ class UMAP(FromNeighbors):
         See `learners.manifold_learner`.
     graph : sparse array of float32, shape (n_samples, n_samples), or None
         Its `fuzzy_graph`, if it is there already.
-    start : ndarray of float32, shape (n_samples, n_components), or None
-        Initial layout; None is UMAP's, spectral.
     n_jobs : int or None
         Threads, see `kernels.n_threads`; any number gives the same embedding.
     track : callable
@@ -122,7 +119,6 @@ class UMAP(FromNeighbors):
     ----------
     graph_ : sparse array of float32, shape (n_samples, n_samples)
         Weights of the fuzzy graph.
-    start_ : ndarray of float32, shape (n_samples, n_components)
     embedding_ : ndarray of float32, shape (n_samples, n_components)
 
     References
@@ -140,7 +136,6 @@ class UMAP(FromNeighbors):
         random_state=None,
         knn=None,
         graph=None,
-        start=None,
         n_jobs=None,
         track=iter,
     ):
@@ -151,7 +146,6 @@ class UMAP(FromNeighbors):
         self.random_state = random_state
         self.knn = knn
         self.graph = graph
-        self.start = start
         self.n_jobs = n_jobs
         self.track = track
 
@@ -163,14 +157,12 @@ class UMAP(FromNeighbors):
         if self.graph is None:
             self.graph_ = fuzzy_graph(self._knn(x, self.n_neighbors), self.n_neighbors)
         a, b = umap_.find_ab_params(1.0, self.min_dist)
-        self.start_ = self.start
-        if self.start is None:
-            settings = {"init": "spectral", "n_epochs": 0, "random_state": check_random_state(seed), "a": a, "b": b}
-            settings |= {"initial_alpha": 1.0, "gamma": 1.0, "negative_sample_rate": 5, "metric": self.metric}
-            settings |= {"metric_kwds": {}, "densmap": False, "densmap_kwds": {}, "output_dens": False}
-            self.start_, _ = umap_.simplicial_set_embedding(x, self.graph_, self.n_components, **settings)
+        settings = {"init": "spectral", "n_epochs": 0, "random_state": check_random_state(seed), "a": a, "b": b}
+        settings |= {"initial_alpha": 1.0, "gamma": 1.0, "negative_sample_rate": 5, "metric": self.metric}
+        settings |= {"metric_kwds": {}, "densmap": False, "densmap_kwds": {}, "output_dens": False}
+        start, _ = umap_.simplicial_set_embedding(x, self.graph_, self.n_components, **settings)
         settings = {"seed": seed, "n_jobs": self.n_jobs, "track": self.track}
-        self.embedding_ = layout.optimize(self.graph_, self.start_, a, b, **settings)
+        self.embedding_ = layout.optimize(self.graph_, start, a, b, **settings)
         return self.embedding_
 
 

@@ -33,8 +33,6 @@ def embed(name, latent, n_neighbors, progress, **settings):
 class Maps:
     """Embeddings of the same samples, for several neighbourhood sizes, made one by one.
 
-    UMAP's maps after the first start from where the first one started: its eigenvectors take as long as a layout.
-
     Parameters
     ----------
     name : str
@@ -67,8 +65,7 @@ class Maps:
         """Embed with the next size, and return the embedding."""
         index, settings = len(self.embeddings), dict(self.settings)
         if self.name == "UMAP":
-            start = self.learners[0].start_ if index else None
-            settings |= {"graph": self._graphs[index], "start": start}
+            settings["graph"] = self._graphs[index]
         n_dimensions = f"{self.latent.shape[1]} -> {settings['n_components']} dimensions"
         with self.progress.stage("manifold", f"{self.name}, {n_dimensions}, {self.sizes[index]} neighbours"):
             made = embed(self.name, self.latent, self.sizes[index], self.progress, **settings)
