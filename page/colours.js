@@ -10,6 +10,7 @@ class Colours {
     this.colouring = "cluster";
     this.hidden = new Set(); // groups of the colouring
     this.alone = null; // the cluster that is shown alone
+    this.preview = null; // points that a split would make a new cluster: a set
     const { columns, about } = points;
     const pairs = (some) => some.map(({ id, name }) => [id, name]);
     const fixed = [["cluster", "cluster"], points.isLabelled && ["label", "true class"], ...pairs(columns.scores)];
@@ -21,18 +22,26 @@ class Colours {
 
   // The groups of a colouring: which each point is in, and name and colour of each.
   groups(colouring) {
-    const { about, arrays, corrections } = this.points;
-    if (colouring === "cluster") {
-      const entries = about.clusters.map(({ color }, c) => ({ name: corrections.titleOf(c), color }));
-      const { points } = this;
-      if (!corrections.odd.size) return { of: (i) => points.clusterOf(i), entries };
-      const grey = { name: "marked as outliers", color: "#8a8a92", isUnnamed: true };
-      return { of: (i) => (points.isOdd(i) ? about.clusters.length : points.clusterOf(i)), entries: [...entries, grey] };
-    }
+    const { about, arrays } = this.points;
+    if (colouring === "cluster") return this.ofClusters();
     if (colouring === "label") return { of: (i) => arrays.label[i], entries: about.classes };
     const { of, names } = this.points.columns.groups(colouring);
     const colors = this.scale(colouring, names.length);
     return { of, entries: names.map((name, k) => ({ name, color: colors[k] })) };
+  }
+
+  ofClusters() {
+    const { points, preview } = this;
+    const { clusters, corrections } = points;
+    const entries = clusters.map(({ color }, c) => ({ name: corrections.titleOf(c), color }));
+    let of = (i) => points.clusterOf(i);
+    const add = (isIn, entry, before = of) => {
+      const k = entries.push(entry) - 1;
+      of = (i) => (isIn(i) ? k : before(i));
+    };
+    if (preview) add((i) => preview.has(i), { name: "the smaller part", color: corrections.nextColor });
+    if (corrections.odd.size) add((i) => points.isOdd(i), { name: "marked as outliers", color: "#8a8a92", isUnnamed: true });
+    return { of, entries };
   }
 
   // Colours of numbers, the small ones light; of words, as different as those of clusters.

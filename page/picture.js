@@ -84,7 +84,9 @@ class Picture {
 
   heading() {
     const { about, colours } = this;
-    const what = byId("colouring").selectedOptions[0].textContent;
+    const { layer, layers } = colours.points;
+    const number = colours.colouring === "cluster" && layers.length > 1 ? ` of ${layer.n_clusters}` : "";
+    const what = `${byId("colouring").selectedOptions[0].textContent}${number}`;
     return `${about.title}, coloured by ${what}${colours.filters.isOn ? `; ${byId("filter-status").textContent}` : ""}`;
   }
 

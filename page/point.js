@@ -41,7 +41,8 @@ class PointPanel {
     const { points } = this;
     const facts = element("dl");
     const coloured = points.columns.byId.get(byId("colouring").value);
-    const shown = points.facts.filter(({ name }) => name !== "cluster_name" && name !== "text");
+    const isLeft = (name) => name === "cluster_name" || name === "text" || (side < 100 && name.startsWith("cluster_of_"));
+    const shown = points.facts.filter(({ name }) => !isLeft(name));
     if (coloured && !shown.some(({ id }) => id === coloured.id)) shown.push(coloured);
     for (const { name, id, text } of shown) {
       const value = name === "cluster" ? points.corrections.captionOf(points.clusterOf(i)) : text(i);
@@ -58,14 +59,14 @@ class PointPanel {
   }
 
   tile(i, side = 42) {
-    const { about, corrections, index, thumbnails } = this.points;
+    const { about, clusters, corrections, index, thumbnails } = this.points;
     const c = this.points.clusterOf(i);
     const label = `Point ${index[i]}${about.names ? `, ${about.names[i]}` : ""}, ${corrections.captionOf(c)}`;
     const tile = element("button", { type: "button", className: "tile", title: label, onclick: () => this.set(i, true) });
     tile.dataset.point = i;
     tile.setAttribute("aria-label", label);
     tile.setAttribute("aria-current", String(this.point === i));
-    tile.style.setProperty("--color", about.clusters[c].color);
+    tile.style.setProperty("--color", clusters[c].color);
     if (thumbnails) tile.append(thumbnails.of(i, side));
     else tile.textContent = shortened(this.points.titleOf(i), 24);
     return tile;

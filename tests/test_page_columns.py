@@ -135,7 +135,7 @@ def test_rows_of_images_fit_beside_the_map(opened, insects, tmp_path):
     insects("images", tmp_path / "e.html", outlier=np.linspace(0, 0.9, 40), sample_names=None)
     one = opened(tmp_path / "e.html")
     one.drag_over_the_map()
-    one.page.locator("summary").click()
+    one.page.locator("#rows summary").click()
     one.wait_until("document.querySelectorAll('#rows th').length === 6")
     box = one.page.locator("#rows-box")
     assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
