@@ -11,10 +11,10 @@ class Colours {
     this.hidden = new Set(); // groups of the colouring
     this.alone = null; // the cluster that is shown alone
     this.preview = null; // points that a split would make a new cluster: a set
-    const { columns, about } = points;
+    const { columns } = points;
     const pairs = (some) => some.map(({ id, name }) => [id, name]);
     const fixed = [["cluster", "cluster"], points.isLabelled && ["label", "true class"], ...pairs(columns.scores)];
-    choices(byId("colouring"), fixed.filter(Boolean), pairs(columns.own), about.features ? "Columns" : "");
+    choices(byId("colouring"), fixed.filter(Boolean), pairs(columns.coloured));
     byId("colouring").onchange = (event) => this.colourBy(event.target.value);
     this.filters = new Filters(points, () => this.paint());
     byId("all").onclick = () => this.showAll();

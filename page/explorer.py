@@ -13,8 +13,8 @@ from matplotlib.colors import to_hex
 
 from ..readers.samples import FORMULA
 from ..visualize import plane
+from . import beside, photographs, thumbnails
 from . import layers as clusterings
-from . import photographs, thumbnails
 from .colors import palette
 
 PAGE = Path(__file__).resolve().parent  # folder of the page's HTML, CSS and JavaScript
@@ -169,6 +169,8 @@ def page(
         about["n_known"] = len(data.label_names)
     if data.sample_names is not None:
         about["names"] = [str(data.sample_names[i]) for i in order]
+    about["beside"], columns = beside.packed(data.beside, order)
+    arrays |= columns
     sheets = []
     if data.pictures is not None:
         about["images"], sheets = thumbnails.sheets(photographs.small(data, order), np.arange(len(order)))

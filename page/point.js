@@ -5,6 +5,9 @@ function textOf(text, side) {
   return element("p", { className: "text", textContent: side > 100 ? text || "(empty)" : shortened(text || "(empty)", 280) });
 }
 
+const MOST_ON_CARD = 4; // words, and columns that were not clustered
+const MOST_BESIDE = 30; // of these columns in the panel
+
 class PointPanel {
   constructor(points, map) {
     Object.assign(this, { points, map });
@@ -48,9 +51,14 @@ class PointPanel {
       const value = name === "cluster" ? points.corrections.captionOf(points.clusterOf(i)) : text(i);
       facts.append(element("dt", { textContent: name, title: MEANINGS[id] ?? name }), element("dd", { textContent: value }));
     }
+    const also = points.columns.beside.filter(({ id }) => id !== coloured?.id);
+    for (const { name, text } of also.slice(0, side < 100 ? MOST_ON_CARD : MOST_BESIDE)) {
+      facts.append(element("dt", { textContent: name, title: name }), element("dd", { textContent: text(i) || "–" }));
+    }
     if (points.thumbnails) return [points.thumbnails.of(i, side), facts];
     if (points.about.texts) return [textOf(points.about.texts[i], side), facts];
-    const words = points.columns.own.filter(({ values, id }) => values && id !== coloured?.id).slice(0, 4);
+    const isWord = ({ values, id, isBeside }) => values && !isBeside && id !== coloured?.id;
+    const words = points.columns.own.filter(isWord).slice(0, MOST_ON_CARD);
     for (const { name, text } of words) {
       facts.append(element("dt", { textContent: name, title: name }), element("dd", { textContent: text(i) }));
     }

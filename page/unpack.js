@@ -1,6 +1,7 @@
 // From the text blocks of the page to arrays and thumbnails.
 
 const ARRAYS = {
+  float64: Float64Array,
   float32: Float32Array,
   int32: Int32Array,
   uint32: Uint32Array,
