@@ -80,12 +80,16 @@ function steps(sorted) {
   return different.length > 1 ? different : [sorted[0], sorted.at(-1)];
 }
 
-// How many of sorted numbers are below a limit.
-function below(sorted, limit) {
+// How many of sorted numbers are below a limit, and how many are not above it.
+const below = (sorted, limit) => firstBeyond(sorted, (value) => value >= limit);
+const belowOrAt = (sorted, limit) => firstBeyond(sorted, (value) => value > limit);
+
+// The place of the first of sorted numbers that is beyond something.
+function firstBeyond(sorted, isBeyond) {
   let [from, to] = [0, sorted.length];
   while (from < to) {
     const middle = (from + to) >> 1;
-    if (sorted[middle] < limit) from = middle + 1;
+    if (!isBeyond(sorted[middle])) from = middle + 1;
     else to = middle;
   }
   return from;

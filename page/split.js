@@ -51,7 +51,9 @@ class Split {
     const { colours, corrections, points } = this.explorer;
     const larger = points.members(c).filter((i) => !colours.preview.has(i));
     const colors = [points.clusters[c].color, corrections.nextColor];
-    const parts = [larger, [...colours.preview]].map((inside, k) => this.part(inside, colors[k], sizes[k]));
+    const smaller = [...colours.preview];
+    const sides = [[larger, smaller], [smaller, larger]];
+    const parts = sides.map(([inside, others], k) => this.part(inside, others, colors[k], sizes[k]));
     const box = element("div", { className: "proposal" }, ...parts);
     box.setAttribute("role", "group");
     box.setAttribute("aria-label", `Parts of ${caption}`);
@@ -62,11 +64,12 @@ class Split {
     return box;
   }
 
-  part(inside, color, size) {
+  // Of a table, what sets a part apart from the other one; else its words.
+  part(inside, others, color, size) {
     const { points, thumbnails } = this.explorer;
     const { describer } = points;
     const more = thumbnails ? describer.typical(inside, 5).map((i) => thumbnails.of(i, 26)) : [];
-    const said = describer.describe(inside, points.ofCluster.size + 1);
+    const said = describer.between(inside, others) || describer.describe(inside, points.ofCluster.size + 1);
     const description = element("span", { className: "description", textContent: said, title: said });
     return element("div", { className: "part" }, swatch(color), plural(size, "point"), ...more, description);
   }

@@ -206,6 +206,10 @@ def test_a_cluster_is_split_in_two_after_a_look_at_its_parts(layered, screen, ki
     assert split.get_attribute("aria-expanded") == "true"
     parts = one.cluster(0).locator(".part")
     assert [text.split("\n")[0].strip() for text in parts.all_inner_texts()] == ["15 points", "5 points"]
+    if kind == "table":  # they differ in nothing but this
+        assert parts.locator(".description").all_inner_texts() == ["low length", "high length"]
+    else:
+        assert parts.locator("canvas").count() == 10
     expected = [0] * 15 + [2] * 5 + [1] * 20
     assert page.evaluate("[...explorer.map.groups]") == expected and page.locator(".cluster").count() == 2
     color = page.evaluate("explorer.map.colors[2]")
