@@ -39,7 +39,7 @@ class Colours {
       const k = entries.push(entry) - 1;
       of = (i) => (isIn(i) ? k : before(i));
     };
-    if (preview) add((i) => preview.has(i), { name: "the smaller part", color: corrections.nextColor });
+    if (preview) add((i) => preview.has(i), { name: `cluster ${clusters.length}`, color: corrections.nextColor });
     if (corrections.odd.size) add((i) => points.isOdd(i), { name: "marked as outliers", color: "#8a8a92", isUnnamed: true });
     return { of, entries };
   }

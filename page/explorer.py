@@ -92,6 +92,7 @@ def page(
     neighbors=None,
     corrections=None,
     layers=(),
+    reason=None,
     halves=None,
     max_points=MAX_POINTS,
     seed=0,
@@ -121,6 +122,8 @@ def page(
         `outliers` and `split`.
     layers : sequence of dict
         The samples in other numbers of clusters, see `pipeline.N2D.alternatives_`.
+    reason : str or None
+        Why the clusters are as many as they are, if there is a reason.
     halves : ndarray of int8, shape (n_samples,), or None
         In which part of the best division in two of its cluster each sample is: 0 the larger part, 1 the smaller, -1
         where the cluster is not divided.
@@ -134,7 +137,7 @@ def page(
     Page
     """
     points = plane(embedding)[0]
-    layers = clusterings.together(data, clusters, profile, halves, layers)
+    layers = clusterings.together(data, clusters, profile, halves, layers, reason)
     members = [rows for layer in layers for rows in layer["profile"]["members"]]
     order = _shown(len(points), members, max_points, seed)
     place = np.full(len(points), -1, np.int32)
@@ -186,11 +189,13 @@ def page(
 
 def found_by(model):
     """Return what the page shows of a fitted model, pipeline.N2D: a dict of arguments of `page`."""
+    scan = getattr(model, "scan_", None) or ()
     return {
         "confidence": model.confidence_,
         "outlier": model.outlier_,
         "neighbors": nearest_in_graph(model),
         "layers": getattr(model, "alternatives_", ()),  # a model that was saved has none
+        "reason": next((row["plausible"] for row in scan if row["n_clusters"] == model.n_clusters_), None),
         "halves": getattr(model, "halves_", None),
     }
 

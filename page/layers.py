@@ -5,10 +5,10 @@ from matplotlib.colors import to_hex
 
 from . import naming, profiles
 
-CHOSEN = "the number of this run"  # why the chosen clusters are a layer
+CHOSEN = "the number of this run"
 
 
-def together(data, clusters, profile, halves, others):
+def together(data, clusters, profile, halves, others, reason=None):
     """Put the chosen clusters and the others, with names and descriptions, in one list.
 
     Parameters
@@ -22,13 +22,16 @@ def together(data, clusters, profile, halves, others):
         The part of its chosen cluster in which each sample is: 0 the larger, 1 the smaller, -1 if it is not divided.
     others : sequence of dict
         'n_clusters', 'reason' and 'labels' of other clusterings, as in `pipeline.N2D.alternatives_`.
+    reason : str or None
+        Of the number of the chosen ones.
 
     Returns
     -------
     list of dict
         'clusters', 'profile', 'reason', 'halves' (None if there are none) and 'is_chosen', the chosen clusters first.
     """
-    found = [{"clusters": clusters, "profile": profile, "reason": CHOSEN, "halves": halves, "is_chosen": True}]
+    reason = f"{CHOSEN}: {reason}" if reason else CHOSEN
+    found = [{"clusters": clusters, "profile": profile, "reason": reason, "halves": halves, "is_chosen": True}]
     for other in others:
         labels, n_clusters = other["labels"], other["n_clusters"]
         named = naming.named(labels, n_clusters, data.y, data.label_names)

@@ -1,5 +1,6 @@
 """Several clusterings on one page, in a browser: the control that switches, the tree, and a cluster split in two."""
 
+import copy
 import json
 
 import numpy as np
@@ -32,6 +33,22 @@ def show(one, n_clusters):
     one.page.get_by_role("radio", name=f"{n_clusters} clusters").click()
 
 
+def test_the_page_of_a_model_has_what_the_fit_found(fitted, blobs, opened, tmp_path):
+    model = copy.copy(fitted)
+    model.scan_ = [{"n_clusters": k, "plausible": text} for k, text in ((2, "about as stable"), (4, "most stable"))]
+    model.alternatives_ = [{"n_clusters": 2, "reason": "about as stable", "labels": model.clusters(2), "nested": True}]
+    model.halves_ = (np.arange(400) % 3 == 0).astype(np.int8)
+    model.explore(blobs[0]).save(tmp_path / "model.html")
+    one = opened(tmp_path / "model.html")
+    assert one.page.locator("#layer-reason").inner_text() == "the number of this run: most stable"
+    one.cluster(3).locator(".open").click()
+    one.cluster(3).locator("[data-role=split]").click()
+    n = int(model.halves_[model.labels_ == 3].sum())
+    assert one.cluster(3).locator(".part").last.inner_text().startswith(f"{n} points")
+    show(one, 2)
+    assert one.page.evaluate("[...explorer.map.groups]") == model.clusters(2).tolist()
+
+
 def rows(one, what):
     return one.page.locator(f".cluster .{what}").all_inner_texts()
 
@@ -39,10 +56,11 @@ def rows(one, what):
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("kind", ["table", "images"])
 def test_one_control_switches_all_that_is_said_of_clusters(layered, screen, kind):
-    one = layered(screen, kind)
+    one = layered(screen, kind, reason="most stable")
     page, reason = one.page, one.page.locator("#layer-reason")
     choice = page.get_by_role("radiogroup", name="Clusters").get_by_role("radio")
-    assert choice.all_inner_texts() == ["2", "3", "4"] and reason.inner_text() == "the number of this run"
+    assert choice.all_inner_texts() == ["2", "3", "4"]
+    assert reason.inner_text() == "the number of this run: most stable"
     page.get_by_label("Colour by").select_option("cluster")
     one.cluster(1).locator(".open").click()
     show(one, 4)
@@ -213,7 +231,7 @@ def test_a_cluster_is_split_in_two_after_a_look_at_its_parts(layered, screen, ki
     expected = [0] * 15 + [2] * 5 + [1] * 20
     assert page.evaluate("[...explorer.map.groups]") == expected and page.locator(".cluster").count() == 2
     color = page.evaluate("explorer.map.colors[2]")
-    assert page.locator(".label", has_text="the smaller part").count() == 1
+    assert page.locator(".label", has_text="cluster 2").count() == 1
     page.get_by_role("button", name="Cancel").click()
     assert page.evaluate("[...explorer.map.groups]") == one.clusters.labels.tolist()
     split.click()
