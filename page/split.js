@@ -20,7 +20,7 @@ class Split {
 
   // Points of the smaller half, without those that a person has moved.
   smaller(c) {
-    const { corrections, index, layer, n } = this.explorer.points;
+    const { corrections, index, layer } = this.explorer.points;
     const { moved, split } = corrections.state;
     if (!layer.clusters[c].smaller || c in split) return [];
     return this.explorer.points.filter((i) => layer.found[i] === c && layer.half[i] === 1 && !(index[i] in moved));
