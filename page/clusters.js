@@ -49,7 +49,7 @@ class ClusterPanel {
     row.classList.toggle("current", isCurrent);
     const eye = button("", "hide", () => colours.hide(c), `Show ${caption} on the map`);
     eye.className = "eye";
-    eye.append(swatch(explorer.points.clusters[c].color, isHidden));
+    eye.append(swatch(explorer.map.css(explorer.points.clusters[c].color), isHidden));
     eye.setAttribute("aria-pressed", String(!isHidden));
     eye.hidden = colours.colouring !== "cluster";
     const open = button("", "open", (event) => this.click(c, event.timeStamp));

@@ -64,7 +64,8 @@ class Colours {
     const { filters, map, points, alone } = this;
     let nShown = 0;
     const { of, entries } = this.groups(this.colouring);
-    map.colors = entries.map(({ color }) => this.onMap(color));
+    map.isDark = rgb(getComputedStyle(map.dots).backgroundColor)[0] < 128;
+    map.colors = entries.map(({ color }) => map.shade(color));
     const counts = entries.map(() => 0);
     for (let i = 0; i < points.n; i += 1) {
       const group = of(i);
@@ -93,19 +94,10 @@ class Colours {
     const most = present > FEW ? Math.min(16, Math.round(map.width / 35)) : 24; // letters of a name
     map.setLabels(
       entries
-        .map(({ name, color, isUnnamed }, k) => ({ text: shortened(name, most), color: this.onMap(color), points: isUnnamed ? [] : labelled[k] }))
+        .map(({ name, color, isUnnamed }, k) => ({ text: shortened(name, most), color: map.shade(color), points: isUnnamed ? [] : labelled[k] }))
         .filter((group) => group.points.length)
         .sort((a, b) => b.points.length - a.points.length),
     );
-  }
-
-  // On black, dark colours are mixed with white.
-  onMap(color) {
-    const isDark = rgb(getComputedStyle(this.map.dots).backgroundColor)[0] < 128;
-    const [red, green, blue] = rgb(color);
-    const light = (0.299 * red + 0.587 * green + 0.114 * blue) / 255;
-    const share = isDark && light < 0.45 ? 0.45 - light : 0;
-    return [red, green, blue].map((part) => part + (255 - part) * share);
   }
 
   legend(entries, counts) {
@@ -118,7 +110,7 @@ class Colours {
         if (!counts[group]) return [];
         const made = element("button", { type: "button", title: name, onclick: () => this.hide(group) });
         made.append(
-          swatch(color, this.hidden.has(group)),
+          swatch(this.map.css(color), this.hidden.has(group)),
           element("span", { className: "name", textContent: name }),
           element("span", { className: "count", textContent: count(counts[group]) }),
         );

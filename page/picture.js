@@ -95,7 +95,7 @@ class Picture {
     const { of, entries } = colours.groups(colours.colouring);
     const counts = entries.map(() => 0);
     for (let i = 0; i < colours.points.n; i += 1) if (map.visible[i]) counts[of(i)] += 1;
-    const lines = entries.map(({ name, color }, k) => ({ color, text: `${shortened(name, 22)}, ${plural(counts[k], "point")}` }));
+    const lines = entries.map(({ name, color }, k) => ({ color: map.css(color), text: `${shortened(name, 22)}, ${plural(counts[k], "point")}` }));
     return lines.filter((_, k) => counts[k]);
   }
 

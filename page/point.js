@@ -74,7 +74,7 @@ class PointPanel {
     tile.dataset.point = i;
     tile.setAttribute("aria-label", label);
     tile.setAttribute("aria-current", String(this.point === i));
-    tile.style.setProperty("--color", clusters[c].color);
+    tile.style.setProperty("--color", this.map.css(clusters[c].color));
     if (thumbnails) tile.append(thumbnails.of(i, side));
     else tile.textContent = shortened(this.points.titleOf(i), 24);
     return tile;

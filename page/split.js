@@ -71,7 +71,7 @@ class Split {
     const more = thumbnails ? describer.typical(inside, 5).map((i) => thumbnails.of(i, 26)) : [];
     const said = describer.between(inside, others) || describer.describe(inside, points.ofCluster.size + 1);
     const description = element("span", { className: "description", textContent: said, title: said });
-    return element("div", { className: "part" }, swatch(color), plural(size, "point"), ...more, description);
+    return element("div", { className: "part" }, swatch(this.explorer.map.css(color)), plural(size, "point"), ...more, description);
   }
 
   do(c, caption, n) {

@@ -72,7 +72,7 @@ class Tree {
     open.title = caption;
     if (layer === points.layer) open.classList.add("of-layer");
     open.append(
-      swatch(layer.clusters[c].color),
+      swatch(this.explorer.map.css(layer.clusters[c].color)),
       element("span", { className: "name", textContent: layer.corrections.titleOf(c) }),
       element("small", { textContent: `of ${layer.n_clusters}` }),
       element("span", { className: "count", textContent: share < 1 ? `${count(n)}, ${Math.round(100 * share)}%` : count(n) }),

@@ -160,6 +160,18 @@ def test_dark_is_what_the_system_says(opened, insects, tmp_path):
     assert page.evaluate("document.getElementById('dots').getContext('2d').getImageData(1, 1, 1, 1).data[0]") < 60
 
 
+def test_in_the_dark_a_dark_colour_is_as_light_in_lists_as_on_the_map(opened, insects, tmp_path):
+    insects("images", tmp_path / "explore.html")
+    page = opened(tmp_path / "explore.html", color_scheme="dark").page
+    page.evaluate("explorer.points.clusters[0].color = '#000080', explorer.colours.paint(), explorer.openCluster(0)")
+    on_map = [round(part) for part in page.evaluate("explorer.map.colors[0]")]
+    assert min(on_map) > 60
+    color = f"rgb({', '.join(map(str, on_map))})"
+    for place in (".cluster .swatch", "#gallery .tile"):
+        look = page.locator(place).first.evaluate("it => getComputedStyle(it).borderBottomColor")
+        assert look == color, place
+
+
 def test_what_is_not_shown_stays_faint_however_many_points_are_there(opened, insects, tmp_path):
     insects("images", tmp_path / "explore.html")
     page = opened(tmp_path / "explore.html").page
