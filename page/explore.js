@@ -117,6 +117,7 @@ class Explorer {
   corrected() {
     const { colours, corrections, points } = this;
     points.correct();
+    this.tree.found = null;
     this.split.forget();
     colours.filters.forget("cluster");
     const isThere = (c) => c !== null && points.ofCluster.has(corrections.rootOf(c));

@@ -3,6 +3,7 @@
 class Tree {
   constructor(explorer) {
     this.explorer = explorer;
+    this.found = null; // what `branches` returned, until clusters change
     this.folded = new Set(); // nodes whose branches are not shown
     byId("tree").hidden = explorer.points.layers.length < 2;
     byId("tree").ontoggle = () => this.list();
@@ -37,7 +38,8 @@ class Tree {
   list() {
     if (byId("tree").hidden || !byId("tree").open) return;
     const focused = document.activeElement?.dataset?.node;
-    const { roots, levels } = this.branches();
+    this.found ??= this.branches();
+    const { roots, levels } = this.found;
     byId("branches").replaceChildren(...roots.map((node) => this.item(node)));
     byId("tree-hint").textContent = this.said(levels);
     if (focused) document.querySelector(`[data-node="${focused}"]`)?.focus();
