@@ -85,7 +85,7 @@ class ClusterPanel {
       const names = members.slice(0, 4).map((i) => about.names[i]).join(", ");
       more.append(element("span", { className: "members", textContent: names, title: names }));
     }
-    const confidence = n ? `confidence ${(sum / n).toFixed(2)}` : "";
+    const confidence = n && points.layer.is_chosen ? `confidence ${(sum / n).toFixed(2)}` : "";
     more.append(element("span", { className: "confidence", textContent: confidence, title: MEANINGS.confidence }));
     const also = parts.slice(1).map((part) => {
       const before = points.clusters[part].name;
@@ -130,7 +130,7 @@ class ClusterPanel {
       if (other !== c && isAllowed) merge.append(element("option", { value: other, textContent }));
     }
     merge.onchange = () => this.merge(c, Number(merge.value));
-    const hint = element("p", { className: "hint", textContent: MEANINGS.confidence });
+    const hint = element("p", { className: "hint", textContent: points.layer.is_chosen ? MEANINGS.confidence : "" });
     const tools = element("div", { className: "tools" }, name, button("Rename", "rename", rename), mark, alone, merge);
     const { parts } = points.ofCluster.get(c);
     if (parts.length > 1) tools.append(this.unmerge(c, caption, parts.slice(1)));

@@ -78,8 +78,8 @@ class Colours {
     this.name();
     filters.tell(nShown);
     byId("all").disabled = !this.hidden.size && alone === null && !filters.isOn;
-    byId("colour-hint").textContent = MEANINGS[this.colouring] ?? "";
-    byId("colour-hint").hidden = !MEANINGS[this.colouring];
+    byId("colour-hint").textContent = points.meaningOf(this.colouring);
+    byId("colour-hint").hidden = !points.meaningOf(this.colouring);
     this.legend(entries, counts);
     this.onChange();
   }

@@ -57,8 +57,9 @@ class Corrections {
   // Clusters that were added, as those that the run found.
   grow() {
     const { clusters } = this.layer;
+    const last = this.last(this.state);
     clusters.length = this.n;
-    while (clusters.length <= this.last(this.state)) {
+    while (clusters.length <= last) {
       clusters.push({ name: null, color: this.nextColor, size: 0, smaller: 0, description: "", members: [] });
     }
     this.odd = new Set(this.state.outliers);

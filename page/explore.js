@@ -140,7 +140,6 @@ class Explorer {
     if (this.selection.by?.name.startsWith("cluster")) this.selection.sortBy(null);
     if (this.point.point !== null) this.point.set(this.point.point);
     colours.paint();
-    this.say(`${plural(layer.n_clusters, "cluster")}: ${layer.reason}.`);
   }
 
   painted() {

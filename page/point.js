@@ -27,10 +27,8 @@ class PointPanel {
       if (isToShow) map.show([i]);
       byId("point-head").textContent = `Point ${points.index[i]}`;
       byId("point-body").replaceChildren(...this.facts(i, 112));
-      byId("point-hint").textContent = Object.entries(MEANINGS)
-        .filter(([id]) => points.columns.byId.has(id))
-        .map(([, text]) => text)
-        .join(" ");
+      const scores = Object.keys(MEANINGS).filter((id) => points.columns.byId.has(id));
+      byId("point-hint").textContent = scores.map((id) => points.meaningOf(id)).join(" ");
       byId("near-head").hidden = !map.threads.length;
       byId("near").replaceChildren(...map.threads.map((j) => this.tile(j)));
     }

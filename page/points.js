@@ -91,6 +91,13 @@ class Points {
     return [...this.facts, ...own];
   }
 
+  // What a score means. The confidence is that of the chosen clusters, whichever are shown.
+  meaningOf(id) {
+    const [chosen] = this.layers;
+    const of = id === "confidence" && this.layer !== chosen ? ` It is of the ${chosen.n_clusters} clusters of this run.` : "";
+    return id in MEANINGS ? MEANINGS[id] + of : "";
+  }
+
   titleOf(i) {
     if (this.about.texts) return this.about.texts[i] || "(empty)";
     return this.about.names ? this.about.names[i] : `${this.index[i]}`;

@@ -127,6 +127,20 @@ def test_the_saved_table_has_the_clusters_of_every_layer(layered, screen):
     assert table["cluster_of_2"].tolist() == one.clusters.labels.tolist()
 
 
+def test_confidence_is_said_to_be_of_the_chosen_clusters(layered):
+    one = layered()
+    assert rows(one, "confidence") == ["confidence 0.88", "confidence 0.62"]
+    show(one, 4)
+    one.cluster(0).locator(".open").click()
+    assert rows(one, "confidence") == [""] * 4 and "Confidence" not in one.cluster(0).inner_text()
+    one.page.get_by_label("Colour by").select_option("confidence")
+    one.page.evaluate("explorer.select([3], 'selected')")
+    for place in ("#colour-hint", "#point-hint"):
+        assert "It is of the 2 clusters of this run." in one.page.locator(place).inner_text()
+    show(one, 2)
+    assert "It is of" not in one.page.locator("#colour-hint").inner_text()
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 def test_each_layer_has_its_own_corrections(layered, screen):
     one = layered(screen)
