@@ -299,9 +299,8 @@ def draw(model, data, args, folder, scores, maps, profile, special):
     clusters = clusters_of(model, data)
     draw_maps(data, model.map_, clusters, args, folder, what, scores)
     draw_meaning(clusters, args, folder, profile, special, model.hierarchy_)
-    found = {"outlier": model.outlier_, "neighbors": explorer.nearest_in_graph(model), "profile": profile}
     draw_members(data, clusters, args, folder, model.confidence_)
-    draw_page(data, model.map_, clusters, args, folder, confidence=model.confidence_, **found)
+    draw_page(data, model.map_, clusters, args, folder, profile=profile, **explorer.found_by(model))
     if any(model.history_):
         visualize.losses(model.history_, folder / "history.png", title=f"{args.name}: reconstruction loss")
     if args.n_clusters == "auto":

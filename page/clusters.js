@@ -49,7 +49,7 @@ class ClusterPanel {
     row.classList.toggle("current", isCurrent);
     const eye = button("", "hide", () => colours.hide(c), `Show ${caption} on the map`);
     eye.className = "eye";
-    eye.append(swatch(explorer.about.clusters[c].color, isHidden));
+    eye.append(swatch(explorer.map.css(explorer.points.clusters[c].color), isHidden));
     eye.setAttribute("aria-pressed", String(!isHidden));
     eye.hidden = colours.colouring !== "cluster";
     const open = button("", "open", (event) => this.click(c, event.timeStamp));
@@ -75,7 +75,7 @@ class ClusterPanel {
   }
 
   facts(c, caption, { size, n, sum, members, description, parts }) {
-    const { about, corrections, thumbnails } = this.explorer;
+    const { about, corrections, points, thumbnails } = this.explorer;
     const name = element("span", { className: "name", textContent: corrections.titleOf(c), title: caption });
     if (corrections.nameOf(c)) name.append(" ", element("small", { textContent: `cluster ${c}` }));
     if (corrections.state.marked.includes(c)) name.prepend("★ ");
@@ -85,10 +85,10 @@ class ClusterPanel {
       const names = members.slice(0, 4).map((i) => about.names[i]).join(", ");
       more.append(element("span", { className: "members", textContent: names, title: names }));
     }
-    const confidence = n ? `confidence ${(sum / n).toFixed(2)}` : "";
+    const confidence = n && points.layer.is_chosen ? `confidence ${(sum / n).toFixed(2)}` : "";
     more.append(element("span", { className: "confidence", textContent: confidence, title: MEANINGS.confidence }));
     const also = parts.slice(1).map((part) => {
-      const before = about.clusters[part].name;
+      const before = points.clusters[part].name;
       return before ? `${before} (cluster ${part})` : `cluster ${part}`;
     });
     const texts = [description, also.length && `with ${also.join(", ")}`].filter(Boolean);
@@ -130,21 +130,21 @@ class ClusterPanel {
       if (other !== c && isAllowed) merge.append(element("option", { value: other, textContent }));
     }
     merge.onchange = () => this.merge(c, Number(merge.value));
-    const hint = element("p", { className: "hint", textContent: MEANINGS.confidence });
+    const hint = element("p", { className: "hint", textContent: points.layer.is_chosen ? MEANINGS.confidence : "" });
     const tools = element("div", { className: "tools" }, name, button("Rename", "rename", rename), mark, alone, merge);
     const { parts } = points.ofCluster.get(c);
     if (parts.length > 1) tools.append(this.unmerge(c, caption, parts.slice(1)));
-    tools.append(hint);
+    tools.append(...this.explorer.split.tools(c, caption), hint);
     return tools;
   }
 
   unmerge(c, caption, parts) {
-    const { about, corrections } = this.explorer;
+    const { corrections, points } = this.explorer;
     const select = element("select", {}, element("option", { value: "", textContent: "Un-merge…" }));
     select.dataset.role = "unmerge";
     select.setAttribute("aria-label", `Un-merge from ${caption}`);
     for (const part of parts) {
-      const { name } = about.clusters[part];
+      const { name } = points.clusters[part];
       select.append(element("option", { value: part, textContent: name ? `${name} (cluster ${part})` : `cluster ${part}` }));
     }
     if (parts.length > 1) select.append(element("option", { value: "all", textContent: "all of them" }));
@@ -169,7 +169,8 @@ class ClusterPanel {
   }
 
   keep() {
-    const name = `${this.explorer.about.title}-corrections.json`;
+    const { n_clusters: n, is_chosen: isChosen } = this.explorer.points.layer;
+    const name = `${this.explorer.about.title}${isChosen ? "" : `-of-${n}`}-corrections.json`;
     download(name, this.explorer.corrections.file, "application/json");
     this.explorer.corrections.wasSaved();
     this.list();

@@ -10,10 +10,11 @@ class Colours {
     this.colouring = "cluster";
     this.hidden = new Set(); // groups of the colouring
     this.alone = null; // the cluster that is shown alone
-    const { columns, about } = points;
+    this.preview = null; // points that a split would make a new cluster: a set
+    const { columns } = points;
     const pairs = (some) => some.map(({ id, name }) => [id, name]);
     const fixed = [["cluster", "cluster"], points.isLabelled && ["label", "true class"], ...pairs(columns.scores)];
-    choices(byId("colouring"), fixed.filter(Boolean), pairs(columns.own), about.features ? "Columns" : "");
+    choices(byId("colouring"), fixed.filter(Boolean), pairs(columns.coloured));
     byId("colouring").onchange = (event) => this.colourBy(event.target.value);
     this.filters = new Filters(points, () => this.paint());
     byId("all").onclick = () => this.showAll();
@@ -21,18 +22,26 @@ class Colours {
 
   // The groups of a colouring: which each point is in, and name and colour of each.
   groups(colouring) {
-    const { about, arrays, corrections } = this.points;
-    if (colouring === "cluster") {
-      const entries = about.clusters.map(({ color }, c) => ({ name: corrections.titleOf(c), color }));
-      const { points } = this;
-      if (!corrections.odd.size) return { of: (i) => points.clusterOf(i), entries };
-      const grey = { name: "marked as outliers", color: "#8a8a92", isUnnamed: true };
-      return { of: (i) => (points.isOdd(i) ? about.clusters.length : points.clusterOf(i)), entries: [...entries, grey] };
-    }
+    const { about, arrays } = this.points;
+    if (colouring === "cluster") return this.ofClusters();
     if (colouring === "label") return { of: (i) => arrays.label[i], entries: about.classes };
     const { of, names } = this.points.columns.groups(colouring);
     const colors = this.scale(colouring, names.length);
     return { of, entries: names.map((name, k) => ({ name, color: colors[k] })) };
+  }
+
+  ofClusters() {
+    const { points, preview } = this;
+    const { clusters, corrections } = points;
+    const entries = clusters.map(({ color }, c) => ({ name: corrections.titleOf(c), color }));
+    let of = (i) => points.clusterOf(i);
+    const add = (isIn, entry, before = of) => {
+      const k = entries.push(entry) - 1;
+      of = (i) => (isIn(i) ? k : before(i));
+    };
+    if (preview) add((i) => preview.has(i), { name: `cluster ${clusters.length}`, color: corrections.nextColor });
+    if (corrections.odd.size) add((i) => points.isOdd(i), { name: "marked as outliers", color: "#8a8a92", isUnnamed: true });
+    return { of, entries };
   }
 
   // Colours of numbers, the small ones light; of words, as different as those of clusters.
@@ -55,7 +64,8 @@ class Colours {
     const { filters, map, points, alone } = this;
     let nShown = 0;
     const { of, entries } = this.groups(this.colouring);
-    map.colors = entries.map(({ color }) => this.onMap(color));
+    map.isDark = rgb(getComputedStyle(map.dots).backgroundColor)[0] < 128;
+    map.colors = entries.map(({ color }) => map.shade(color));
     const counts = entries.map(() => 0);
     for (let i = 0; i < points.n; i += 1) {
       const group = of(i);
@@ -68,8 +78,8 @@ class Colours {
     this.name();
     filters.tell(nShown);
     byId("all").disabled = !this.hidden.size && alone === null && !filters.isOn;
-    byId("colour-hint").textContent = MEANINGS[this.colouring] ?? "";
-    byId("colour-hint").hidden = !MEANINGS[this.colouring];
+    byId("colour-hint").textContent = points.meaningOf(this.colouring);
+    byId("colour-hint").hidden = !points.meaningOf(this.colouring);
     this.legend(entries, counts);
     this.onChange();
   }
@@ -84,19 +94,10 @@ class Colours {
     const most = present > FEW ? Math.min(16, Math.round(map.width / 35)) : 24; // letters of a name
     map.setLabels(
       entries
-        .map(({ name, color, isUnnamed }, k) => ({ text: shortened(name, most), color: this.onMap(color), points: isUnnamed ? [] : labelled[k] }))
+        .map(({ name, color, isUnnamed }, k) => ({ text: shortened(name, most), color: map.shade(color), points: isUnnamed ? [] : labelled[k] }))
         .filter((group) => group.points.length)
         .sort((a, b) => b.points.length - a.points.length),
     );
-  }
-
-  // On black, dark colours are mixed with white.
-  onMap(color) {
-    const isDark = rgb(getComputedStyle(this.map.dots).backgroundColor)[0] < 128;
-    const [red, green, blue] = rgb(color);
-    const light = (0.299 * red + 0.587 * green + 0.114 * blue) / 255;
-    const share = isDark && light < 0.45 ? 0.45 - light : 0;
-    return [red, green, blue].map((part) => part + (255 - part) * share);
   }
 
   legend(entries, counts) {
@@ -109,7 +110,7 @@ class Colours {
         if (!counts[group]) return [];
         const made = element("button", { type: "button", title: name, onclick: () => this.hide(group) });
         made.append(
-          swatch(color, this.hidden.has(group)),
+          swatch(this.map.css(color), this.hidden.has(group)),
           element("span", { className: "name", textContent: name }),
           element("span", { className: "count", textContent: count(counts[group]) }),
         );

@@ -5,6 +5,7 @@ const MEANINGS = {
   outlier: "The outlier score is 0 for a point as near to its neighbours as these are to theirs, close to 1 for one much farther.",
 };
 const STEPS = [0, 0.3, 0.5, 0.7, 0.9]; // of confidence and outlier scores, each with a colour of its own
+const MOST_WORDS = 30; // different words of a column that has a colour for each
 const FEW_VALUES = 10; // different numbers that have a colour each
 const BINS = 7; // colours of more numbers, about
 const CROWDED = 0.6; // share of the points in one of them from which on all have as many points
@@ -19,13 +20,24 @@ class Columns {
       of: (i) => arrays.values[i * common.length + k],
     }));
     numbers.sort((a, b) => a.feature - b.feature); // as in the file
-    this.own = united(numbers, n).map((column, k) => ({ text: (i) => written(column.of(i)), ...column, id: `column ${k}` }));
+    const beside = (about.beside ?? []).map((column, k) => notClustered(column, arrays[`beside ${k}`]));
+    const own = [...united(numbers, n), ...beside];
+    this.own = own.map((column, k) => ({ text: (i) => written(column.of(i)), ...column, id: `column ${k}` }));
     const scores = ["confidence", "outlier"].filter((id) => id in arrays);
     this.scores = scores.map((id) => {
       const of = (i) => arrays[id][i] / 1e4;
       return { id, name: id === "outlier" ? "outlier score" : id, of, text: (i) => of(i).toFixed(4), limits: STEPS };
     });
     this.byId = new Map([...this.scores, ...this.own].map((column) => [column.id, column]));
+  }
+
+  // Columns with a colour for each value or step.
+  get coloured() {
+    return this.own.filter(({ isLong }) => !isLong);
+  }
+
+  get beside() {
+    return this.own.filter(({ isBeside }) => isBeside);
   }
 
   // The groups of a column: which each point is in, and the name of each.
@@ -68,15 +80,26 @@ function steps(sorted) {
   return different.length > 1 ? different : [sorted[0], sorted.at(-1)];
 }
 
-// How many of sorted numbers are below a limit.
-function below(sorted, limit) {
+// How many of sorted numbers are below a limit, and how many are not above it.
+const below = (sorted, limit) => firstBeyond(sorted, (value) => value >= limit);
+const belowOrAt = (sorted, limit) => firstBeyond(sorted, (value) => value > limit);
+
+// The place of the first of sorted numbers that is beyond something.
+function firstBeyond(sorted, isBeyond) {
   let [from, to] = [0, sorted.length];
   while (from < to) {
     const middle = (from + to) >> 1;
-    if (sorted[middle] < limit) from = middle + 1;
+    if (!isBeyond(sorted[middle])) from = middle + 1;
     else to = middle;
   }
   return from;
+}
+
+// A column of the user's table that was not clustered.
+function notClustered({ name, values }, cells) {
+  const of = (i) => cells[i];
+  if (!values) return { name, of, text: (i) => String(cells[i]), isBeside: true };
+  return { name, of, text: (i) => values[cells[i]], values, isBeside: true, isLong: values.length > MOST_WORDS };
 }
 
 // Columns as in the user's file: colour=red and colour=blue, one of which is 1, are the words of a column colour.

@@ -1,24 +1,25 @@
-// What a person corrects: names, merges and marks of clusters, moved points and outliers; kept in this browser.
+// What a person corrects in a layer: names, merges, marks and splits of clusters, moved points and outliers; kept in this browser.
 
 const MOST_NEW = 1000; // clusters that can be added
 const MOST_PAST = 50; // steps that can be undone
 
 class Corrections {
-  constructor(about, onChange) {
-    this.about = about;
-    this.onChange = onChange;
-    this.n = about.clusters.length; // clusters that the run found
-    this.applied = whole(about.corrections ?? {});
-    const since = about.corrections ? ` ${JSON.stringify(about.corrections)}` : "";
-    this.key = `n2d ${about.title} ${about.fingerprint}${since}`;
+  // `layer`: n_clusters, clusters, fingerprint, and the corrections that were applied to it, or null.
+  constructor(about, layer, onChange) {
+    Object.assign(this, { about, layer, onChange });
+    this.n = layer.n_clusters; // clusters that the run found
+    this.applied = whole(layer.applied ?? {});
+    const since = layer.applied ? ` ${JSON.stringify(layer.applied)}` : "";
+    this.key = `n2d ${about.title} ${layer.fingerprint}${since}`;
     this.state = this.applied;
     this.past = [];
     this.saved = null; // the state that was saved as a file
     try {
       const kept = JSON.parse(stored(this.key));
-      const past = kept.past ?? [];
-      if (this.isSound(whole(kept)) && past.every((before) => this.isSound(JSON.parse(before)))) {
-        Object.assign(this, { state: whole(kept), past, saved: kept.saved ?? null });
+      const past = (kept.past ?? []).map((before) => whole(JSON.parse(before)));
+      if (this.isSound(whole(kept)) && past.every((before) => this.isSound(before))) {
+        const saved = kept.saved ? JSON.stringify(whole(JSON.parse(kept.saved))) : null;
+        Object.assign(this, { state: whole(kept), past: past.map((before) => JSON.stringify(before)), saved });
       }
     } catch {
       // nothing is kept, or nothing that this page wrote
@@ -26,27 +27,40 @@ class Corrections {
     this.grow();
   }
 
-  isSound({ names, merged, marked, moved, outliers }) {
-    const most = Math.min(this.n + MOST_NEW, Math.max(this.n, ...Object.values(moved).map((into) => into + 1)));
+  isSound(state) {
+    const { names, merged, marked, moved, outliers, split } = state;
+    const most = Math.min(this.n + MOST_NEW, this.last(state) + 1);
     const isCluster = (i) => Number.isInteger(Number(i)) && i >= 0 && i < most;
     const isSample = (i) => Number.isInteger(Number(i)) && i >= 0 && i < this.about.n_samples;
+    const isSplit = ([i, into]) => this.layer.clusters[i]?.smaller > 0 && isCluster(into) && into >= this.n;
     const isMerge = ([i, j]) => isCluster(i) && isCluster(j) && !(j in merged) && (i >= this.n || j < this.n);
     return [
       Object.entries(names).every(([i, name]) => isCluster(i) && typeof name === "string"),
       Object.entries(merged).every(isMerge),
       Object.entries(moved).every(([i, into]) => isSample(i) && isCluster(into)),
+      Object.entries(split).every(isSplit) && new Set(Object.values(split)).size === Object.keys(split).length,
       marked.every(isCluster) && outliers.every(isSample),
     ].every(Boolean);
   }
 
+  // The greatest number of a cluster, also of those that were added.
+  last({ moved, split }) {
+    return [...Object.values(moved), ...Object.values(split)].reduce((most, into) => Math.max(most, into), this.n - 1);
+  }
+
+  // The colour that a cluster gets if it is added next.
+  get nextColor() {
+    const { colors } = this.about;
+    return colors[this.layer.clusters.length % colors.length];
+  }
+
   // Clusters that were added, as those that the run found.
   grow() {
-    const { clusters, colors } = this.about;
-    const last = Object.values(this.state.moved).reduce((most, into) => Math.max(most, into), this.n - 1);
+    const { clusters } = this.layer;
+    const last = this.last(this.state);
     clusters.length = this.n;
     while (clusters.length <= last) {
-      const color = colors[clusters.length % colors.length];
-      clusters.push({ name: null, color, size: 0, description: "", members: [] });
+      clusters.push({ name: null, color: this.nextColor, size: 0, smaller: 0, description: "", members: [] });
     }
     this.odd = new Set(this.state.outliers);
   }
@@ -57,7 +71,7 @@ class Corrections {
   }
 
   nameOf(cluster) {
-    return this.state.names[cluster] ?? this.about.clusters[cluster].name ?? "";
+    return this.state.names[cluster] ?? this.layer.clusters[cluster].name ?? "";
   }
 
   captionOf(cluster) {
@@ -80,8 +94,8 @@ class Corrections {
   }
 
   get count() {
-    const { names, merged, marked, moved, outliers } = this.state;
-    const counts = [names, merged, moved].map((part) => Object.keys(part).length);
+    const { names, merged, marked, moved, outliers, split } = this.state;
+    const counts = [names, merged, moved, split].map((part) => Object.keys(part).length);
     return counts.reduce((a, b) => a + b) + marked.length + outliers.length;
   }
 
@@ -98,7 +112,7 @@ class Corrections {
 
   // Without clusters that were added and have lost all their points.
   prune(state) {
-    const last = Object.values(state.moved).reduce((most, into) => Math.max(most, into), this.n - 1);
+    const last = this.last(state);
     for (const part of [state.names, state.merged]) for (const i of Object.keys(part)) if (i > last) delete part[i];
     state.marked = state.marked.filter((i) => i <= last);
   }
@@ -107,7 +121,7 @@ class Corrections {
     const text = name.slice(0, 200).replace(/[\p{Cc}\p{Cs}]/gu, " ").trim();
     if (text === this.nameOf(cluster)) return;
     this.change(({ names }) => {
-      if (text === (this.about.clusters[cluster].name ?? "")) delete names[cluster];
+      if (text === (this.layer.clusters[cluster].name ?? "")) delete names[cluster];
       else names[cluster] = text;
     });
   }
@@ -137,13 +151,23 @@ class Corrections {
 
   // Move samples, { index, found }, to a cluster; null is a new one. Return its number.
   move(samples, into) {
-    const to = into ?? this.about.clusters.length;
+    const to = into ?? this.layer.clusters.length;
     if (to >= this.n + MOST_NEW) return null;
     this.change(({ moved }) => {
       for (const { index, found } of samples) {
         if (found === to) delete moved[index];
         else moved[index] = to;
       }
+    });
+    return to;
+  }
+
+  // Make the smaller half of a cluster that the run found a new one. Return its number, null if there is no room.
+  split(cluster) {
+    const to = this.layer.clusters.length;
+    if (to >= this.n + MOST_NEW) return null;
+    this.change(({ split }) => {
+      split[cluster] = to;
     });
     return to;
   }
@@ -186,7 +210,8 @@ class Corrections {
 
   // What `n2d.py apply` reads.
   get file() {
-    const { title, fingerprint, n_samples } = this.about;
+    const { title, n_samples } = this.about;
+    const { fingerprint } = this.layer;
     const of = { n2d: "corrections", title, fingerprint, n_samples, n_clusters: this.n };
     return `${JSON.stringify({ ...of, ...this.state }, null, 2)}\n`;
   }
@@ -197,7 +222,7 @@ class Corrections {
   }
 }
 
-// All parts of corrections, in one order; older pages knew no moved points and no outliers.
-function whole({ names = {}, merged = {}, marked = [], moved = {}, outliers = [] }) {
-  return { names, merged, marked, moved, outliers };
+// All parts of corrections, in one order; older pages knew no moved points, no outliers and no split.
+function whole({ names = {}, merged = {}, marked = [], moved = {}, outliers = [], split = {} }) {
+  return { names, merged, marked, moved, outliers, split };
 }

@@ -3,6 +3,7 @@
 const CLEAR = 0.33; // Cliff's delta from which on a feature is named
 const ALIKE = 0.8; // rank correlation from which on features say the same
 const TOLD = 3; // features, and words
+const SAMPLED = 1000; // points of each side that are compared
 const WORDS = /(?<![\p{L}\p{N}])\p{L}{2,}(?=\d*(?![\p{L}\p{N}]))/gu;
 
 class Describer {
@@ -42,6 +43,25 @@ class Describer {
       const sum = inside.reduce((total, i) => total + ranks[i], 0);
       return { k, name: names[feature], effect: (2 * (sum - (n * (n + 1)) / 2)) / (n * m) - 1 };
     });
+    return this.clearest(effects);
+  }
+
+  // What sets points apart from others, in words: not from all, as in `describe`.
+  between(inside, others) {
+    if (!this.about.features) return "";
+    const { names, common } = this.about.features;
+    const [some, rest] = [inside, others].map((points) => points.filter((_, k) => k % Math.ceil(points.length / SAMPLED) === 0));
+    const effects = common.map((feature, k) => {
+      const [here, there] = [some, rest].map((points) => Float64Array.from(points, (i) => this.arrays.values[i * common.length + k]).sort());
+      let sum = 0; // of Cliff's delta: how many of the others are less, or not greater
+      for (const value of here) sum += below(there, value) + belowOrAt(there, value) - there.length;
+      return { k, name: names[feature], effect: sum / (here.length * there.length) };
+    });
+    return this.clearest(effects).join(", ");
+  }
+
+  // The clearest effects, without those that say the same.
+  clearest(effects) {
     effects.sort((a, b) => Math.abs(b.effect) - Math.abs(a.effect));
     const told = [];
     for (const one of effects.slice(0, 10)) {

@@ -7,8 +7,7 @@ class Explorer {
     this.hovered = null; // the cluster under the pointer, in the list
     this.selected = null; // points that were selected, in order of their number
     this.what = ""; // how
-    this.corrections = new Corrections(this.about, () => this.corrected());
-    this.points = new Points(unpacked, this.corrections);
+    this.points = new Points(unpacked, () => this.corrected());
     this.map = new PointMap({
       dots: byId("dots"),
       marks: byId("marks"),
@@ -22,7 +21,9 @@ class Explorer {
       },
     });
     this.colours = new Colours(this.points, this.map, () => this.painted());
+    this.split = new Split(this);
     this.clusters = new ClusterPanel(this);
+    this.tree = new Tree(this);
     this.point = new PointPanel(this.points, this.map);
     this.selection = new SelectionPanel(this);
     this.search = new Search(this);
@@ -33,6 +34,11 @@ class Explorer {
     this.theme();
     this.print();
     this.colours.paint();
+    this.layers = new LayerControl(this);
+  }
+
+  get corrections() {
+    return this.points.corrections;
   }
 
   head() {
@@ -47,26 +53,11 @@ class Explorer {
 
   controls() {
     const { map } = this;
-    const modes = [...document.querySelectorAll("[data-mode]")];
-    for (const chosen of modes) {
-      chosen.onclick = () => {
-        for (const mode of modes) {
-          mode.setAttribute("aria-checked", String(mode === chosen));
-          mode.tabIndex = mode === chosen ? 0 : -1;
-        }
-        map.mode = chosen.dataset.mode;
-        byId("plot").dataset.mode = map.mode;
-        this.selection.tell();
-      };
-      chosen.onkeydown = (event) => {
-        const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-        if (!step) return;
-        event.preventDefault();
-        const next = modes.at((modes.indexOf(chosen) + step) % modes.length);
-        next.click();
-        next.focus();
-      };
-    }
+    radios([...document.querySelectorAll("[data-mode]")], ({ dataset }) => {
+      map.mode = dataset.mode;
+      byId("plot").dataset.mode = map.mode;
+      this.selection.tell();
+    });
     byId("closer").onclick = () => map.zoom(1.5);
     byId("further").onclick = () => map.zoom(1 / 1.5);
     byId("whole").onclick = () => map.whole();
@@ -126,6 +117,8 @@ class Explorer {
   corrected() {
     const { colours, corrections, points } = this;
     points.correct();
+    this.tree.found = null;
+    this.split.forget();
     colours.filters.forget("cluster");
     const isThere = (c) => c !== null && points.ofCluster.has(corrections.rootOf(c));
     if (!isThere(this.current)) this.current = null;
@@ -136,8 +129,22 @@ class Explorer {
     colours.paint();
   }
 
+  // Clusters of another layer are shown. What was selected stays so.
+  showLayer(layer) {
+    const { colours, points } = this;
+    points.show(layer);
+    this.split.forget();
+    this.current = this.hovered = colours.alone = null;
+    if (colours.colouring === "cluster") colours.hidden.clear();
+    colours.filters.forget("cluster");
+    if (this.selection.by?.name.startsWith("cluster")) this.selection.sortBy(null);
+    if (this.point.point !== null) this.point.set(this.point.point);
+    colours.paint();
+  }
+
   painted() {
     this.clusters.list();
+    this.tree.list();
     this.focus();
   }
 
@@ -153,6 +160,7 @@ class Explorer {
   }
 
   select(points, what) {
+    this.split.hide();
     this.selected = points.length ? points : null;
     this.what = what;
     if (points.length) this.current = null;
@@ -163,6 +171,7 @@ class Explorer {
   }
 
   clear() {
+    this.split.hide();
     this.selected = null;
     this.current = null;
     this.hovered = null;
@@ -194,6 +203,7 @@ class Explorer {
   }
 
   openCluster(c) {
+    this.split.hide();
     this.current = c;
     this.selected = null;
     this.selection.most = MOST;
@@ -203,6 +213,7 @@ class Explorer {
   }
 
   isolate(c) {
+    this.split.hide();
     this.current = c;
     this.selected = null;
     this.point.set(null);
@@ -218,7 +229,7 @@ class Explorer {
   // Corrections of the points that are shown
   move(points, into) {
     const { corrections } = this;
-    const samples = points.map((i) => ({ index: this.points.index[i], found: this.arrays.cluster[i] }));
+    const samples = points.map((i) => ({ index: this.points.index[i], found: this.points.layer.divided(i) }));
     const to = corrections.move(samples, into);
     const said = to === null ? "There is no room for another cluster" : `${plural(points.length, "point")} moved to ${corrections.captionOf(to)}`;
     this.say(`${said}.`);

@@ -13,7 +13,8 @@ from matplotlib.colors import to_hex
 
 from ..readers.samples import FORMULA
 from ..visualize import plane
-from . import photographs, thumbnails
+from . import beside, photographs, thumbnails
+from . import layers as clusterings
 from .colors import palette
 
 PAGE = Path(__file__).resolve().parent  # folder of the page's HTML, CSS and JavaScript
@@ -22,12 +23,15 @@ SCRIPTS = (  # each comes after those that it needs
     "parts.js",
     "map.js",
     "corrections.js",
+    "layers.js",
     "columns.js",
     "describe.js",
     "points.js",
     "filters.js",
     "colours.js",
     "clusters.js",
+    "split.js",
+    "tree.js",
     "point.js",
     "selection.js",
     "search.js",
@@ -87,6 +91,9 @@ def page(
     outlier=None,
     neighbors=None,
     corrections=None,
+    layers=(),
+    reason=None,
+    halves=None,
     max_points=MAX_POINTS,
     seed=0,
 ):
@@ -95,7 +102,8 @@ def page(
     Points can be coloured by cluster, true class, confidence or outlier score. The clusters are listed with typical
     members and what is special about them, can be shown alone, renamed, merged and marked. What a box, a lasso, a
     search or a click selects is shown, as images or as features beside those of all points, and saved as CSV with the
-    columns of `clusters.csv`. Corrections are saved as a JSON file, which `corrections_file` reads.
+    columns of `clusters.csv`. Corrections are saved as a JSON file, which `corrections_file` reads. With layers, one
+    control switches between the clusterings, and a tree says which clusters of the one are in which of the other.
 
     Parameters
     ----------
@@ -110,7 +118,15 @@ def page(
     neighbors : ndarray of int, shape (n_samples, n_neighbors), or None
         The nearest samples of each, -1 where there are fewer; see `nearest_in_graph`.
     corrections : dict or None
-        Corrections applied to the clusters: `names`, `merged` and `marked`, as in the file that the page saves.
+        Corrections applied to the clusters, as in the file that the page saves: `names`, `merged`, `marked`, `moved`,
+        `outliers` and `split`.
+    layers : sequence of dict
+        The samples in other numbers of clusters, see `pipeline.N2D.alternatives_`.
+    reason : str or None
+        Why the clusters are as many as they are, if there is a reason.
+    halves : ndarray of int8, shape (n_samples,), or None
+        In which part of the best division in two of its cluster each sample is: 0 the larger part, 1 the smaller, -1
+        where the cluster is not divided.
     max_points : int
         A random sample of this size is shown if there are more points.
     seed : int
@@ -121,15 +137,18 @@ def page(
     Page
     """
     points = plane(embedding)[0]
-    order = _shown(len(points), profile["members"], max_points, seed)
+    layers = clusterings.together(data, clusters, profile, halves, layers, reason)
+    members = [rows for layer in layers for rows in layer["profile"]["members"]]
+    order = _shown(len(points), members, max_points, seed)
     place = np.full(len(points), -1, np.int32)
     place[order] = np.arange(len(order))
     arrays = {
         "x": points[order, 0].astype(np.float32),
         "y": points[order, 1].astype(np.float32),
-        "cluster": clusters.labels[order].astype(np.uint16),
         "confidence": np.rint(10_000 * confidence[order]).astype(np.uint16),
     }
+    of_layers, found = clusterings.packed(layers, order, place)
+    arrays |= found
     if len(order) < len(points):
         arrays["index"] = order.astype(np.uint32)
     if outlier is not None:
@@ -141,9 +160,8 @@ def page(
         "title": title,
         "n_samples": len(points),
         "n_points": len(order),
-        "fingerprint": clusters.fingerprint,
         "formula": FORMULA,
-        "clusters": _clusters(clusters, profile, place),
+        "layers": of_layers,
         "colors": [to_hex(color) for color in palette(N_COLORS)],
         "corrections": corrections,
     }
@@ -154,6 +172,8 @@ def page(
         about["n_known"] = len(data.label_names)
     if data.sample_names is not None:
         about["names"] = [str(data.sample_names[i]) for i in order]
+    about["beside"], columns = beside.packed(data.beside, order)
+    arrays |= columns
     sheets = []
     if data.pictures is not None:
         about["images"], sheets = thumbnails.sheets(photographs.small(data, order), np.arange(len(order)))
@@ -165,6 +185,19 @@ def page(
         about["features"], of_features = _features(data, clusters.labels, order)
         arrays |= of_features
     return Page(_filled(title, about, arrays, sheets))
+
+
+def found_by(model):
+    """Return what the page shows of a fitted model, pipeline.N2D: a dict of arguments of `page`."""
+    scan = getattr(model, "scan_", None) or ()
+    return {
+        "confidence": model.confidence_,
+        "outlier": model.outlier_,
+        "neighbors": nearest_in_graph(model),
+        "layers": getattr(model, "alternatives_", ()),  # a model that was saved has none
+        "reason": next((row["plausible"] for row in scan if row["n_clusters"] == model.n_clusters_), None),
+        "halves": getattr(model, "halves_", None),
+    }
 
 
 def nearest_in_graph(model):
@@ -203,21 +236,6 @@ def _shown(n_samples, members, max_points, seed):
     first = np.unique(np.concatenate(members).astype(int))[:max_points]
     others = np.setdiff1d(np.random.default_rng(seed).permutation(n_samples)[:max_points], first, assume_unique=True)
     return np.sort(np.concatenate([first, others[: max_points - len(first)]]))
-
-
-def _clusters(clusters, profile, place):
-    """Return what the page shows of each cluster."""
-    sizes = np.bincount(clusters.labels, minlength=len(clusters.colors))
-    return [
-        {
-            "name": None if clusters.names is None else str(clusters.names[i]),
-            "color": to_hex(clusters.colors[i]),
-            "size": int(sizes[i]),
-            "description": description,
-            "members": [int(place[j]) for j in members if place[j] >= 0],
-        }
-        for i, (description, members) in enumerate(zip(profile["description"], profile["members"]))
-    ]
 
 
 def _texts(documents, order):

@@ -14,10 +14,10 @@ class Filters {
   }
 
   offer(select) {
-    const { about, columns, isLabelled } = this.points;
+    const { columns, isLabelled } = this.points;
     const own = columns.own.map(({ id, name }) => [id, name]);
     const fixed = [["cluster", "cluster"], isLabelled && ["label", "true class"], ...columns.scores.map(({ id, name }) => [id, name])];
-    choices(select, fixed.filter(Boolean), own, about.features ? "Columns" : "");
+    choices(select, fixed.filter(Boolean), own);
   }
 
   get isOn() {
@@ -51,9 +51,10 @@ class Filters {
   }
 
   box(id, one) {
-    const { name, values, of } = this.column(id);
+    const { name, values, of, text, isLong } = this.column(id);
     const box = element("span", { className: "filter" }, element("span", { className: "name", textContent: name, title: name }));
-    box.append(...(values ? this.words(name, values, of, one) : this.limits(name, of, one)));
+    if (isLong) box.append(this.part(name, text, one));
+    else box.append(...(values ? this.words(name, values, of, one) : this.limits(name, of, one)));
     const remove = button("×", "remove", () => {
       this.active.delete(id);
       box.remove();
@@ -86,6 +87,18 @@ class Filters {
       this.onChange();
     };
     return [select];
+  }
+
+  // Of too many words for a list: a part of them.
+  part(name, text, one) {
+    const input = element("input", { type: "text", placeholder: "has" });
+    input.setAttribute("aria-label", `Only points whose ${name} has`);
+    input.oninput = () => {
+      const wanted = input.value.trim().toLowerCase();
+      one.passes = wanted ? (i) => text(i).toLowerCase().includes(wanted) : null;
+      this.onChange();
+    };
+    return input;
   }
 
   limits(name, of, one) {
@@ -125,8 +138,8 @@ function range(n, of) {
 }
 
 // Fill a select: what is always there, and the columns of the data.
-function choices(select, fixed, own, title) {
+function choices(select, fixed, own) {
   const option = ([value, textContent]) => element("option", { value, textContent });
   select.append(...fixed.map(option));
-  if (own.length) select.append(element("optgroup", { label: title }, ...own.map(option)));
+  if (own.length) select.append(element("optgroup", { label: "Columns" }, ...own.map(option)));
 }

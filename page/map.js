@@ -9,6 +9,7 @@ class PointMap {
     const n = x.length;
     this.groups = new Uint16Array(n); // of colours
     this.colors = [];
+    this.isDark = false; // the ground
     this.visible = new Uint8Array(n).fill(1);
     this.focus = null; // points that stand out: Uint8Array, or null
     this.ring = null; // a point
@@ -104,6 +105,18 @@ class PointMap {
     this.draw();
     this.mark();
     this.name();
+  }
+
+  // A colour as it is here: on black, dark ones are mixed with white.
+  shade(color) {
+    const [red, green, blue] = rgb(color);
+    const light = (0.299 * red + 0.587 * green + 0.114 * blue) / 255;
+    const share = this.isDark && light < 0.45 ? 0.45 - light : 0;
+    return [red, green, blue].map((part) => part + (255 - part) * share);
+  }
+
+  css(color) {
+    return `rgb(${this.shade(color).map(Math.round).join(" ")})`;
   }
 
   // For print: Chromium paints a cleared canvas white there, over what is under it.

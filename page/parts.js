@@ -18,6 +18,27 @@ function button(text, role, onclick, label) {
   return made;
 }
 
+// One of several buttons is chosen, by a click or by the arrow keys.
+function radios(buttons, onchoose) {
+  for (const chosen of buttons) {
+    chosen.onclick = () => {
+      for (const one of buttons) {
+        one.setAttribute("aria-checked", String(one === chosen));
+        one.tabIndex = one === chosen ? 0 : -1;
+      }
+      onchoose(chosen);
+    };
+    chosen.onkeydown = (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const next = buttons.at((buttons.indexOf(chosen) + step) % buttons.length);
+      next.click();
+      next.focus();
+    };
+  }
+}
+
 function swatch(color, isHidden) {
   const made = element("span", { className: "swatch" });
   made.style.borderColor = color;

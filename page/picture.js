@@ -84,7 +84,9 @@ class Picture {
 
   heading() {
     const { about, colours } = this;
-    const what = byId("colouring").selectedOptions[0].textContent;
+    const { layer, layers } = colours.points;
+    const number = colours.colouring === "cluster" && layers.length > 1 ? ` of ${layer.n_clusters}` : "";
+    const what = `${byId("colouring").selectedOptions[0].textContent}${number}`;
     return `${about.title}, coloured by ${what}${colours.filters.isOn ? `; ${byId("filter-status").textContent}` : ""}`;
   }
 
@@ -93,7 +95,7 @@ class Picture {
     const { of, entries } = colours.groups(colours.colouring);
     const counts = entries.map(() => 0);
     for (let i = 0; i < colours.points.n; i += 1) if (map.visible[i]) counts[of(i)] += 1;
-    const lines = entries.map(({ name, color }, k) => ({ color, text: `${shortened(name, 22)}, ${plural(counts[k], "point")}` }));
+    const lines = entries.map(({ name, color }, k) => ({ color: map.css(color), text: `${shortened(name, 22)}, ${plural(counts[k], "point")}` }));
     return lines.filter((_, k) => counts[k]);
   }
 

@@ -5,6 +5,9 @@ function textOf(text, side) {
   return element("p", { className: "text", textContent: side > 100 ? text || "(empty)" : shortened(text || "(empty)", 280) });
 }
 
+const MOST_ON_CARD = 4; // words, and columns that were not clustered
+const MOST_BESIDE = 30; // of these columns in the panel
+
 class PointPanel {
   constructor(points, map) {
     Object.assign(this, { points, map });
@@ -24,10 +27,8 @@ class PointPanel {
       if (isToShow) map.show([i]);
       byId("point-head").textContent = `Point ${points.index[i]}`;
       byId("point-body").replaceChildren(...this.facts(i, 112));
-      byId("point-hint").textContent = Object.entries(MEANINGS)
-        .filter(([id]) => points.columns.byId.has(id))
-        .map(([, text]) => text)
-        .join(" ");
+      const scores = Object.keys(MEANINGS).filter((id) => points.columns.byId.has(id));
+      byId("point-hint").textContent = scores.map((id) => points.meaningOf(id)).join(" ");
       byId("near-head").hidden = !map.threads.length;
       byId("near").replaceChildren(...map.threads.map((j) => this.tile(j)));
     }
@@ -41,15 +42,21 @@ class PointPanel {
     const { points } = this;
     const facts = element("dl");
     const coloured = points.columns.byId.get(byId("colouring").value);
-    const shown = points.facts.filter(({ name }) => name !== "cluster_name" && name !== "text");
+    const isLeft = (name) => name === "cluster_name" || name === "text" || (side < 100 && name.startsWith("cluster_of_"));
+    const shown = points.facts.filter(({ name }) => !isLeft(name));
     if (coloured && !shown.some(({ id }) => id === coloured.id)) shown.push(coloured);
     for (const { name, id, text } of shown) {
       const value = name === "cluster" ? points.corrections.captionOf(points.clusterOf(i)) : text(i);
       facts.append(element("dt", { textContent: name, title: MEANINGS[id] ?? name }), element("dd", { textContent: value }));
     }
+    const also = points.columns.beside.filter(({ id }) => id !== coloured?.id);
+    for (const { name, text } of also.slice(0, side < 100 ? MOST_ON_CARD : MOST_BESIDE)) {
+      facts.append(element("dt", { textContent: name, title: name }), element("dd", { textContent: text(i) || "–" }));
+    }
     if (points.thumbnails) return [points.thumbnails.of(i, side), facts];
     if (points.about.texts) return [textOf(points.about.texts[i], side), facts];
-    const words = points.columns.own.filter(({ values, id }) => values && id !== coloured?.id).slice(0, 4);
+    const isWord = ({ values, id, isBeside }) => values && !isBeside && id !== coloured?.id;
+    const words = points.columns.own.filter(isWord).slice(0, MOST_ON_CARD);
     for (const { name, text } of words) {
       facts.append(element("dt", { textContent: name, title: name }), element("dd", { textContent: text(i) }));
     }
@@ -58,14 +65,14 @@ class PointPanel {
   }
 
   tile(i, side = 42) {
-    const { about, corrections, index, thumbnails } = this.points;
+    const { about, clusters, corrections, index, thumbnails } = this.points;
     const c = this.points.clusterOf(i);
     const label = `Point ${index[i]}${about.names ? `, ${about.names[i]}` : ""}, ${corrections.captionOf(c)}`;
     const tile = element("button", { type: "button", className: "tile", title: label, onclick: () => this.set(i, true) });
     tile.dataset.point = i;
     tile.setAttribute("aria-label", label);
     tile.setAttribute("aria-current", String(this.point === i));
-    tile.style.setProperty("--color", about.clusters[c].color);
+    tile.style.setProperty("--color", this.map.css(clusters[c].color));
     if (thumbnails) tile.append(thumbnails.of(i, side));
     else tile.textContent = shortened(this.points.titleOf(i), 24);
     return tile;

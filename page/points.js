@@ -1,23 +1,39 @@
 // What is known of points, and of their clusters as these are after corrections.
 
 class Points {
-  constructor({ about, arrays, thumbnails }, corrections) {
-    Object.assign(this, { about, arrays, thumbnails, corrections });
+  constructor({ about, arrays, thumbnails }, onChange) {
+    Object.assign(this, { about, arrays, thumbnails });
     this.n = about.n_points;
     this.index = arrays.index ?? Uint32Array.from({ length: this.n }, (_, i) => i);
     this.columns = new Columns({ about, arrays }, this.n);
     this.describer = new Describer(this);
     this.place = new Map(about.n_points < about.n_samples ? [...this.index].map((index, i) => [index, i]) : []);
+    this.layers = about.layers.map((of) => new Layer(this, of, onChange));
+    this.show(this.layers[0]); // the chosen one
+  }
+
+  // Show the clusters of a layer.
+  show(layer) {
+    this.layer = layer;
     this.correct();
   }
 
+  // The layers, the fewest clusters first.
+  get ascending() {
+    return [...this.layers].sort((a, b) => a.n_clusters - b.n_clusters);
+  }
+
+  get corrections() {
+    return this.layer.corrections;
+  }
+
+  get clusters() {
+    return this.layer.clusters;
+  }
+
   correct() {
-    const roots = this.about.clusters.map((_, c) => this.corrections.rootOf(c));
-    this.cluster = this.arrays.cluster.map((c) => roots[c]);
-    for (const [index, into] of Object.entries(this.corrections.state.moved)) {
-      const i = this.placeOf(Number(index));
-      if (i !== undefined) this.cluster[i] = roots[into];
-    }
+    this.layer.correct();
+    this.cluster = this.layer.cluster;
     this.findFacts();
   }
 
@@ -45,14 +61,16 @@ class Points {
 
   // What is known of every point, as the columns of clusters.csv: { name, text(i) }, and of(i) of numbers.
   get facts() {
-    const { about, arrays, columns, corrections } = this;
-    const hasNames = about.clusters.some((_, c) => corrections.nameOf(c));
+    const { about, arrays, clusters, columns, corrections, layers } = this;
+    const others = layers.filter((layer) => layer !== this.layer);
+    const hasNames = clusters.some((_, c) => corrections.nameOf(c));
     const score = (id) => columns.byId.get(id) && { ...columns.byId.get(id), name: id };
     return [
       { name: "index", of: (i) => this.index[i], text: (i) => String(this.index[i]) },
       { name: "cluster", of: (i) => this.clusterOf(i), text: (i) => String(this.clusterOf(i)) },
       hasNames && { name: "cluster_name", text: (i) => corrections.nameOf(this.clusterOf(i)) },
       corrections.odd.size && { name: "marked_outlier", text: (i) => (this.isOdd(i) ? "1" : "0") },
+      ...others.map(({ n_clusters: n, found }) => ({ name: `cluster_of_${n}`, of: (i) => found[i], text: (i) => String(found[i]) })),
       score("confidence"),
       score("outlier"),
       this.isLabelled && { name: "label", text: (i) => (arrays.label[i] < about.n_known ? this.classOf(i) : "") },
@@ -71,6 +89,13 @@ class Points {
       return { ...column, name };
     });
     return [...this.facts, ...own];
+  }
+
+  // What a score means. The confidence is that of the chosen clusters, whichever are shown.
+  meaningOf(id) {
+    const [chosen] = this.layers;
+    const of = id === "confidence" && this.layer !== chosen ? ` It is of the ${chosen.n_clusters} clusters of this run.` : "";
+    return id in MEANINGS ? MEANINGS[id] + of : "";
   }
 
   titleOf(i) {
@@ -123,32 +148,35 @@ class Points {
   }
 
   members(c) {
-    return this.filter((i) => this.clusterOf(i) === c);
+    return this.layer.members(c);
   }
 
   // Of each cluster as it is now: size of all samples, confidence of those shown, members, what is special.
   findFacts() {
-    const { about, arrays, corrections } = this;
-    const [counts, sums] = [new Uint32Array(about.clusters.length), new Float64Array(about.clusters.length)];
+    const { arrays, clusters, corrections } = this;
+    const [counts, sums] = [new Uint32Array(clusters.length), new Float64Array(clusters.length)];
     for (let i = 0; i < this.n; i += 1) {
       counts[this.cluster[i]] += 1;
       sums[this.cluster[i]] += arrays.confidence[i] / 1e4;
     }
-    const roots = about.clusters.map((_, c) => c).filter((c) => corrections.rootOf(c) === c);
+    const roots = clusters.map((_, c) => c).filter((c) => corrections.rootOf(c) === c);
     const found = new Map(roots.map((c) => [c, { size: 0, n: counts[c], sum: sums[c], parts: [] }]));
-    about.clusters.forEach(({ size }, c) => {
+    clusters.forEach(({ size }, c) => {
       const of = found.get(corrections.rootOf(c));
       of.size += size;
       of.parts.push(c);
     });
     const changed = new Set();
-    for (const [index, into] of Object.entries(corrections.state.moved)) {
-      const i = this.placeOf(Number(index));
-      if (i === undefined) continue;
-      for (const [c, by] of [[arrays.cluster[i], -1], [into, 1]]) {
+    const shift = (from, into, n) => {
+      for (const [c, by] of [[from, -n], [into, n]]) {
         found.get(corrections.rootOf(c)).size += by;
         changed.add(corrections.rootOf(c));
       }
+    };
+    for (const [c, into] of Object.entries(corrections.state.split)) shift(Number(c), into, clusters[c].smaller);
+    for (const [index, into] of Object.entries(corrections.state.moved)) {
+      const i = this.placeOf(Number(index));
+      if (i !== undefined) shift(this.layer.divided(i), into, 1);
     }
     for (const [c, of] of found) {
       if (!of.size && changed.has(c)) found.delete(c);
@@ -157,7 +185,7 @@ class Points {
     for (const [c, of] of found) {
       of.parts.sort((a, b) => (b === c) - (a === c));
       if (of.parts.length === 1 && !changed.has(c)) {
-        const { members, description } = about.clusters[c];
+        const { members, description } = clusters[c];
         Object.assign(of, { members: members.slice(0, 8), description });
         continue;
       }

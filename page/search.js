@@ -63,10 +63,22 @@ class Search {
     return [{ kind: "text", keys: [], text: all, more: wanted, action: go(having) }, ...found];
   }
 
+  // Points whose words in a column that was not clustered have what is searched for.
+  inColumns(wanted) {
+    const { points } = this.explorer;
+    return points.columns.beside.flatMap(({ name, values, of }) => {
+      const having = values?.map((value) => value.toLowerCase().includes(wanted)) ?? [];
+      if (!having.includes(true)) return [];
+      const found = points.filter((i) => having[of(i)]);
+      const text = `${plural(found.length, "point")} with “${byId("query").value.trim()}” in ${name}`;
+      return [{ kind: "text", keys: [], text, more: wanted, action: () => this.explorer.go(found) }];
+    });
+  }
+
   // What a text may mean, the most exact first, and what is done if it does: [text, action].
   matches(text) {
     const wanted = text.toLowerCase().replace(/^feature(?=\s|$)/, (word) => (this.hasFeatures ? word : "column"));
-    const found = [...this.clusters(), ...this.classes(), ...this.columns(), ...this.points(wanted), ...this.inTexts(wanted)];
+    const found = [...this.clusters(), ...this.classes(), ...this.columns(), ...this.points(wanted), ...this.inTexts(wanted), ...this.inColumns(wanted)];
     const ranked = found.map((one) => ({ ...one, rank: rank(one, wanted) })).filter((one) => one.rank < 9);
     ranked.sort((a, b) => a.rank - b.rank);
     const left = { ...OFFERED };
@@ -101,7 +113,7 @@ class Search {
 
   columns() {
     const { colours, points } = this.explorer;
-    return [...points.columns.scores, ...points.columns.own].map(({ id, name, values }) => {
+    return [...points.columns.scores, ...points.columns.coloured].map(({ id, name, values }) => {
       const action = () => {
         colours.colourBy(id);
         this.explorer.say(`The map is coloured by ${name}.`);

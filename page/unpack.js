@@ -1,6 +1,14 @@
 // From the text blocks of the page to arrays and thumbnails.
 
-const ARRAYS = { float32: Float32Array, int32: Int32Array, uint32: Uint32Array, uint16: Uint16Array };
+const ARRAYS = {
+  float64: Float64Array,
+  float32: Float32Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  uint16: Uint16Array,
+  uint8: Uint8Array,
+  int8: Int8Array,
+};
 const STRIP = 16; // lines of thumbnails that are copied from a sheet at once
 
 async function unpack() {

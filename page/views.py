@@ -85,11 +85,9 @@ def explore(model, x, names=None):
         data,
         model.map_,
         naming.named(model.labels_, model.n_clusters_),
-        confidence=model.confidence_,
         title=f"{len(data.x):,} samples, {model.n_clusters_} clusters",
         profile=profile(model, x, names),
-        outlier=model.outlier_,
-        neighbors=explorer.nearest_in_graph(model),
+        **explorer.found_by(model),
     )
 
 

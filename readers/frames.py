@@ -36,9 +36,9 @@ def from_frame(frame, options, how="", left_out=()):
         raise DatasetError("a table must have rows")
     left_out = list(left_out)
     frame = _without_nothing(frame, left_out)
-    (y, label_names), ids, texts, frame = _told(frame, options, left_out)
+    (y, label_names), ids, texts, beside, frame = _told(frame, options, left_out)
     if texts is not None:
-        return _of_texts(texts, frame, options, y, label_names, ids, left_out)
+        return _of_texts(texts, frame, options, y, label_names, ids, beside, left_out)
     frame = unfolded(frame)
     sample_names, frame = _row_names(frame, left_out)
     sample_names = sample_names if ids is None else ids
@@ -53,7 +53,8 @@ def from_frame(frame, options, how="", left_out=()):
     x = frame.to_numpy(np.float64, na_value=np.nan)
     kinds = "; ".join(filter(None, (kinds, how)))
     lines = frame.index.to_numpy() if frame.index.name == LINE else None
-    return Dataset(x, y, label_names, None, None, names, sample_names, kinds, tuple(left_out), lines)
+    left_out = tuple(left_out)
+    return Dataset(x, y, label_names, None, None, names, sample_names, kinds, left_out, lines, beside=beside)
 
 
 def is_counted(frame):
@@ -84,7 +85,10 @@ def _without_nothing(frame, left_out):
 
 
 def _told(frame, options, left_out):
-    """Split a table into classes with their names, names of the samples, and the columns that no flag mentions."""
+    """Split a table into classes with their names, names of the samples, and the columns that no flag mentions.
+
+    Of the columns to drop the words are kept, by the name of each.
+    """
     names = [str(name) for name in frame]
     flags = {"label_column": options.label_column, "id_column": options.id_column}
     flags["text_column"] = options.text_column
@@ -104,14 +108,23 @@ def _told(frame, options, left_out):
     if dropped:
         left_out.append(f"column {listed((names[i] for i in dropped), len(names))}")
     gone = {*taken.values(), *dropped}
-    return labels, ids, texts, frame.iloc[:, [i for i in range(len(names)) if i not in gone]]
+    beside = _beside(frame.iloc[:, sorted({*dropped} - {*taken.values()})])
+    return labels, ids, texts, beside, frame.iloc[:, [i for i in range(len(names)) if i not in gone]]
+
+
+def _beside(frame):
+    """Return the columns that are not clustered, by name; of two of one name the first."""
+    columns = {}
+    for i, name in enumerate(map(str, frame)):
+        columns.setdefault(writable(name), tuple(map(writable, _as_words(frame.iloc[:, i]))))
+    return columns
 
 
 def _as_words(column):
     return tuple("" if is_missing else str(value) for value, is_missing in zip(column, column.isna()))
 
 
-def _of_texts(texts, frame, options, y, label_names, ids, left_out):
+def _of_texts(texts, frame, options, y, label_names, ids, beside, left_out):
     """Return a column of texts as a dataset; columns of which nothing was said are left out."""
     sample_names, frame = _row_names(frame, left_out)
     if frame.shape[1]:
@@ -120,10 +133,10 @@ def _of_texts(texts, frame, options, y, label_names, ids, left_out):
     lines = frame.index.to_numpy() if frame.index.name == LINE else None
     reading = {"text_column": options.text_column}
     names = sample_names if ids is None else ids
-    return as_texts(texts, y, label_names, names, left_out, lines, reading)
+    return as_texts(texts, y, label_names, names, left_out, lines, reading, beside | _beside(frame))
 
 
-def as_texts(texts, y=None, label_names=(), sample_names=None, left_out=(), lines=None, reading=None):
+def as_texts(texts, y=None, label_names=(), sample_names=None, left_out=(), lines=None, reading=None, beside=None):
     """Return texts as a dataset, whose features are worked out later: `x` has a row a text, and no column."""
     documents = tuple(writable(text.replace("\0", " ")).strip() for text in texts)
     if not documents:
@@ -133,6 +146,7 @@ def as_texts(texts, y=None, label_names=(), sample_names=None, left_out=(), line
     x = np.empty((len(documents), 0), np.float32)
     left_out, reading = tuple(left_out), reading or {}
     about = {"kinds": "texts", "left_out": left_out, "lines": lines, "reading": reading, "documents": documents}
+    about["beside"] = beside or {}
     return Dataset(x, y, label_names, None, "none", None, sample_names, **about)
 
 

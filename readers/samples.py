@@ -60,6 +60,9 @@ class Dataset:
         How the samples were read, so that new points are read in the same way: `background`, the grey behind
         transparent images; `cell_total`, the total that the counts of each cell were normalised to; `text_column`;
         `features`, what made the features of pictures or texts, see `features.images` and `features.texts`.
+    beside : dict of str to tuple of str
+        By name, the columns of the user's table that are not features, classes or names: a word a sample, '' where it
+        is missing.
     pictures, documents : tuple of pathlib.Path, or of str, or None
         The picture or text of each sample, where x has, or will have, features of it.
     """
@@ -77,6 +80,7 @@ class Dataset:
     reading: dict = dataclasses.field(default_factory=dict)
     pictures: tuple | None = None
     documents: tuple | None = None
+    beside: dict = dataclasses.field(default_factory=dict)
 
     @property
     def things(self):

@@ -24,6 +24,7 @@ def test_a_column_of_texts_with_names_and_classes(tmp_path):
     assert data.documents == ("Cats, and dogs", "NA", "", "007")
     assert data.x.shape == (4, 0) and data.sample_names == tuple("abcd") and data.y.tolist() == [0, 1, 0, 1]
     assert "1 of 4 texts are empty" in told and "without column year" in told
+    assert data.beside == {"year": ("1999", "2000", "2001", "2002")}
     assert summary("t", data).startswith("t: 4 samples, 2 classes; texts")
 
 

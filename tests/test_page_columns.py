@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from n2d.page import explorer, naming
+from n2d.page import beside, explorer, naming
 from n2d.readers.samples import Dataset
 
 SCREENS = ("desk", "phone")
@@ -135,8 +135,71 @@ def test_rows_of_images_fit_beside_the_map(opened, insects, tmp_path):
     insects("images", tmp_path / "e.html", outlier=np.linspace(0, 0.9, 40), sample_names=None)
     one = opened(tmp_path / "e.html")
     one.drag_over_the_map()
-    one.page.locator("summary").click()
+    one.page.locator("#rows summary").click()
     one.wait_until("document.querySelectorAll('#rows th').length === 6")
     box = one.page.locator("#rows-box")
     assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
     assert not one.page.locator("#rows-hint").inner_text()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("kind", ["table", "texts"])
+def test_columns_that_were_not_clustered_are_shown_searched_filtered_and_saved(opened, insects, tmp_path, screen, kind):
+    others = {
+        "found on": tuple(f"2024-05-{1 + i % 31:02}" for i in range(40)),
+        "meadow": ("north", "south") * 20,
+        "height": tuple(str(1e6 * i + 0.5) for i in range(40)),
+        "index": ("", "=cmd()") * 20,
+    }
+    changes = {"beside": others}
+    if kind == "texts":
+        changes |= {"documents": tuple(f"a text, number {i}" for i in range(40)), "image_shape": None}
+    insects(kind, tmp_path / "e.html", **changes)
+    one = opened(tmp_path / "e.html", screen)
+    page = one.page
+    offered = page.locator("#colouring option").all_inner_texts()
+    assert {"meadow", "height", "index"} <= {*offered} and "found on" not in offered  # 31 days: too many colours
+    page.get_by_label("Colour by").select_option("meadow")
+    assert page.locator("#legend .name").all_inner_texts() == ["north", "south"]
+    page.get_by_label("Colour by").select_option("cluster")
+    page.locator("#filtering").select_option("found on")
+    page.get_by_label("Only points whose found on has").fill("05-3")
+    assert np.flatnonzero(one.visible()).tolist() == [29, 30]
+    page.locator("#filtering").select_option("height")
+    page.get_by_role("spinbutton", name="height, from").fill("30000000")
+    assert np.flatnonzero(one.visible()).tolist() == [30]
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_role("searchbox").fill("SOUTH")
+    page.get_by_role("button", name="20 points with “SOUTH” in meadow").click()
+    assert page.evaluate("explorer.shown") == list(range(1, 40, 2))
+    page.evaluate("explorer.select([3], 'selected')")
+    facts = page.locator("#point-body dl").inner_text()
+    assert "found on\n2024-05-04" in facts and "meadow\nsouth" in facts and "3000000.5" in facts
+    if screen == "desk":
+        page.mouse.move(*one.place_of(4))
+        assert "2024-05-05" in page.locator("#card").inner_text()
+    one.drag_over_the_map()
+    heads = page.locator("#rows th").all_text_contents()
+    assert heads[-4:] == ["found on", "meadow", "height", "index of the data"]
+    table = pd.read_csv(one.saved("Save as CSV"), dtype=str, keep_default_na=False)
+    assert table["found on"].tolist() == [*others["found on"]] and table["meadow"].tolist() == [*others["meadow"]]
+    assert table["height"].astype(float).tolist() == [*map(float, others["height"])]
+    assert set(table["index of the data"]) == {"", "'=cmd()"}
+    assert page.evaluate("document.documentElement.scrollWidth") <= one.screen["width"]
+
+
+def test_long_cells_of_many_points_are_cut_and_of_many_columns_the_first_are_shown(monkeypatch):
+    monkeypatch.setattr(beside, "CELLS", 6)
+    monkeypatch.setattr(beside, "CHARACTERS", 120)
+    columns = {"a": ("x" * 50, "y", "x" * 50), "b": ("1", "2.5", "-3"), "c": ("1", "2", "3")}
+    about, arrays = beside.packed(columns, np.array([0, 1]))
+    assert [column["name"] for column in about] == ["a", "b", "c"]
+    about, arrays = beside.packed(columns, np.arange(3))
+    assert about == [{"name": "a", "values": [f"{'x' * 19}…", "y"]}, {"name": "b", "values": None}]
+    assert arrays["beside 0"].tolist() == [0, 1, 0] and arrays["beside 1"].tolist() == [1, 2.5, -3]
+
+
+@pytest.mark.parametrize("cells", [("1", ""), ("1", "nan"), ("1", "inf"), ("1", "two")])
+def test_a_column_that_has_anything_but_numbers_is_one_of_words(cells):
+    about, arrays = beside.packed({"a": cells}, np.arange(2))
+    assert about[0]["values"] == sorted(cells) and arrays["beside 0"].dtype == np.uint32
