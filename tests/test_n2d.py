@@ -34,7 +34,7 @@ PICTURES = {"clusters.png", "confusion.png", "explore.html", "hierarchy.png", "h
 TABLES = {"clusters.csv", "hierarchy.csv", "history.csv", "merged.csv", "profile.csv"}
 
 
-FILES = TABLES | {"embedding.npy", "latent.npy", "map.npy", "metrics.json", "weights.safetensors"}
+FILES = TABLES | {"embedding.npy", "halves.npy", "latent.npy", "map.npy", "metrics.json", "weights.safetensors"}
 
 
 OF_FEATURES = {"features.csv", "profile.png"}

@@ -16,7 +16,7 @@ from ...method.clusters import hierarchy
 from ...method.manifold import neighbors
 from ...page import explorer, naming, profiles
 from ...readers import annotated, samples
-from .. import arguments, delivery, folders, report
+from .. import arguments, delivery, folders, printing, report
 from . import saved_model
 from .corrections_file import CorrectionsError, corrected, in_words, read, relabelled
 from .run_files import RunError, read_embedding, read_map, read_record, read_samples, read_table
@@ -116,7 +116,7 @@ def apply(corrections, folder, model=None):
     for line in in_words(corrections, names_found, found):
         print(f"  {line}")
     if data.y is not None:
-        print(f"\n{'':<34}    ACC    NMI    ARI\n{report.score_line('corrected clusters', scores)}")
+        print(f"\n{'':<34}    ACC    NMI    ARI\n{printing.score_line('corrected clusters', scores)}")
     with delivered.at_once() as new:
         report.draw_maps(data, its_map, clusters, run, new, "corrected by hand", scores)
         if not is_gone:
@@ -136,7 +136,7 @@ def apply(corrections, folder, model=None):
                 out = new / f"{run.name}-n2d.h5ad"
                 annotated.write_h5ad(run.dataset, out, labels, known["confidence"], known["outlier"], its_map)
     if not is_gone:
-        report.print_profile(profile)
+        printing.print_profile(profile)
     if saved is not None:
         print(f"\nn2d.py predict {saved} follows these corrections")
     print(f"\n{delivered.listing(run.name)}")

@@ -9,7 +9,8 @@ from ...method.persistence import ModelError
 from ...pipeline import N2D
 from ...readers import annotated, samples
 from .. import arguments, features_of_run, folders, reading
-from ..report import clusters_table, score_line
+from ..printing import score_line
+from ..report import clusters_table
 from . import saved_model
 
 FAR = 0.9  # outlier score above which a point is reported as unlike all samples of the model

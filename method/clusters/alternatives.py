@@ -1,29 +1,29 @@
-"""Clusterings of the samples into the other plausible numbers of clusters."""
+"""Clusterings of the samples into other numbers of clusters that deserve a look."""
 
 import numpy as np
 
 from . import clustering, hierarchy, n_clusters
 
 RESTARTS = 20  # of a finer clustering
+MOST = 2  # merges, and splits, of clusters whose number was given
 
 
-def find(rows, labels, assignment, x, progress, *, name, **settings):
-    """Cluster the samples into each plausible number of clusters but the chosen one.
+def find(rows, assignment, x, of_all, progress, *, name, **settings):
+    """Cluster the samples into other numbers of clusters: the plausible ones of a scan, or those `well_supported`.
 
-    Fewer clusters are the chosen ones, merged as the hierarchy says. More are those of `clustering.fit` on the
-    embedding that was kept, of 20 restarts. They are left out where the fit left out samples, whose place in them is
-    not known.
+    Fewer clusters are the chosen ones, merged as the hierarchy says. More are, after a scan, those of `clustering.fit`
+    on the embedding that was kept, of 20 restarts; else the chosen ones, some of them divided in two.
 
     Parameters
     ----------
     rows : list of dict, or None
         See `n_clusters.scan`; None without a scan.
-    labels : ndarray of int, shape (n_samples,)
-        The chosen clusters.
     assignment : assignment.Assignment
-        Of these clusters, or those of some of the samples.
-    x : ndarray, shape (n_samples, n_features)
+        The chosen clusters, of the samples of the fit.
+    x : ndarray, shape (n_samples of the fit, n_features)
         Duplicates get the same cluster.
+    of_all : callable
+        From clusters of the samples of the fit, and whether they are nested, to those of all samples.
     progress : progress.Progress
     name : {'GMM', 'KM', 'SC'}
     **settings
@@ -32,25 +32,80 @@ def find(rows, labels, assignment, x, progress, *, name, **settings):
     Returns
     -------
     list of dict
-        'n_clusters'; 'reason': see `n_clusters.plausible`, the order of which it has; 'labels': ndarray of int, shape
-        (n_samples,), 0 is the largest cluster; 'nested': bool, whether one of the two clusterings divides the clusters
-        of the other, as all of fewer clusters do. Empty without a scan.
+        'n_clusters'; 'reason': see `n_clusters.plausible`, the order of which it has, and `well_supported`; 'labels':
+        ndarray of int, shape (n_samples,), 0 is the largest cluster; 'nested': bool, whether one of the two
+        clusterings divides the clusters of the other.
     """
     chosen, found = assignment.n_clusters, []
-    for number, reason in n_clusters.plausible(rows, chosen).items() if rows else ():
+    reasons = n_clusters.plausible(rows, chosen) if rows else well_supported(assignment)
+    for number, reason in reasons.items():
+        if number == chosen:
+            continue
+        nested = True
         if number < chosen:
-            sizes = np.bincount(labels, minlength=chosen)
-            others, nested = hierarchy.cut(assignment.hierarchy, number, sizes)[labels], True
-        elif number > chosen and len(assignment.labels) == len(labels):
+            others = assignment.cut(number)[assignment.labels]
+        elif rows:
             with progress.stage("cluster", f"{name}, {number} clusters, which are plausible too"):
                 track = progress.bar("mixtures", unit="batch")
                 sought = {"n_clusters": number, "restarts": RESTARTS, "track": track}
                 others = clustering.fit(name, assignment.embedding, **sought, **settings).labels
             others = clustering.unite_duplicates(x, others)
-            sizes = np.bincount(others, minlength=number)
-            others = np.argsort(np.argsort(-sizes, kind="stable"))[others]
-            nested = len(set(zip(others.tolist(), labels.tolist()))) == len(set(others.tolist()))
+            pairs = set(zip(others.tolist(), assignment.labels.tolist()))
+            nested = len(pairs) == len(set(others.tolist()))
         else:
-            continue
+            others = split(assignment, number)
+        others = of_all(others, nested)
+        sizes = np.bincount(others, minlength=number)
+        others = np.argsort(np.argsort(-sizes, kind="stable"))[others]
         found.append({"n_clusters": number, "reason": reason, "labels": others, "nested": nested})
     return found
+
+
+def well_supported(assignment):
+    """Choose the next merges and splits that the neighbour graph supports as well as the clusters, and say why.
+
+    All heights are those of the hierarchy. A split is as well supported if the halves of the cluster are at least as
+    far apart as the two nearest clusters; a merge is, if the two are no further apart than the halves of the cluster
+    that falls apart most clearly. At most two of each are chosen; a merge leaves at least two clusters.
+
+    Parameters
+    ----------
+    assignment : assignment.Assignment
+
+    Returns
+    -------
+    dict of int to str
+        A reason for each number of clusters: the nearest first, of two equally near the smaller one. Empty if no
+        number is as well supported.
+    """
+    n, apart, reasons = assignment.n_clusters, assignment.apart, {}
+    steps = hierarchy.steps(assignment.hierarchy, assignment.sizes)
+    if not steps:
+        return reasons
+    order = np.argsort(-apart, kind="stable").tolist()
+    nearest = " and ".join(steps[0][side] for side in ("first", "second"))
+    for i in range(MOST):
+        if 2 <= n - 1 - i and steps[i]["height"] <= apart[order[0]]:
+            pair = " and ".join("+".join(steps[i][side].split()) for side in ("first", "second"))
+            reasons[n - 1 - i] = f"clusters {pair} are no further apart than the halves of cluster {order[0]}"
+        if i < n and apart[order[i]] >= steps[0]["height"]:
+            reasons[n + 1 + i] = f"the halves of cluster {order[i]} are as far apart as clusters {nearest}"
+    return reasons
+
+
+def split(assignment, n_clusters):
+    """Divide the clusters that fall apart most clearly until there are `n_clusters`, and return those of the samples.
+
+    Parameters
+    ----------
+    assignment : assignment.Assignment
+    n_clusters : int
+
+    Returns
+    -------
+    ndarray of int, shape (n_samples of the fit,)
+    """
+    labels, added = assignment.labels.copy(), range(assignment.n_clusters, n_clusters)
+    for cluster, new in zip(np.argsort(-assignment.apart, kind="stable"), added):
+        labels[(assignment.labels == cluster) & (assignment.halves == 1)] = new
+    return labels
