@@ -14,6 +14,7 @@ from ..method import evaluation, progress
 from ..method.autoencoder import training, weights
 from ..method.clusters import hierarchy
 from ..method.manifold import learners
+from ..method.persistence import ABOUT
 from ..page import explorer, naming, portraits, profiles
 from ..readers import annotated, samples
 from .arguments import processes
@@ -183,7 +184,7 @@ def clusters_table(data, labels, confidence, names=None, outlier=None):
 def report(model, data, args, folder):
     """Write scores, clusters and arrays to a folder, and return the scores."""
     clusters = clusters_table(data, model.labels_, model.confidence_, clusters_of(model, data).names, model.outlier_)
-    for other in model.alternatives_:  # behind the place where corrections put a name
+    for other in model.alternatives_:  # behind the place where corrections put a name and marks
         clusters.insert(clusters.columns.get_loc("confidence"), f"cluster_of_{other['n_clusters']}", other["labels"])
     clusters.to_csv(folder / "clusters.csv", index_label="index", float_format="%.4f")
     losses = [(i, e, loss) for i, run in enumerate(model.history_) for e, loss in enumerate(run, start=1)]
@@ -201,6 +202,7 @@ def report(model, data, args, folder):
     record = {
         **scores,
         "modularity": model.modularity_,
+        "alternatives": [{name: other[name] for name in ABOUT} for other in model.alternatives_],
         "kept_kmeans": model.kept_kmeans,
         "seconds": model.seconds_,
         "resumed_seconds": model.resumed_seconds_,

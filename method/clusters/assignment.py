@@ -10,6 +10,32 @@ from . import clustering, confidence, divisions, hierarchy, judge, outliers
 from .outliers import Reference
 
 
+def vote(knn, clusters, within=None):
+    """Return the clusters that most of points' nearest samples are in, each weighted as in `neighbors.place`.
+
+    Parameters
+    ----------
+    knn : tuple of ndarray
+        Indices and distances of each point's nearest samples, (n_points, n_neighbors).
+    clusters : ndarray of int, shape (n_samples,)
+    within : tuple of ndarray of int, shapes (n_points,) and (n_samples,), or None
+        Coarser clusters of the points and of the samples: each point gets a cluster that has samples of its coarser
+        one. None: any cluster.
+
+    Returns
+    -------
+    ndarray of int, shape (n_points,)
+    """
+    votes = neighbors.place(knn, np.eye(clusters.max() + 1)[clusters])
+    if within is not None:
+        of_points, of_samples = within
+        has = np.zeros((max(of_points.max(initial=0), of_samples.max()) + 1, votes.shape[1]), bool)
+        has[of_samples, clusters] = True
+        has[~has.any(axis=1)] = True  # a cluster that no sample of the fit is in
+        votes[~has[of_points]] = -1
+    return votes.argmax(axis=1)
+
+
 @dataclass(eq=False)
 class Assignment:
     """Fitted clusters of the samples, which also predict those of new points.
@@ -145,13 +171,7 @@ class Assignment:
         -------
         ndarray of int, shape (n_points,)
         """
-        votes = neighbors.place(knn, np.eye(others.max() + 1)[others])
-        if nested:
-            within = np.zeros((self.n_clusters, votes.shape[1]), bool)
-            within[self.labels, others] = True
-            within[~within.any(axis=1)] = True  # a cluster that no sample of the fit is in
-            votes[~within[labels]] = -1
-        return votes.argmax(axis=1)
+        return vote(knn, others, (labels, self.labels) if nested else None)
 
     def predict_halves(self, knn, labels):
         """Return the halves, see `divisions.halve`, that points of these clusters are in: int8 (n_points,)."""

@@ -67,6 +67,29 @@ def joined(labels, halves):
     return 2 * labels + (halves == 1)
 
 
+def of_others(labels, halves, others):
+    """Return the halves of clusters of another number, as far as those of the clusters tell them.
+
+    Parameters
+    ----------
+    labels, halves : ndarray of int, shape (n_samples,)
+    others : ndarray of int, shape (n_samples,)
+        The other clustering.
+
+    Returns
+    -------
+    ndarray of int8, shape (n_samples,)
+        A cluster that is one of `labels` has its halves, and one that was merged of two has these; -1 in others.
+    """
+    of_those = np.full(len(labels), -1, np.int8)
+    for other in np.unique(others):
+        members = others == other
+        parts = np.unique(labels[members])
+        if len(parts) <= 2 and np.isin(labels, parts).sum() == members.sum():
+            of_those[members] = halves[members] if len(parts) == 1 else labels[members] == parts[1]
+    return by_size(of_those, others)
+
+
 def heights(graph, labels, halves, points, n_clusters):
     """Return how far apart the halves of each cluster are, on the scale of the merges.
 
