@@ -204,9 +204,8 @@ def divided(corrections, found, halves):
     for cluster, new in corrections.split.items():
         half = False if halves is None else (found == cluster) & (halves == 1)
         if not np.any(half):
-            raise CorrectionsError(
-                f"cluster {cluster} cannot be split: the run has {'no' if halves is None else 'not its'} halves"
-            )
+            reason = "the run has no halves.npy of these samples" if halves is None else "it was not divided in halves"
+            raise CorrectionsError(f"cluster {cluster} cannot be split: {reason}")
         labels[half] = new
     return labels
 
