@@ -10,7 +10,7 @@ from sklearn.datasets import load_wine
 
 import n2d
 from n2d import metrics
-from n2d.command.finished import corrections, corrections_file
+from n2d.command.finished import corrections, corrections_file, layers
 from n2d.method.clusters import alternatives, n_clusters
 from n2d.page import explorer, naming
 from n2d.pipeline import N2D
@@ -272,6 +272,22 @@ def test_corrections_of_another_number_make_its_clusters_the_run_s(layered, appl
     refused(saved(tmp_path / "e.json", folder, ORIGINAL, **of_three | {"n_clusters": 2}), folder, "of other clusters")
     apply(saved(tmp_path / "f.json", folder, ORIGINAL), folder, f"--model={model}")
     assert (folder / "clusters.csv").read_bytes() == (folder / ORIGINAL).read_bytes()
+
+
+def test_the_page_gets_the_clusters_of_the_numbers_beside(layered, tmp_path):
+    folder, *_ = layered
+    original, record = table_of(folder), json.loads((folder / "metrics.json").read_text())
+    halves = np.load(folder / "halves.npy")
+    for column, expected in (
+        ("cluster", [(3, "coarser", "cluster_of_3"), (5, "finer", "cluster_of_5")]),
+        ("cluster_of_3", [(4, layers.FOUND, "cluster"), (5, "finer", "cluster_of_5")]),
+    ):
+        labels = original[column].astype(int).to_numpy()
+        of = corrections_file.Corrections(naming.fingerprint(labels), 178, labels.max() + 1, {}, {}, ())
+        found = layers.beside(layers.layer_of(of, folder, original, halves, 4), original, record)
+        assert [(one["n_clusters"], one["reason"]) for one in found] == [one[:2] for one in expected]
+        for one, (*_, its_column) in zip(found, expected):
+            assert one["labels"].tolist() == original[its_column].astype(int).tolist()
 
 
 def test_a_cluster_of_another_number_is_split_into_those_that_it_was_merged_of(layered, apply, tmp_path):

@@ -136,6 +136,8 @@ def apply(corrections, folder, model=None):
             applied |= {"moved": corrections.moved, "outliers": list(corrections.outliers), "split": corrections.split}
             known |= {"profile": profiles.profile(data, layer.labels, corrections.n_clusters)}
             known |= {"neighbors": near[:, 1:]}
+            # here, once `explorer.page` takes them:
+            # known |= {"layers": layers.beside(layer, original, record), "halves": layer.halves}
             report.draw_page(data, its_map, before, run, new, **known, corrections=applied)
             if getattr(run, "write_h5ad", False):
                 out = new / f"{run.name}-n2d.h5ad"

@@ -11,6 +11,7 @@ from ...readers import samples
 from .corrections_file import CorrectionsError
 
 OTHERS = r"cluster_of_\d+"  # columns of clusters.csv
+FOUND = "found by the run"  # why its own clusters are beside those of a layer
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,34 @@ def others_of(table):
     """Return the columns of a table that hold the clusters of other numbers."""
     columns = [column for column in table if re.fullmatch(OTHERS, column)]
     return [column for column in columns if table[column].str.fullmatch(r"\d{1,9}").all()]
+
+
+def beside(layer, original, record):
+    """Return the run's clusters of other numbers than the layer's, for the page.
+
+    Parameters
+    ----------
+    layer : Layer
+    original : DataFrame
+        clusters.csv as the run wrote it, as text.
+    record : dict
+        metrics.json of the run.
+
+    Returns
+    -------
+    list of dict
+        'n_clusters', 'reason' and 'labels', as in `pipeline.N2D.alternatives_`.
+    """
+    reasons = {one["n_clusters"]: one["reason"] for one in record.get("alternatives", [])}
+    columns = {column: int(column.rsplit("_", 1)[1]) for column in others_of(original)}
+    found = [{"n_clusters": n, "reason": reasons.get(n, ""), "column": column} for column, n in columns.items()]
+    if not layer.is_found:
+        found.insert(0, {"n_clusters": int(layer.former.rsplit("_", 1)[1]), "reason": FOUND, "column": "cluster"})
+    return [
+        {"n_clusters": one["n_clusters"], "reason": one["reason"], "labels": original[one["column"]].to_numpy(np.int64)}
+        for one in found
+        if one["column"] != layer.column
+    ]
 
 
 def with_layer(table, original, layer):
