@@ -2,6 +2,7 @@
 
 from ..method.clusters import n_clusters
 from ..page import profiles
+from ..readers import samples
 
 
 def tell(model, data, args, scores, profile):
@@ -27,7 +28,7 @@ def _supported(model):
     """Say which merges and splits of the clusters are as well supported as they are."""
     if not model.alternatives_:
         return f"no merge or split of these {model.n_clusters_} clusters is as well supported as they are"
-    others = [f"{other['n_clusters']:>4}: {other['reason']}" for other in model.alternatives_]
+    others = [samples.in_columns(f"{other['n_clusters']:>4}: {other['reason']}") for other in model.alternatives_]
     return "\n".join([f"as well supported as these {model.n_clusters_} clusters:", *others])
 
 

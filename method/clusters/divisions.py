@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from . import clustering, hierarchy, judge
 
@@ -49,7 +50,8 @@ def halve(embedding, labels, graph, x, *, random_state=None, n_jobs=None):
             fit = judge.best(
                 clustering.mixtures(embedding[some], 2, RESTARTS, random_state, graph=inside, n_jobs=n_jobs)
             )
-        halves[members] = fit.clusterer.predict(embedding[members])
+        with threadpool_limits(1):  # sums of several threads differ in their last bits
+            halves[members] = fit.clusterer.predict(embedding[members])
     return by_size(clustering.unite_duplicates(x, halves + 1) - 1, labels)
 
 
