@@ -132,7 +132,8 @@ def predict_proba(model, x):
     ndarray of float32, shape (n_points, n_clusters)
         Rows sum to 1.
     """
-    return model.assignment_.predict_memberships(kneighbors(model, x))
+    knn = kneighbors(model, x)
+    return model.assignment_.predict_memberships(knn)
 
 
 def inverse_transform(model, embedding):

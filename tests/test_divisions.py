@@ -71,15 +71,19 @@ def test_halves_are_numbered_by_size_and_need_two():
     assert divisions.joined(labels, np.array([0, 0, 1, -1, -1, -1])).tolist() == [0, 0, 1, 2, 2, 4]
 
 
-def assignment(heights, apart):
+def assignment(heights, apart, sizes=(100, 100, 100)):
+    """Three clusters, of which 0 and 2 are merged first; by default of one size, divided in the middle."""
     linkage = hierarchy.renumbered(np.array([[0, 1, heights[0], 2], [2, 3, heights[1], 3]]), np.array([0, 2, 1]))
-    found = {"n_clusters": 3, "hierarchy": linkage, "sizes": np.array([9, 5, 7]), "apart": np.array(apart)}
-    return SimpleNamespace(**found, labels=np.array([0, 0, 1, 2, 2]), halves=np.array([0, 1, -1, 0, 1]))
+    labels = np.repeat([0, 1, 2], sizes)
+    halves = np.where(np.isinf(apart)[labels], -1, np.arange(len(labels)) % 2)
+    found = {"n_clusters": 3, "hierarchy": linkage, "sizes": np.array(sizes), "apart": np.array(apart)}
+    return SimpleNamespace(**found, labels=labels, halves=halves)
 
 
 def test_merges_and_splits_are_as_well_supported_as_halves_of_a_cluster_and_two_clusters_are_apart():
-    assert alternatives.well_supported(assignment([1.0, 2.0], [0.2, -np.inf, 0.9])) == {}
-    assert alternatives.well_supported(assignment([1.0, 2.0], [0.2, -np.inf, 1.1])) == {
+    """Halves are half as large as clusters, so that for the same height twice as far apart."""
+    assert alternatives.well_supported(assignment([1.0, 2.0], [0.2, -np.inf, 0.7])) == {}
+    assert alternatives.well_supported(assignment([1.0, 2.0], [0.2, -np.inf, 0.8])) == {
         2: "clusters 0 and 2 are no further apart than the halves of cluster 2",
         4: "the halves of cluster 2 are as far apart as clusters 0 and 2",
     }
@@ -89,10 +93,19 @@ def test_merges_and_splits_are_as_well_supported_as_halves_of_a_cluster_and_two_
     assert alternatives.well_supported(one) == {}
 
 
+def test_halves_of_a_large_cluster_are_not_further_apart_only_because_they_are_large():
+    """Of the large cluster's half 1 % leads to the other one, and of the two small ones less."""
+    heights = [np.log10(1 + 0.02 / 0.005), 3.0]
+    apart = [-np.inf, np.log10(1 + 0.48 / 0.01), -np.inf]
+    assert apart[1] > heights[0]
+    assert alternatives.well_supported(assignment(heights, apart, (20, 960, 20))) == {}
+
+
 def test_the_clusters_whose_halves_are_furthest_apart_are_divided_first():
     of = assignment([1.0, 2.0], [1.2, -np.inf, 2.1])
-    assert alternatives.split(of, 4).tolist() == [0, 0, 1, 2, 3]
-    assert alternatives.split(of, 5).tolist() == [0, 4, 1, 2, 3]
+    four, five = alternatives.split(of, 4), alternatives.split(of, 5)
+    assert np.bincount(four).tolist() == [100, 100, 50, 50] and set(four[of.labels == 2]) == {2, 3}
+    assert np.bincount(five).tolist() == [50, 100, 50, 50, 50] and set(five[of.labels == 0]) == {0, 4}
 
 
 def test_a_model_of_a_given_number_names_merges_and_splits(blobs, quick):

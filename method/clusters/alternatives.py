@@ -5,6 +5,7 @@ import numpy as np
 from . import clustering, hierarchy, n_clusters
 
 RESTARTS = 20  # of a finer clustering
+SIDES = ("first", "second")  # of a merge
 MOST = 2  # merges, and splits, of clusters whose number was given
 
 
@@ -64,9 +65,11 @@ def find(rows, assignment, x, of_all, progress, *, name, **settings):
 def well_supported(assignment):
     """Choose the next merges and splits that the neighbour graph supports as well as the clusters, and say why.
 
-    All heights are those of the hierarchy. A split is as well supported if the halves of the cluster are at least as
-    far apart as the two nearest clusters; a merge is, if the two are no further apart than the halves of the cluster
-    that falls apart most clearly. At most two of each are chosen; a merge leaves at least two clusters.
+    A split is as well supported if the halves of the cluster are at least as far apart as the two nearest clusters; a
+    merge is, if the two are no further apart than the halves that are furthest apart. Two are far apart if little of
+    what the smaller one weighs in the graph leads to the other. The heights of the hierarchy compare this with chance,
+    by which halves of a large cluster look further apart than two small clusters. At most two of each are chosen; a
+    merge leaves at least two clusters.
 
     Parameters
     ----------
@@ -78,19 +81,37 @@ def well_supported(assignment):
         A reason for each number of clusters: the nearest first, of two equally near the smaller one. Empty if no
         number is as well supported.
     """
-    n, apart, reasons = assignment.n_clusters, assignment.apart, {}
-    steps = hierarchy.steps(assignment.hierarchy, assignment.sizes)
+    n, sizes, reasons = assignment.n_clusters, assignment.sizes, {}
+    steps = hierarchy.steps(assignment.hierarchy, sizes)
     if not steps:
         return reasons
-    order = np.argsort(-apart, kind="stable").tolist()
-    nearest = " and ".join(steps[0][side] for side in ("first", "second"))
+    order, of_halves = _halves(assignment)
+    larger = np.array([max(sizes[list(map(int, step[side].split()))].sum() for side in SIDES) for step in steps])
+    of_pairs = _apart(assignment.hierarchy[:, 2], larger / sizes.sum())
+    is_merged = (assignment.hierarchy[:, :2] >= n).any(axis=1)  # of clusters that were merged before
+    furthest, nearest = of_halves[order[0]], int(np.where(is_merged, np.inf, of_pairs).argmin())
+    pairs = [" and ".join("+".join(step[side].split()) for side in SIDES) for step in steps]
     for i in range(MOST):
-        if 2 <= n - 1 - i and steps[i]["height"] <= apart[order[0]]:
-            pair = " and ".join("+".join(steps[i][side].split()) for side in ("first", "second"))
-            reasons[n - 1 - i] = f"clusters {pair} are no further apart than the halves of cluster {order[0]}"
-        if i < n and apart[order[i]] >= steps[0]["height"]:
-            reasons[n + 1 + i] = f"the halves of cluster {order[i]} are as far apart as clusters {nearest}"
+        if 2 <= n - 1 - i and (of_pairs[: i + 1] <= furthest).all():
+            reasons[n - 1 - i] = f"clusters {pairs[i]} are no further apart than the halves of cluster {order[0]}"
+        if i < n and of_halves[order[i]] >= of_pairs[nearest]:
+            reasons[n + 1 + i] = f"the halves of cluster {order[i]} are as far apart as clusters {pairs[nearest]}"
     return reasons
+
+
+def _halves(assignment):
+    """Return the clusters, those whose halves are furthest apart first, and for each how far apart they are."""
+    larger = np.bincount(assignment.labels[assignment.halves != 1], minlength=assignment.n_clusters)
+    apart = _apart(assignment.apart, larger / len(assignment.labels))
+    return np.argsort(-apart, kind="stable").tolist(), apart
+
+
+def _apart(heights, larger):
+    """Return the smaller one's weight per weight between two, from the heights of `hierarchy.merges`.
+
+    The larger one's share of the samples stands for its share of the weight. It is negative of one that is not divided.
+    """
+    return (10**heights - 1) / np.maximum(larger, 1e-12)
 
 
 def split(assignment, n_clusters):
@@ -106,6 +127,6 @@ def split(assignment, n_clusters):
     ndarray of int, shape (n_samples of the fit,)
     """
     labels, added = assignment.labels.copy(), range(assignment.n_clusters, n_clusters)
-    for cluster, new in zip(np.argsort(-assignment.apart, kind="stable"), added):
+    for cluster, new in zip(_halves(assignment)[0], added):
         labels[(assignment.labels == cluster) & (assignment.halves == 1)] = new
     return labels

@@ -62,7 +62,7 @@ class Assignment:
     halves : ndarray of int8, shape (n_samples,)
         The half of its cluster that each sample is in, see `divisions.halve`.
     apart : ndarray of float64, shape (n_clusters,), or None
-        How far apart the halves are, see `divisions.heights`; not saved with a model.
+        Height at which the halves would be merged, see `divisions.heights`; not saved with a model.
     sizes : ndarray of int, shape (n_clusters,)
         Samples in each cluster, also those that the fit left out.
     """

@@ -93,7 +93,7 @@ def of_others(labels, halves, others):
 
 
 def heights(graph, labels, halves, points, n_clusters):
-    """Return how far apart the halves of each cluster are, on the scale of the merges.
+    """Return the heights at which the halves of each cluster would be merged.
 
     Parameters
     ----------
