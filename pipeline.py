@@ -7,12 +7,11 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
-from .method import persistence, reduction
+from .method import new_points, persistence, reduction
 from .method.autoencoder import checkpoint, training, weights
 from .method.autoencoder.encoder import Encoder
-from .method.clusters import alternatives, clustering, n_clusters
+from .method.clusters import alternatives, clustering, divisions, n_clusters
 from .method.clusters.assignment import Assignment
 from .method.manifold import learners, neighbors
 from .method.manifold.maps import Maps
@@ -72,8 +71,11 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
     scan_ : list of dict, or None
         With n_clusters='auto': the scores of each number that was tried, see `n_clusters.scan`.
     alternatives_ : list of dict
-        With n_clusters='auto': the clusters of the other plausible numbers, see `alternatives.find`; not saved with a
-        model.
+        The clusters of other numbers: after n_clusters='auto' of the plausible ones, else of those that are as well
+        supported, see `alternatives.find`.
+    halves_ : ndarray of int8, shape (n_samples,)
+        The best division of each cluster in two: 0 in the larger half, 1 in the smaller one, -1 in a cluster that is
+        not divided, see `divisions.halve`.
     seed_ : int
         Of all stages, from `random_state`.
     seconds_ : dict
@@ -182,11 +184,11 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         self.maps_, fit, index = self.embed_and_cluster(self.neighbourhood_, self.seed_)
         self.manifold_, embedding = self.maps_.learners[index], self.maps_.embeddings[index]
         found = x[self.sample_], self.neighbourhood_, self.graph_, self.progress_
-        self.assignment_ = Assignment.from_fit(fit, self.n_clusters_, embedding, *found)
-        self._place_left_out(x, self.maps_.to_plane(index))
-        known = self.scan_, self.labels_, self.assignment_, x, self.progress_
-        settings = {"graph": self.graph_, "random_state": self.seed_, "n_jobs": self.n_jobs}
-        self.alternatives_ = alternatives.find(*known, name=self.cluster, **settings)
+        settings = {"random_state": self.seed_, "n_jobs": self.n_jobs}
+        self.assignment_ = Assignment.from_fit(fit, self.n_clusters_, embedding, *found, **settings)
+        of_all = self._place_left_out(x, self.maps_.to_plane(index))
+        known = self.scan_, self.assignment_, x[self.sample_], of_all, self.progress_
+        self.alternatives_ = alternatives.find(*known, name=self.cluster, graph=self.graph_, **settings)
         return self
 
     def forget_checkpoints(self):
@@ -194,70 +196,11 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         if self.checkpoint_dir is not None:
             checkpoint.forget(self.checkpoint_dir)
 
+    transform, on_map, inverse_transform = new_points.transform, new_points.on_map, new_points.inverse_transform
+    predict, kneighbors = new_points.predict, new_points.kneighbors
+    predict_proba = available_if(lambda model: model.cluster == "GMM")(new_points.predict_proba)
     clusters, plot, explore, profile = views.clusters, views.plot, views.explore, views.profile
     save, load = persistence.save, classmethod(persistence.load)
-
-    def transform(self, x):
-        """Embed points: each at the weighted mean of its nearest samples, see `neighbors.place`.
-
-        Parameters
-        ----------
-        x : array-like of shape (n_points, n_features)
-            Points of the fit get their place in `embedding_`, up to rounding.
-
-        Returns
-        -------
-        ndarray of float32, shape (n_points, n_components)
-        """
-        check_is_fitted(self)
-        return self._interpolate(x, self.embedding_)
-
-    def on_map(self, x):
-        """Place points, array-like (n_points, n_features), on `map_`, as `transform` does: float32, its columns."""
-        check_is_fitted(self)
-        return self._interpolate(x, self.map_)
-
-    def predict(self, x, return_confidence=False, return_outlier=False):
-        """Predict the clusters of points, and if asked to their confidence and outlier scores.
-
-        A point's cluster is that of most of its neighbours, each weighted as in `transform`. Where the neighbours
-        lie in two clusters, the mixture at the point's own place, between the two, is a worse guess.
-
-        Parameters
-        ----------
-        x : array-like of shape (n_points, n_features)
-        return_confidence, return_outlier : bool
-
-        Returns
-        -------
-        labels : ndarray of int, shape (n_points,)
-        confidence : ndarray of float, shape (n_points,)
-            Only with `return_confidence`. 0 to 1: the mean `confidence_` of the neighbours, those in other clusters
-            counting as 0; of a point of the fit its own. Less, in proportion, for a point that is farther from the
-            nearest sample than `reach_`.
-        outlier : ndarray of float, shape (n_points,)
-            Only with `return_outlier`. 0 to 1, as `outlier_`: close to 1 for a point that is like none of the samples.
-        """
-        knn = self._query_neighbors(x)
-        labels = self.assignment_.predict_memberships(knn).argmax(axis=1)
-        found = [labels]
-        if return_confidence:
-            found.append(self.assignment_.predict_confidence(knn, labels))
-        if return_outlier:
-            found.append(self.assignment_.predict_outlier(knn))
-        return found[0] if len(found) == 1 else tuple(found)
-
-    @available_if(lambda model: model.cluster == "GMM")
-    def predict_proba(self, x):
-        """Predict cluster probabilities of points: the mean of their neighbours', or shares of these if `kept_kmeans`.
-
-        Returns
-        -------
-        ndarray of float32, shape (n_points, n_clusters)
-            Rows sum to 1.
-        """
-        knn = self._query_neighbors(x)
-        return self.assignment_.predict_memberships(knn)
 
     def encode(self, x):
         """Map x, array-like of shape (n_points, n_features), to the latent space, float32 (n_points, n_latent)."""
@@ -266,34 +209,6 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
     def scaled(self, x):
         """Scale x, array-like of shape (n_samples, n_features), to the autoencoder's input, float32."""
         return self.scaling_.apply(self._checked(x))
-
-    def inverse_transform(self, embedding):
-        """Decode places of the embedding, by way of the mean latent point of the nearest samples.
-
-        Parameters
-        ----------
-        embedding : array-like of shape (n_points, n_components)
-
-        Returns
-        -------
-        ndarray of float32, shape (n_points, n_features)
-            In the units of the data, the mean over the autoencoders.
-
-        Raises
-        ------
-        persistence.ModelError
-            If the autoencoder comes from a small copy of its weights, which has no decoder.
-        models.ArchitectureError
-            If a layer of the autoencoder is of type MaxPool2D*, which takes the input to undo.
-        """
-        check_is_fitted(self)
-        if not self.autoencoder_.decodes:
-            raise persistence.ModelError("the weights are a small copy without a decoder: nothing can be decoded")
-        latent = np.asarray(embedding, dtype=np.float32)
-        if self.manifold_learner != "none":
-            knn = neighbors.nearest_among(latent, self.embedding_[self.sample_], neighbors.N_ALIKE)
-            latent = neighbors.place(knn, self.latent_[self.sample_])
-        return reduction.enlarged(self.encoder_.decode(latent), self.small_shape_, self.image_shape)
 
     @property
     def kept_kmeans(self):
@@ -338,26 +253,45 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
         return n_clusters.find(neighbourhood, self.sizes, self.manifold_learner, self.progress_, **settings)
 
     def _place_left_out(self, x, flat):
-        """Predict the samples that the fit left out from their neighbours in it, and number clusters by size."""
-        fit = self.assignment_
-        known = {f"{name}_": getattr(fit, name) for name in ("embedding", "labels", "confidence", "outlier")}
-        known["map_"] = flat
-        every = np.arange(len(self.latent_))
-        if len(others := np.setdiff1d(every, every[self.sample_])):
+        """Predict the samples that the fit left out from their neighbours in it, and number clusters by size.
+
+        Returns
+        -------
+        callable
+            From another clustering of the samples of the fit, and whether it is nested, to that of all.
+        """
+        fit, every = self.assignment_, np.arange(len(self.latent_))
+        others = np.setdiff1d(every, every[self.sample_])
+
+        def whole(of_fit, of_others):
+            both = np.empty((len(every), *of_fit.shape[1:]), of_fit.dtype)
+            both[self.sample_], both[others] = of_fit, of_others
+            return both
+
+        known = {name: getattr(fit, name) for name in ("embedding", "labels", "confidence", "outlier", "halves")}
+        known["map"], knn = flat, None
+        if len(others):
             with self.progress_.stage("place", f"{len(others):,} samples among the {self.fit_samples:,}"):
                 track = self.progress_.bar("placed", unit="part")
                 knn = self.neighbourhood_.query(self.latent_, x, others, track=track)
-                labels = fit.predict_memberships(knn).argmax(axis=1)
-                placed = {"embedding_": self.latent_[others], "map_": self.latent_[others], "labels_": labels}
+                labels = fit.predict(knn)
+                placed = {"embedding": self.latent_[others], "map": self.latent_[others], "labels": labels}
                 if self.manifold_learner != "none":
-                    placed |= {name: neighbors.place(knn, known[name]) for name in ("embedding_", "map_")}
-                placed |= {"confidence_": fit.predict_confidence(knn, labels), "outlier_": fit.predict_outlier(knn)}
-            for name, values in placed.items():
-                whole = np.empty((len(every), *values.shape[1:]), known[name].dtype)
-                whole[self.sample_], whole[others] = known[name], values
-                known[name] = whole
-        self.embedding_, self.map_, self.confidence_ = (known[name] for name in ("embedding_", "map_", "confidence_"))
-        self.outlier_, self.labels_ = known["outlier_"], fit.number_by_size(known["labels_"])
+                    placed |= {name: neighbors.place(knn, known[name]) for name in ("embedding", "map")}
+                placed |= {"confidence": fit.predict_confidence(knn, labels), "outlier": fit.predict_outlier(knn)}
+                placed |= {"halves": fit.predict_halves(knn, labels)}
+            known = {name: whole(of_fit, placed[name]) for name, of_fit in known.items()}
+        self.embedding_, self.map_, self.confidence_ = known["embedding"], known["map"], known["confidence"]
+        self.outlier_, self.labels_ = known["outlier"], fit.number_by_size(known["labels"])
+        self.halves_ = divisions.by_size(known["halves"], self.labels_)
+        fit.halves = self.halves_[self.sample_]
+
+        def of_all(labels, nested):
+            if knn is None:
+                return labels
+            return whole(labels, fit.predict_others(knn, self.labels_[others], labels, nested))
+
+        return of_all
 
     def _training_settings(self):
         precision = training.choose_precision(self.precision, self.device)
@@ -372,20 +306,6 @@ class N2D(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Param
     def _checked(self, x):
         """Return x, checked, as float64, float32 or bytes: never copied whole, but larger images are reduced."""
         return reduction.reduced(inputs.checked(self, x), self.image_shape, self.small_shape_)
-
-    def _query_neighbors(self, x, latent=None):
-        """Return the ten nearest samples of points, array-like (n_points, n_features): indices, distances."""
-        check_is_fitted(self)
-        latent = self.encode(x) if latent is None else latent
-        track = Progress(self.verbose).bar("placed", unit="part")
-        return self.neighbourhood_.query(latent, self._checked(x), track=track)
-
-    def _interpolate(self, x, places):
-        """Interpolate places of samples, (n_samples, n_dimensions), at points, array-like (n_points, n_features)."""
-        latent = self.encode(x)
-        if self.manifold_learner == "none":
-            return latent
-        return neighbors.place(self._query_neighbors(x, latent), places[self.sample_])
 
     @property
     def _n_features_out(self):

@@ -42,6 +42,7 @@ WHAT = {  # descriptions, in the order in which to look at the files; {} is the 
     "features.json": "what made these features",
     "latent.npy": "the latent space",
     "embedding.npy": "the embedding that is clustered",
+    "halves.npy": "the half of its cluster that each sample is in",
     "map.npy": "the coordinates of the map",
     "weights.safetensors": "the trained autoencoder",
     "refined.safetensors": "the same after the refinement",

@@ -12,12 +12,14 @@ import torch
 from .. import datasets, metrics, visualize
 from ..method import evaluation, progress
 from ..method.autoencoder import training, weights
-from ..method.clusters import hierarchy, n_clusters
+from ..method.clusters import hierarchy
 from ..method.manifold import learners
+from ..method.persistence import ABOUT
 from ..page import explorer, naming, portraits, profiles
 from ..readers import annotated, samples
 from .arguments import processes
 from .folders import recorded
+from .printing import score_line, tell
 from .version import __version__
 
 LIBRARIES = ("torch", "umap-learn", "pynndescent", "numba", "scikit-learn", "scipy", "numpy")
@@ -182,13 +184,14 @@ def clusters_table(data, labels, confidence, names=None, outlier=None):
 def report(model, data, args, folder):
     """Write scores, clusters and arrays to a folder, and return the scores."""
     clusters = clusters_table(data, model.labels_, model.confidence_, clusters_of(model, data).names, model.outlier_)
-    for other in model.alternatives_:  # behind the place where corrections put a name
+    for other in model.alternatives_:  # behind the place where corrections put a name and marks
         clusters.insert(clusters.columns.get_loc("confidence"), f"cluster_of_{other['n_clusters']}", other["labels"])
     clusters.to_csv(folder / "clusters.csv", index_label="index", float_format="%.4f")
     losses = [(i, e, loss) for i, run in enumerate(model.history_) for e, loss in enumerate(run, start=1)]
     pd.DataFrame(losses, columns=["autoencoder", "epoch", "loss"]).to_csv(folder / "history.csv", index=False)
     np.save(folder / "latent.npy", model.latent_)
     np.save(folder / "embedding.npy", model.embedding_)
+    np.save(folder / "halves.npy", model.halves_)
     np.save(folder / "map.npy", model.map_)
     if args.n_clusters == "auto":
         pd.DataFrame(model.scan_).to_csv(folder / "n_clusters.csv", index=False)
@@ -199,6 +202,7 @@ def report(model, data, args, folder):
     record = {
         **scores,
         "modularity": model.modularity_,
+        "alternatives": [{name: other[name] for name in ABOUT} for other in model.alternatives_],
         "kept_kmeans": model.kept_kmeans,
         "seconds": model.seconds_,
         "resumed_seconds": model.resumed_seconds_,
@@ -211,28 +215,6 @@ def report(model, data, args, folder):
         history = pd.DataFrame(model.refine_history_, index=range(1, len(model.refine_history_) + 1))
         history.to_csv(folder / "refinement.csv", index_label="epoch")
     return scores
-
-
-def tell(model, data, args, scores, profile):
-    """Print the scores, and a row that describes each cluster."""
-    if args.n_clusters == "auto":
-        print(f"{model.n_clusters_} clusters: the halves of the data agree on them best. Plausible numbers:")
-        for number, reason in n_clusters.plausible(model.scan_, model.n_clusters_).items():
-            print(f"{number:>4}: {reason}")
-    if model.kept_kmeans:
-        print("k-means of the inputs is kept: its clusters are clearer than those of any map")
-    if data.y is None:
-        print_unlabelled(scores)
-    else:
-        print(f"\n{'':<34}    ACC    NMI    ARI")
-        of_map = f"autoencoder, {args.manifold_learner}, {args.cluster}"
-        print(score_line(f"N2D: {'k-means of the inputs' if model.kept_kmeans else of_map}", scores))
-    print_profile(profile)
-
-
-def print_profile(profile):
-    """Print a row that describes each cluster."""
-    print("\n" + "\n".join(profiles.lines(profile)))
 
 
 def write_meaning(folder, profile, special, linkage):
@@ -271,24 +253,6 @@ def compare_manifolds(model, data, args, folder):
 def is_staged(args):
     """Whether the autoencoder's stages are shown, as for the second system: with --architecture or --refine."""
     return args.architecture is not None or args.refine is not None
-
-
-def score_line(name, scores):
-    """Format one row of the printed table of scores."""
-    return f"{name:<34} {scores['acc']:6.3f} {scores['nmi']:6.3f} {scores['ari']:6.3f}"
-
-
-def print_unlabelled(figures):
-    """Print the scores that need no classes."""
-    print()
-    for name, meaning in (
-        ("agreement", "with another seed's clusters: adjusted Rand index"),
-        ("modularity", "how well the neighbour graph supports the clusters"),
-        ("silhouette", "of the clusters in the embedding, of at most 5,000 points"),
-        ("log_likelihood", "of the mixture, mean over the points"),
-    ):
-        if figures[name] is not None:
-            print(f"{name.replace('_', '-'):<15} {figures[name]:7.3f}   {meaning}")
 
 
 def draw(model, data, args, folder, scores, maps, profile, special):

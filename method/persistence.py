@@ -20,7 +20,8 @@ from .manifold import neighbourhood
 FORMAT = 4
 FIT_ALONE = ("ae_weights", "architecture", "callback", "checkpoint_dir", "device")  # parameters not saved
 # attributes of the samples of the fit, here without their final underscore
-STATE = ("latent", "embedding", "map", "labels", "confidence", "outlier")
+STATE = ("latent", "embedding", "map", "labels", "confidence", "outlier", "halves")
+ABOUT = ("n_clusters", "reason", "nested")  # of each clustering into another number, beside the labels
 
 
 class ModelError(ValueError):
@@ -31,9 +32,10 @@ def save(model, folder):
     """Save a fitted N2D to a folder.
 
     `model.json` holds the parameters, `autoencoder.safetensors` the network and `state.safetensors` the latent space,
-    embedding, map, labels, confidence and outlier of the samples that manifold and clusters were learnt from, their
-    inputs if neighbours are ranked by them (as bytes, if that is lossless), the clusters and their hierarchy. What
-    only the fit needed is not saved: `graph_`, `manifold_`, and the records of the refinement.
+    embedding, map, labels, confidence, outlier and halves of the samples that manifold and clusters were learnt from,
+    their inputs if neighbours are ranked by them (as bytes, if that is lossless), the clusters and their hierarchy, and
+    the clusters of other numbers. What only the fit needed is not saved: `graph_`, `manifold_`, and the records of the
+    refinement.
 
     Parameters
     ----------
@@ -62,6 +64,7 @@ def save(model, folder):
         "metric": model.metric_,
         "modularity": assignment.modularity,
         "reach": assignment.reach,
+        "alternatives": [{name: one[name] for name in ABOUT} for one in model.alternatives_],
         "outliers": {"scale": assignment.outliers.scale, "n_nearest": assignment.outliers.n_nearest},
         "reading": getattr(model, "reading_", {}),
         "cluster_names": getattr(model, "cluster_names_", None),
@@ -78,7 +81,11 @@ def save(model, folder):
     if model.scaling_.total is not None:
         state["total_"] = np.float64(model.scaling_.total)
     state |= {f"{name}_": getattr(model, f"{name}_")[model.sample_] for name in STATE}
-    state |= {"hierarchy_": assignment.hierarchy, "usual_": assignment.outliers.usual}
+    state |= {"hierarchy_": assignment.hierarchy, "usual_": assignment.outliers.usual, "sizes_": assignment.sizes}
+    state |= {f"clusters_of_{one['n_clusters']}_": one["labels"][model.sample_] for one in model.alternatives_}
+    rows = getattr(model, "rows_", None) if isinstance(model.sample_, slice) else model.sample_
+    if rows is not None:
+        state["rows_"] = rows
     if inputs is not None:
         state["inputs_"] = inputs
     if (components := model.neighbourhood_.components) is not None:
@@ -149,13 +156,20 @@ def _restore(cls, folder, record, state, device):
         inputs = inputs.astype(np.float32) / np.float32(record["inputs_divisor"])
     model.neighbourhood_.inputs = inputs  # they were scaled before they were saved
     linkage, usual = state.pop("hierarchy_", None), state.pop("usual_", None)
+    if of_samples["halves"] is None:  # saved before there were any
+        of_samples["halves"] = model.halves_ = np.full(len(model.labels_), -1, np.int8)
+    sizes = state.pop("sizes_", np.bincount(model.labels_, minlength=model.n_clusters_))
+    model.rows_ = state.pop("rows_", None)  # of the samples among those of the run, if the fit left out some
+    others = record.get("alternatives", [])
+    model.alternatives_ = [one | {"labels": state.pop(f"clusters_of_{one['n_clusters']}_")} for one in others]
     arrays = {name.removeprefix("clusterer_."): array for name, array in state.items()}
     model.assignment_ = Assignment(
         clusterer=clustering.restore(record["clusterer"], arrays),
         hierarchy=linkage,
+        sizes=sizes,
         outliers=None if usual is None else outliers.Reference(usual, **record["outliers"]),
         **{name: record[name] for name in ("n_clusters", "modularity", "reach")},
-        **{name: of_samples[name] for name in ("embedding", "labels", "confidence", "outlier")},
+        **{name: of_samples[name] for name in ("embedding", "labels", "confidence", "outlier", "halves")},
     )
     if usual is None:  # saved before there were outliers and a hierarchy
         model.assignment_.compare(model.latent_, *model.neighbourhood_.graph())

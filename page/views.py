@@ -1,9 +1,7 @@
 """Views of a fitted N2D: profiles of its clusters, and its map. The functions are its methods, too."""
 
-import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..method.clusters import hierarchy
 from ..readers.samples import Dataset, classes
 
 
@@ -27,8 +25,7 @@ def clusters(model, n_clusters):
         If there are not so many.
     """
     check_is_fitted(model)
-    sizes = np.bincount(model.labels_, minlength=model.n_clusters_)
-    return hierarchy.cut(model.hierarchy_, n_clusters, sizes)[model.labels_]
+    return model.assignment_.cut(n_clusters)[model.labels_]
 
 
 def profile(model, x, names=None):

@@ -21,12 +21,14 @@ def pairs():
     return x, np.array([3, 1, 0, 2])[y], graph + graph.T
 
 
-def found(pairs, labels, n_clusters, x=None, of=slice(None)):
+def found(pairs, labels, n_clusters, x=None, of_all=lambda labels, nested: labels):
     points, _, graph = pairs
     linkage = hierarchy.merges(graph, labels, points, n_clusters)
-    assignment = SimpleNamespace(n_clusters=n_clusters, labels=labels[of], embedding=points, hierarchy=linkage)
+    sizes = np.bincount(labels)
+    known = {"n_clusters": n_clusters, "labels": labels, "embedding": points, "hierarchy": linkage, "sizes": sizes}
+    assignment = SimpleNamespace(**known, cut=lambda n: hierarchy.cut(linkage, n, sizes))
     settings = {"name": "GMM", "graph": graph, "random_state": 0}
-    return alternatives.find(ROWS, labels, assignment, points if x is None else x, Progress(False), **settings)
+    return alternatives.find(ROWS, assignment, points if x is None else x, of_all, Progress(False), **settings)
 
 
 def test_fewer_clusters_are_the_chosen_ones_merged(pairs):
@@ -52,14 +54,21 @@ def test_duplicates_are_in_one_cluster_of_more(pairs):
     assert len(set(more["labels"][same])) == 1
 
 
-def test_more_clusters_are_left_out_where_samples_are(pairs):
+def test_samples_that_the_fit_left_out_are_counted_where_clusters_are_numbered(pairs):
     halves = np.array([0, 1, 0, 1])[pairs[1]]
-    assert found(pairs, halves, 2, of=slice(100)) == []
-    assert [one["n_clusters"] for one in found(pairs, pairs[1], 4, of=slice(100))] == [2]
+    told = []
+
+    def of_all(labels, nested):  # the smallest blob is the largest among all
+        told.append(nested)
+        return np.append(labels, np.full(99, labels[np.flatnonzero(pairs[1] == 3)[0]]))
+
+    [more] = found(pairs, halves, 2, of_all=of_all)
+    assert told == [True]
+    assert more["labels"].tolist() == [*np.array([1, 2, 3, 0])[pairs[1]], *99 * [0]]
 
 
 def test_a_model_has_the_clusters_of_the_other_plausible_numbers(blobs, quick, fitted, monkeypatch):
-    assert fitted.alternatives_ == []  # without a scan
+    assert fitted.alternatives_ == []  # without a scan: no other number of blobs is as well supported
     reasons = {4: "most stable", 6: "about as stable", 2: "about as stable"}
     monkeypatch.setattr(alternatives.n_clusters, "plausible", lambda rows, best: reasons)
     monkeypatch.setattr(alternatives.n_clusters, "NUMBERS", (2, 4, 6))
@@ -72,5 +81,8 @@ def test_a_model_has_the_clusters_of_the_other_plausible_numbers(blobs, quick, f
     assert adjusted_rand_score(more["labels"], model.labels_) > 0.7
     assert all(one["labels"].dtype == int and one["labels"].shape == (400,) for one in model.alternatives_)
     model.set_params(fit_samples=150).fit(blobs[0])
-    [fewer] = model.alternatives_
-    assert fewer["labels"].tolist() == model.clusters(2).tolist()  # of all samples
+    more, fewer = model.alternatives_  # of all samples
+    assert fewer["labels"].tolist() == model.clusters(2).tolist()
+    assert more["labels"].shape == (400,) and np.bincount(more["labels"]).min() > 0
+    assert adjusted_rand_score(more["labels"], blobs[1]) > 0.7
+    assert np.array_equal(model.predict(blobs[0], n_clusters=6), more["labels"])

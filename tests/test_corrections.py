@@ -10,8 +10,8 @@ from sklearn.datasets import load_wine
 
 import n2d
 from n2d import metrics
-from n2d.command.finished import corrections, corrections_file
-from n2d.method.clusters import n_clusters
+from n2d.command.finished import corrections, corrections_file, layers
+from n2d.method.clusters import alternatives, n_clusters
 from n2d.page import explorer, naming
 from n2d.pipeline import N2D
 
@@ -71,7 +71,8 @@ def test_table_scores_and_pictures_are_corrected_and_nothing_is_lost(apply, fold
     assert "10 clusters, now 9: 2 renamed, 1 merged, 1 marked" in apply(path, folder)
     assert (folder / "clusters-original.csv").read_bytes() == before
     old, new = table_of(folder, "clusters-original.csv"), table_of(folder)
-    assert list(new) == ["index", "cluster", "cluster_name", "marked", "confidence", "outlier", "label"]
+    others = [column for column in old if column.startswith("cluster_of_")]
+    assert list(new) == ["index", "cluster", "cluster_name", "marked", *others, "confidence", "outlier", "label"]
     numbers = [i for i in range(10) if i != 7]  # those that a person has seen
     profile, steps = pd.read_csv(folder / "profile.csv"), pd.read_csv(folder / "hierarchy.csv", dtype=str)
     assert profile["cluster"].tolist() == pd.read_csv(folder / "merged.csv")["cluster"].tolist() == numbers
@@ -146,6 +147,7 @@ def test_the_new_page_is_of_the_same_clusters_and_begins_with_what_was_applied(f
         "marked": [3],
         "moved": {},
         "outliers": [],
+        "split": {},
     }  # 7 is none any more
 
 
@@ -180,6 +182,131 @@ def test_the_clusters_of_other_plausible_numbers_stay_those_that_the_run_found(a
     assert after[of_others].equals(before[of_others]) and not after["cluster"].equals(before["cluster"])
     apply(saved(tmp_path / "d.json", folder, ORIGINAL), folder)
     assert (folder / "clusters.csv").read_bytes() == (folder / ORIGINAL).read_bytes()
+
+
+def test_a_split_makes_the_smaller_half_a_new_cluster_which_can_be_named_moved_into_and_merged(
+    apply, folder, tmp_path, monkeypatch
+):
+    pages, found = [], table_of(folder)["cluster"].astype(int).to_numpy()
+    monkeypatch.setattr(explorer, "explore", lambda *_, **shown: pages.append(shown["corrections"]))
+    halves = np.load(folder / "halves.npy")
+    three, four = (np.flatnonzero((found == i) & (halves == 1)) for i in (3, 4))
+    name = table_of(folder).groupby("cluster")["cluster_name"].first()
+    back, other = int(three[0]), int(np.flatnonzero(found == 1)[0])
+    changes = {"split": {"3": 10, "4": 11}, "moved": {str(back): 3, str(other): 10}, "merged": {"11": 6}}
+    told = apply(saved(tmp_path / "c.json", folder, **changes, names={"10": "odd ones"}), folder)
+    assert "10 clusters, now 11: 2 split, 1 renamed, 1 merged, 2 samples moved" in told
+    sizes = f"{len(three):,} of its {(found == 3).sum():,} samples are new cluster 10"
+    assert f"{name['3']} (cluster 3) is split: {sizes}" in told
+    assert f"1 sample of cluster 10 moved to {name['3']} (cluster 3)" in told
+    assert f"cluster 11 is part of {name['6']} (cluster 6) now" in told
+    expected = found.copy()
+    expected[three], expected[four], expected[other], expected[back] = 10, 6, 10, 3
+    after = table_of(folder)
+    assert after["cluster"].astype(int).tolist() == expected.tolist()
+    assert set(after["cluster_name"][after["cluster"] == "10"]) == {"odd ones"}
+    assert pages[0]["split"] == {3: 10, 4: 11} and pages[0]["moved"] == {back: 3, other: 10}
+    assert json.loads((folder / "metrics.json").read_text())["corrections"]["split"] == {"3": 10, "4": 11}
+    apply(saved(tmp_path / "d.json", folder, ORIGINAL), folder)
+    assert (folder / "clusters.csv").read_bytes() == (folder / ORIGINAL).read_bytes()
+
+
+def test_a_cluster_without_halves_is_not_split(refused, folder, tmp_path):
+    found = table_of(folder)["cluster"].astype(int).to_numpy()
+    halves = np.load(folder / "halves.npy")
+    np.save(folder / "halves.npy", np.where(found == 3, -1, halves).astype(np.int8))
+    path = saved(tmp_path / "c.json", folder, split={"3": 10})
+    refused(path, folder, "cluster 3 cannot be split: it was not divided in halves")
+    np.save(folder / "halves.npy", halves[1:])  # of other samples
+    refused(path, folder, "cluster 3 cannot be split: the run has no halves.npy of these samples")
+    (folder / "halves.npy").unlink()
+    refused(path, folder, "cluster 3 cannot be split: the run has no halves.npy of these samples")
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    """Run, model and table of wines in four clusters, with three and five besides."""
+    folder = tmp_path_factory.mktemp("grown")
+    load_wine(as_frame=True).frame.to_csv(folder / "wine.csv", index=False)
+    flags = ["--label_column=target", "--n_clusters=4", "--pretrain_epochs=5", "--manifold_learner=none"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alternatives, "well_supported", lambda assignment: {3: "coarser", 5: "finer"})
+        n2d.main([str(folder / "wine.csv"), *flags, f"--save_dir={folder / 'run'}", f"--save_model={folder / 'model'}"])
+    return folder
+
+
+@pytest.fixture
+def layered(grown, tmp_path):
+    """A copy of the run and the model of `grown` for this test, and the table."""
+    for name in ("run", "model"):
+        shutil.copytree(grown / name, tmp_path / name)
+    return tmp_path / "run", tmp_path / "model", grown / "wine.csv"
+
+
+def test_corrections_of_another_number_make_its_clusters_the_run_s(layered, apply, refused, tmp_path, capsys):
+    folder, model, data = layered
+    before = table_of(folder)
+    layer = before["cluster_of_5"].astype(int).to_numpy()
+    wanted = {"fingerprint": naming.fingerprint(layer), "n_clusters": 5, "names": {"4": "small"}, "merged": {"2": 0}}
+    told = apply(saved(tmp_path / "c.json", folder, **wanted), folder, f"--model={model}")
+    assert "the run's clusters are those of cluster_of_5 now; the former ones are cluster_of_4" in told
+    assert "5 clusters, now 4: 1 renamed, 1 merged" in told
+    after = table_of(folder)
+    others = ["cluster_of_3", "cluster_of_4"]
+    assert list(after) == ["index", "cluster", "cluster_name", *others, "confidence", "outlier", "label"]
+    assert after["cluster"].astype(int).tolist() == np.where(layer == 2, 0, layer).tolist()
+    assert after["cluster_of_4"].equals(before["cluster"]) and after["cluster_of_3"].equals(before["cluster_of_3"])
+    assert set(after["cluster_name"][layer == 4]) == {"small"}
+    assert len(pd.read_csv(folder / "profile.csv")) == 4
+    record = json.loads((folder / "metrics.json").read_text())
+    assert record["corrections"]["n_clusters"] == 5
+    n2d.main(["predict", str(model), str(data), "--label_column=target", f"--out={tmp_path / 'p.csv'}", "--layers"])
+    assert "there are 5 instead of 4" in " ".join(capsys.readouterr().out.split())
+    predicted = table_of(tmp_path, "p.csv")
+    for column in ("cluster", "cluster_name", *others):
+        assert predicted[column].equals(after[column])
+    of_three = {"fingerprint": naming.fingerprint(before["cluster_of_3"].astype(int)), "n_clusters": 3}
+    apply(saved(tmp_path / "d.json", folder, ORIGINAL, **of_three), folder, f"--model={model}")
+    again = table_of(folder)
+    assert again["cluster"].equals(before["cluster_of_3"]) and again["cluster_of_5"].equals(before["cluster_of_5"])
+    refused(saved(tmp_path / "e.json", folder, ORIGINAL, **of_three | {"n_clusters": 2}), folder, "of other clusters")
+    apply(saved(tmp_path / "f.json", folder, ORIGINAL), folder, f"--model={model}")
+    assert (folder / "clusters.csv").read_bytes() == (folder / ORIGINAL).read_bytes()
+
+
+def test_the_page_gets_the_clusters_of_the_numbers_beside(layered, tmp_path):
+    folder, *_ = layered
+    original, record = table_of(folder), json.loads((folder / "metrics.json").read_text())
+    halves = np.load(folder / "halves.npy")
+    for column, expected in (
+        ("cluster", [(3, "coarser", "cluster_of_3"), (5, "finer", "cluster_of_5")]),
+        ("cluster_of_3", [(4, layers.FOUND, "cluster"), (5, "finer", "cluster_of_5")]),
+    ):
+        labels = original[column].astype(int).to_numpy()
+        of = corrections_file.Corrections(naming.fingerprint(labels), 178, labels.max() + 1, {}, {}, ())
+        found = layers.beside(layers.layer_of(of, folder, original, halves, 4), original, record)
+        assert [(one["n_clusters"], one["reason"]) for one in found] == [one[:2] for one in expected]
+        for one, (*_, its_column) in zip(found, expected):
+            assert one["labels"].tolist() == original[its_column].astype(int).tolist()
+
+
+def test_a_cluster_of_another_number_is_split_into_those_that_it_was_merged_of(layered, apply, tmp_path):
+    folder, *_ = layered
+    before = table_of(folder)
+    pairs = before.groupby("cluster_of_3")["cluster"].unique()
+    [(whole, parts)] = [(i, parts) for i, parts in pairs.items() if len(parts) == 2]
+    wanted = {"fingerprint": naming.fingerprint(before["cluster_of_3"].astype(int)), "n_clusters": 3}
+    apply(saved(tmp_path / "c.json", folder, **wanted, split={whole: 3}), folder)
+    smaller = max(parts, key=int)  # they are numbered by size
+    assert table_of(folder)["cluster"].eq("3").equals(before["cluster"].eq(smaller))
+
+
+def test_the_saved_model_knows_no_clusters_of_a_number_that_it_was_not_saved_with(layered, apply, refused, tmp_path):
+    folder, model, _ = layered
+    record = json.loads((model / "model.json").read_text())
+    (model / "model.json").write_text(json.dumps(record | {"alternatives": []}))
+    of_five = {"fingerprint": naming.fingerprint(table_of(folder)["cluster_of_5"].astype(int)), "n_clusters": 5}
+    refused(saved(tmp_path / "c.json", folder, **of_five), folder, "it has no 5 clusters", f"--model={model}")
 
 
 @pytest.fixture
@@ -222,6 +349,30 @@ def test_the_saved_model_follows_with_numbers_and_names(with_model, apply, tmp_p
     assert predicted(model, data, capsys)[0].equals(table)
 
 
+@pytest.mark.parametrize("fit_samples", [None, 120])
+def test_new_points_follow_splits_moves_merges_and_names(apply, tmp_path, capsys, fit_samples):
+    load_wine(as_frame=True).frame.to_csv(tmp_path / "wine.csv", index=False)
+    flags = ["--label_column=target", "--n_clusters=4", "--pretrain_epochs=5", "--gmm_restarts=5"]
+    flags += [] if fit_samples is None else [f"--umap_fit_samples={fit_samples}"]
+    folder, model = tmp_path / "run", tmp_path / "model"
+    n2d.main([str(tmp_path / "wine.csv"), *flags, f"--save_dir={folder}", f"--save_model={model}"])
+    rows = N2D.load(model).rows_ if fit_samples else np.arange(178)
+    found, halves = table_of(folder)["cluster"].astype(int).to_numpy(), np.load(folder / "halves.npy")
+    moved = np.intersect1d(np.flatnonzero(found == 1), rows)[:5].tolist()
+    changes = {"split": {"0": 4}, "moved": {str(i): 5 for i in moved}, "merged": {"3": 2}, "names": {"4": "new"}}
+    apply(saved(tmp_path / "c.json", folder, **changes), folder)
+    after, (table, told) = table_of(folder), predicted(model, tmp_path / "wine.csv", capsys)
+    assert "4 is new, split off from 0, 3 is part of 2, 4 is called new, 5 samples moved" in told
+    for column in ("cluster", "cluster_name"):
+        assert table[column][rows].equals(after[column][rows])
+    assert set(after["cluster"][(found == 0) & (halves == 1)]) == {"4"} and set(after["cluster"][moved]) == {"5"}
+    far = np.setdiff1d(np.arange(178), rows)  # of those that the fit left out, few are near samples that were moved
+    assert np.count_nonzero(table["cluster"][far] != after["cluster"][far]) <= 0.2 * len(far)
+    again = N2D.load(model)
+    again.save(model)
+    assert predicted(model, tmp_path / "wine.csv", capsys)[0].equals(table)
+
+
 def test_the_model_that_the_run_has_saved_is_corrected_if_it_is_still_of_these_clusters(
     with_model, apply, refused, tmp_path, wines, capsys
 ):
@@ -246,7 +397,18 @@ def test_the_model_that_the_run_has_saved_is_corrected_if_it_is_still_of_these_c
 
 @pytest.mark.parametrize(
     "damaged",
-    [{}, {"numbers": [0, 1], "names": None}, {"numbers": [0, 1, 9], "names": None}, [], 7, {"numbers": "abc"}],
+    [
+        {},
+        {"numbers": [0, 1], "names": None},
+        {"numbers": [0, 1, 9], "names": None},
+        [],
+        7,
+        {"numbers": "abc"},
+        {"numbers": [0, 1, 2], "names": None, "n_clusters": 9},
+        {"numbers": [0, 1, 2, 3], "names": None, "split": {"3": [178]}},
+        {"numbers": [0, 1, 2, 3], "names": None, "moved": {"4": [0]}},
+        {"numbers": [0, 1, 2, 3], "names": None, "moved": [0]},
+    ],
 )
 def test_damaged_corrections_of_a_model_are_refused(with_model, damaged, capsys):
     _, model, data = with_model
@@ -289,6 +451,12 @@ def test_without_the_data_the_rest_is_written(run, folder, tmp_path):
         ({"moved": {"5": "2"}}, "cluster must be a whole number"),
         ({"moved": {"5": 10}, "merged": {"3": 10}}, "is merged into one that was added"),
         ({"moved": [5]}, "is damaged"),
+        ({"split": [5]}, "is damaged"),
+        ({"split": {"10": 11}}, "cluster must be a whole number from 0 to 9, got 10"),
+        ({"split": {"3": 9}}, "half of a cluster must become a new one, from 10 on, got 9"),
+        ({"split": {"3": 10, "4": 10}}, "halves of two clusters must become two new ones"),
+        ({"split": {"3": 1010}}, "cluster must be a whole number"),
+        ({"split": {"3": 10}, "merged": {"4": 10}}, "is merged into one that was added"),
         ({"outliers": [-1]}, "sample must be a whole number"),
         ({"outliers": 5}, "outliers must be a list"),
         ({"names": {"1": "a\nb"}}, "a name must be a text"),

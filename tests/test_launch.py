@@ -23,7 +23,7 @@ QUICK = ["--umap_neighbors=20", "--gmm_restarts=10"]
 
 
 FILES = {"clusters.csv", "embedding.npy", "hierarchy.csv", "history.csv", "latent.npy", "map.npy", "merged.csv"}
-FILES |= {"metrics.json", "profile.csv", "weights.safetensors"}
+FILES |= {"halves.npy", "metrics.json", "profile.csv", "weights.safetensors"}
 
 
 def test_a_cuda_index_without_cuda_falls_back_and_says_so(data_dir, tmp_path, capsys, monkeypatch):

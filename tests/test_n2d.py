@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 import subprocess
@@ -34,17 +35,27 @@ PICTURES = {"clusters.png", "confusion.png", "explore.html", "hierarchy.png", "h
 TABLES = {"clusters.csv", "hierarchy.csv", "history.csv", "merged.csv", "profile.csv"}
 
 
-FILES = TABLES | {"embedding.npy", "latent.npy", "map.npy", "metrics.json", "weights.safetensors"}
+FILES = TABLES | {"embedding.npy", "halves.npy", "latent.npy", "map.npy", "metrics.json", "weights.safetensors"}
 
 
 OF_FEATURES = {"features.csv", "profile.png"}
+
+
+def as_well_supported(output):
+    """The numbers of clusters that the end of a run names."""
+    if "no merge or split of these 10 clusters is as well supported as they are" in output:
+        return []
+    lines = output.split("as well supported as these 10 clusters:\n")[1].splitlines()
+    return [int(line.split(":")[0]) for line in itertools.takewhile(str.strip, lines)]
 
 
 def test_digits_leave_every_file(digits):
     folder, output = digits
     assert {path.name for path in folder.iterdir()} == FILES | PICTURES | {"digits-n2d.png", "digits-n2d-predicted.png"}
     clusters = pd.read_csv(folder / "clusters.csv")
-    assert list(clusters) == ["index", "cluster", "cluster_name", "confidence", "outlier", "label"]
+    others = [f"cluster_of_{n}" for n in as_well_supported(output)]
+    assert list(clusters) == ["index", "cluster", "cluster_name", *others, "confidence", "outlier", "label"]
+    assert np.load(folder / "halves.npy").shape == (1797,) and np.load(folder / "halves.npy").dtype == np.int8
     sizes = clusters["cluster"].value_counts(sort=False).sort_index()
     assert sizes.is_monotonic_decreasing  # they are numbered by size
     assert clusters.groupby("cluster")["cluster_name"].nunique().max() == 1

@@ -74,6 +74,37 @@ def test_a_model_saved_before_there_were_outliers_has_them_when_it_is_loaded(blo
     assert old.predict(far, return_outlier=True)[1].min() > 0.95
 
 
+@pytest.mark.parametrize("fit_samples", [None, 200])
+def test_a_saved_model_has_halves_and_the_clusters_of_other_numbers(blobs, quick, tmp_path, fit_samples):
+    x = blobs[0]
+    model = pipeline.N2D(**quick | {"n_clusters": 3}, fit_samples=fit_samples).fit(x)
+    model.save(tmp_path / "once")
+    pipeline.N2D.load(tmp_path / "once").save(tmp_path / "twice")
+    for name in ("once", "twice"):
+        loaded = pipeline.N2D.load(tmp_path / name)
+        assert loaded.halves_.dtype == np.int8 and np.array_equal(loaded.halves_, model.halves_[model.sample_])
+        assert np.array_equal(loaded.rows_ if fit_samples else np.arange(400), np.arange(400)[model.sample_])
+        for kept, one in zip(loaded.alternatives_, model.alternatives_, strict=True):
+            assert {**kept, "labels": None} == {**one, "labels": None}
+            assert np.array_equal(kept["labels"], one["labels"][model.sample_])
+        for number in (1, 2, 3, 4):
+            assert np.array_equal(loaded.predict(x, n_clusters=number), model.predict(x, n_clusters=number))
+        assert np.array_equal(loaded.clusters(2), model.clusters(2)[model.sample_])  # numbered by all samples
+
+
+def test_a_model_saved_before_there_were_halves_has_none(fitted, blobs, tmp_path):
+    fitted.save(tmp_path)
+    record = json.loads((tmp_path / "model.json").read_text())
+    del record["alternatives"]
+    (tmp_path / "model.json").write_text(json.dumps(record))
+    state = safetensors.numpy.load_file(tmp_path / "state.safetensors")
+    kept = {name: array for name, array in state.items() if name not in ("halves_", "sizes_")}
+    safetensors.numpy.save_file(kept, tmp_path / "state.safetensors")
+    old = pipeline.N2D.load(tmp_path)
+    assert set(old.halves_) == {-1} and old.alternatives_ == []
+    assert np.array_equal(old.predict(blobs[0], n_clusters=2), fitted.clusters(2))
+
+
 def test_a_saved_model_compares_by_the_same_components(fitted, tmp_path):
     x = np.random.default_rng(0).normal(size=(120, 60))
     model = clone(fitted).set_params(metric="auto", scale="standard", pretrain_epochs=1).fit(x)

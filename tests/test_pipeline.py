@@ -173,7 +173,7 @@ def test_what_takes_long_has_a_bar_or_none_in_silence(blobs, quick, monkeypatch,
 def test_verbose_reports_each_stage(blobs, capsys, quick):
     pipeline.N2D(**quick, verbose=True).fit(blobs[0])
     lines = capsys.readouterr().out.splitlines()
-    stages = ["pretrain", "encode", "neighbours", "neighbours", "manifold", "cluster", "cluster", "map"]
+    stages = ["pretrain", "encode", "neighbours", "neighbours", "manifold", "cluster", "cluster", "cluster", "map"]
     assert [line.split()[0] for line in lines] == stages
 
 

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from n2d import pipeline
 from n2d.method import persistence
 from n2d.method.autoencoder import weights
-from n2d.method.clusters import confidence
+from n2d.method.clusters import assignment, confidence
 
 
 def test_points_of_the_fit_get_their_place_and_cluster_again(blobs, fitted):
@@ -30,6 +30,29 @@ def test_new_points_go_to_the_cluster_of_their_like(blobs, cluster, quick):
         sure = model.predict_proba(x[300:])
         np.testing.assert_allclose(sure.sum(axis=1), 1, rtol=1e-5)
         assert np.array_equal(sure.argmax(axis=1), model.predict(x[300:]))
+
+
+def test_points_are_sorted_into_the_clusters_of_another_number(blobs, quick):
+    x, y = blobs
+    model = pipeline.N2D(**quick | {"n_clusters": 3}).fit(x[:300])
+    assert [one["n_clusters"] for one in model.alternatives_] == [2, 4]
+    assert np.array_equal(model.predict(x[:300], n_clusters=3), model.labels_)
+    for one in model.alternatives_:
+        assert np.array_equal(model.predict(x[:300], n_clusters=one["n_clusters"]), one["labels"])
+    assert adjusted_rand_score(y[300:], model.predict(x[300:], n_clusters=4)) == 1
+    labels, confidence, outlier = model.predict(x, return_confidence=True, return_outlier=True, n_clusters=2)
+    assert np.array_equal(labels[:300], model.clusters(2)) and confidence.shape == outlier.shape == (400,)
+    assert set(model.predict(x[:9], n_clusters=1)) == {0}
+    for wrong in (0, 5, "3"):
+        with pytest.raises(ValueError, match=f"n_clusters must be 1 to 3, or 4, got {wrong!r}"):
+            model.predict(x, n_clusters=wrong)
+
+
+def test_a_point_gets_a_finer_cluster_inside_its_own_if_they_are_nested():
+    knn = np.array([[0, 1, 2]]), np.array([[1.0, 1.0, 1.0]])
+    fine, coarse, own = np.array([2, 2, 1]), np.array([0, 0, 1]), np.array([1])
+    assert assignment.vote(knn, fine).tolist() == [2]
+    assert assignment.vote(knn, fine, (own, coarse)).tolist() == [1]
 
 
 @pytest.mark.parametrize("n_candidates", [None, 30, 4])

@@ -14,7 +14,7 @@ import n2d
 ROOT = Path(__file__).parents[1]
 QUICK = ["cpu", "--label_column=kind", "--pretrain_epochs=1", "--gmm_restarts=1", "--manifold_learner=none"]
 TABLES = {"clusters.csv", "hierarchy.csv", "history.csv", "merged.csv", "metrics.json", "profile.csv", "features.csv"}
-WHOLE = TABLES | {"embedding.npy", "latent.npy", "map.npy", "weights.safetensors"}
+WHOLE = TABLES | {"embedding.npy", "halves.npy", "latent.npy", "map.npy", "weights.safetensors"}
 PICTURES = {"clusters.png", "confusion.png", "explore.html", "hierarchy.png", "history.png", "profile.png"}
 PICTURES |= {"flowers-n2d.png", "flowers-n2d-predicted.png"}
 

@@ -1,4 +1,4 @@
-"""`n2d.py apply`: apply corrections made on the page (names, merges, marks, moves) to the files of a run."""
+"""`n2d.py apply`: apply corrections made on the page (splits, moves, merges, names, marks) to the files of a run."""
 
 import dataclasses
 import hashlib
@@ -16,10 +16,11 @@ from ...method.clusters import hierarchy
 from ...method.manifold import neighbors
 from ...page import explorer, naming, profiles
 from ...readers import annotated, samples
-from .. import arguments, delivery, folders, report
+from .. import arguments, delivery, folders, printing, report
 from . import saved_model
-from .corrections_file import CorrectionsError, corrected, in_words, read, relabelled
-from .run_files import RunError, read_embedding, read_map, read_record, read_samples, read_table
+from .corrections_file import CorrectionsError, corrected, divided, in_words, moved, read
+from .layers import classes, layer_of, with_layer
+from .run_files import RunError, read_embedding, read_halves, read_map, read_record, read_samples, read_table
 
 ORIGINAL = "clusters-original.csv"  # the clusters before any correction
 OURS = [
@@ -64,7 +65,8 @@ def apply(corrections, folder, model=None):
     """Apply corrections to the files in a run's save folder, and keep the earlier clusters.csv as `ORIGINAL`.
 
     Every cluster keeps its number; a merged cluster takes the number of the one that it is merged into. So the numbers
-    may have gaps, and functions that need consecutive numbers get the ranks of those that are left.
+    may have gaps, and functions that need consecutive numbers get the ranks of those that are left. Corrections of the
+    clusters of another number, in a column such as `cluster_of_8`, make these the run's clusters.
 
     Parameters
     ----------
@@ -82,9 +84,11 @@ def apply(corrections, folder, model=None):
     """
     record = read_record(folder)
     run = Namespace(**record["arguments"])
-    table, found, names_found = _tables(corrections, folder, record)
-    numbers, names, marked = corrected(corrections, names_found)
-    labels = relabelled(corrections, found, numbers)
+    table, original = _tables(folder, record)
+    layer = layer_of(corrections, folder, original, read_halves(folder, len(original)), run.n_clusters)
+    numbers, names, marked = corrected(corrections, layer.names)
+    halved = divided(corrections, layer.labels, layer.halves)
+    labels = numbers[moved(corrections, halved)]
     kept = np.unique(labels)
     if len(kept) < 2:
         raise CorrectionsError("these corrections merge all clusters into one: leave two at least")
@@ -93,30 +97,30 @@ def apply(corrections, folder, model=None):
     data = read_samples(run, len(table), folder, "clusters.png and explore.html stay as they are")
     is_gone = data is None
     if is_gone:
-        data = samples.Dataset(np.zeros((len(table), 1), np.float32), *_classes(table))
-    before = naming.named(found, corrections.n_clusters, data.y, data.label_names)
-    before = dataclasses.replace(before, names=tuple(names_found) if any(names_found) else None)
+        data = samples.Dataset(np.zeros((len(table), 1), np.float32), *classes(table))
+    before = naming.named(layer.labels, corrections.n_clusters, data.y, data.label_names)
+    before = dataclasses.replace(before, names=tuple(layer.names) if any(layer.names) else None)
     clusters = dataclasses.replace(
         naming.named(np.searchsorted(kept, labels), len(kept), data.y, data.label_names),
         names=names and tuple(names[i] for i in kept),
         colors=np.vstack([before.colors, _of_added(corrections)])[kept],
         numbers=kept,
     )
-    of_run = slice(corrections.n_clusters)  # a model knows none of the clusters that were added
-    of_model = numbers[of_run], names and names[of_run]
-    saved = saved_model.correct(model, run, before.fingerprint, *of_model)
+    saved = saved_model.correct(model, run, layer, corrections, numbers, names, halved)
     delivered = delivery.Delivery(folder, adds=True)
     _keep_original(folder, delivered)
     with delivered.at_once() as new:
-        table = _corrected(table, labels, names, marked, corrections.outliers)
+        table = _corrected(with_layer(table, original, layer), labels, names, marked, corrections.outliers)
         table.to_csv(new / "clusters.csv", index=False)
         scores = _scores(data.y, labels, embedding)
         _write_record(new, record, corrections, scores, table)
+    if not layer.is_found:
+        print(f"the run's clusters are those of {layer.column} now; the former ones are {layer.former}")
     print(f"{corrections.n_clusters} clusters, now {len(kept)}: {_counted(corrections)}")
-    for line in in_words(corrections, names_found, found):
+    for line in in_words(corrections, layer.names, layer.labels, halved):
         print(f"  {line}")
     if data.y is not None:
-        print(f"\n{'':<34}    ACC    NMI    ARI\n{report.score_line('corrected clusters', scores)}")
+        print(f"\n{'':<34}    ACC    NMI    ARI\n{printing.score_line('corrected clusters', scores)}")
     with delivered.at_once() as new:
         report.draw_maps(data, its_map, clusters, run, new, "corrected by hand", scores)
         if not is_gone:
@@ -126,17 +130,20 @@ def apply(corrections, folder, model=None):
             linkage = hierarchy.merges(neighbors.symmetric_graph(near), clusters.labels, points, len(kept))
             profile = _draw(data, clusters, run, new, known["confidence"], linkage)
             told = names or [""] * len(numbers)
-            earlier = [*names_found, *[""] * (len(numbers) - len(names_found))]
+            earlier = [*layer.names, *[""] * (len(numbers) - len(layer.names))]
             told = {i: told[i] for i in kept.tolist() if told[i] != earlier[i]}
             applied = {"names": told, "merged": corrections.merged, "marked": np.flatnonzero(marked).tolist()}
-            applied |= {"moved": corrections.moved, "outliers": list(corrections.outliers)}
-            known |= {"profile": profiles.profile(data, found, corrections.n_clusters), "neighbors": near[:, 1:]}
+            applied |= {"moved": corrections.moved, "outliers": list(corrections.outliers), "split": corrections.split}
+            known |= {"profile": profiles.profile(data, layer.labels, corrections.n_clusters)}
+            known |= {"neighbors": near[:, 1:]}
+            # here, once `explorer.page` takes them:
+            # known |= {"layers": layers.beside(layer, original, record), "halves": layer.halves}
             report.draw_page(data, its_map, before, run, new, **known, corrections=applied)
             if getattr(run, "write_h5ad", False):
                 out = new / f"{run.name}-n2d.h5ad"
                 annotated.write_h5ad(run.dataset, out, labels, known["confidence"], known["outlier"], its_map)
     if not is_gone:
-        report.print_profile(profile)
+        printing.print_profile(profile)
     if saved is not None:
         print(f"\nn2d.py predict {saved} follows these corrections")
     print(f"\n{delivered.listing(run.name)}")
@@ -156,7 +163,12 @@ def _draw(data, clusters, run, folder, confidence, linkage):
 
 
 def _counted(corrections):
-    parts = {"renamed": corrections.names, "merged": corrections.merged, "marked": corrections.marked}
+    parts = {
+        "split": corrections.split,
+        "renamed": corrections.names,
+        "merged": corrections.merged,
+        "marked": corrections.marked,
+    }
     parts |= {"samples moved": corrections.moved, "samples marked as outliers": corrections.outliers}
     return ", ".join(f"{len(part):,} {what}" for what, part in parts.items() if part) or "nothing changed"
 
@@ -167,33 +179,19 @@ def _of_added(corrections):
     return colors[np.arange(corrections.n_clusters, corrections.n_all) % len(colors)]
 
 
-def _tables(corrections, folder, record):
-    """Read clusters.csv as text, and the clusters that the run found: the number for each sample, and the names.
-
-    After the first corrections, the run's own clusters are read from `ORIGINAL`.
-    """
+def _tables(folder, record):
+    """Read clusters.csv as text, and as the run wrote it, which after the first corrections is `ORIGINAL`."""
     tables = {name: read_table(folder / name) for name in ("clusters.csv", ORIGINAL) if (folder / name).is_file()}
     if not tables:
         raise CorrectionsError(f"{folder} has no clusters.csv")
     original = tables.get(ORIGINAL, tables.get("clusters.csv"))
     table = tables.get("clusters.csv", original)
-    found = original["cluster"].astype(np.int64).to_numpy()
-    fingerprint, n_clusters = naming.fingerprint(found), original["cluster"].nunique()
-    is_of = len(found) == corrections.n_samples and fingerprint == corrections.fingerprint
-    if not is_of or found.max() >= corrections.n_clusters:
-        raise CorrectionsError(
-            f"these corrections are of other clusters: of {corrections.n_samples:,} samples in "
-            f"{corrections.n_clusters} clusters ({corrections.fingerprint[:16]}), and {folder} has {len(found):,} in "
-            f"{n_clusters} ({fingerprint})"
-        )
     if _hash(table) not in (_hash(original), (record.get("corrections") or {}).get("sha256")):
         raise CorrectionsError(
             f"{folder / 'clusters.csv'} has other clusters or names than were written there: move it away, and nothing "
             "of it is lost"
         )
-    by_number = original.drop_duplicates("cluster").set_index("cluster")
-    names = by_number["cluster_name"].to_dict() if "cluster_name" in original else {}
-    return table, found, [names.get(str(i), "") for i in range(corrections.n_clusters)]
+    return table, original
 
 
 def _hash(table):
@@ -209,13 +207,6 @@ def _latent(folder, n_samples, embedding):
     except (OSError, ValueError):
         return embedding
     return latent if latent.ndim == 2 and len(latent) == n_samples else embedding
-
-
-def _classes(table):
-    """Return the classes of the samples and their names from the table, or None and no names."""
-    if "label" not in table or not (table["label"] != "").any():
-        return None, ()
-    return samples.classes(table["label"].to_numpy(dtype=object), len(table))
 
 
 def _keep_original(folder, delivered):
@@ -254,6 +245,8 @@ def _write_record(folder, record, corrections, scores, table):
     before = earlier.get("before") or {name: record[name] for name in (*scores, *OF_FIT) if name in record}
     kept = {name: value for name, value in record.items() if name not in (*OF_FIT, "corrections")}
     made = {
+        "n_clusters": corrections.n_clusters,
+        "split": corrections.split,
         "names": corrections.names,
         "merged": corrections.merged,
         "marked": corrections.marked,

@@ -33,9 +33,11 @@ class Corrections:
     merged : dict of int to int
         For each merged cluster, the number of the cluster that it is now part of.
     marked : tuple of int
+    split : dict of int to int
+        For each cluster that was divided, the new cluster that its smaller half is now.
     moved : dict of int to int
-        For each sample that was moved, by its row number, the cluster that it is in now; numbers from `n_clusters` on
-        are new clusters.
+        For each sample that was moved, by its row number, the cluster that it is in now, after the splits. Numbers
+        from `n_clusters` on are new clusters.
     outliers : tuple of int
         Row numbers of the samples that a person marked as outliers.
     """
@@ -48,11 +50,16 @@ class Corrections:
     marked: tuple
     moved: dict = dataclasses.field(default_factory=dict)
     outliers: tuple = ()
+    split: dict = dataclasses.field(default_factory=dict)
 
     @property
     def n_all(self):
         """Number of clusters, with those that a person has added."""
-        return max([self.n_clusters, *(into + 1 for into in self.moved.values())])
+        return _n_all(self.n_clusters, self.moved, self.split)
+
+
+def _n_all(n_clusters, *added):
+    return max([n_clusters, *(into + 1 for part in added for into in part.values())])
 
 
 def read(path):
@@ -91,7 +98,14 @@ def _sound(found):
 
     moved = found.get("moved", {}).items()
     moved = {sample(i): _number(into, "cluster", n_clusters + MOST_NEW) for i, into in moved}
-    n_all = max([n_clusters, *(into + 1 for into in moved.values())])
+    split = found.get("split", {}).items()
+    most = n_clusters + MOST_NEW
+    split = {_number(_parsed(i), "cluster", n_clusters): _number(new, "cluster", most) for i, new in split}
+    if old := [new for new in split.values() if new < n_clusters]:
+        raise ValueError(f"half of a cluster must become a new one, from {n_clusters} on, got {old[0]}")
+    if len(set(split.values())) < len(split):
+        raise ValueError("halves of two clusters must become two new ones")
+    n_all = _n_all(n_clusters, moved, split)
 
     def cluster(number):
         return _number(_parsed(number), "cluster", n_all)
@@ -117,6 +131,7 @@ def _sound(found):
         tuple(sorted({cluster(number) for number in found["marked"]})),
         moved,
         tuple(sorted({sample(number) for number in found.get("outliers", [])})),
+        split,
     )
 
 
@@ -169,24 +184,66 @@ def corrected(corrections, names):
     return numbers, tuple(told) if any(told) else None, np.isin(clusters, corrections.marked) & (numbers == clusters)
 
 
-def relabelled(corrections, found, numbers):
-    """Return the cluster of each sample, ndarray of int (n_samples,), after moves and merges."""
+def divided(corrections, found, halves):
+    """Return the cluster of each sample, ndarray of int (n_samples,), after splits, before moves and merges.
+
+    Parameters
+    ----------
+    corrections : Corrections
+    found : ndarray of int, shape (n_samples,)
+        The clusters that are corrected.
+    halves : ndarray of int, shape (n_samples,), or None
+        Their halves, see `divisions.halve`; None where they are not known.
+
+    Raises
+    ------
+    CorrectionsError
+        If a cluster that is to be split has no halves.
+    """
     labels = np.array(found)
+    for cluster, new in corrections.split.items():
+        half = False if halves is None else (found == cluster) & (halves == 1)
+        if not np.any(half):
+            reason = "the run has no halves.npy of these samples" if halves is None else "it was not divided in halves"
+            raise CorrectionsError(f"cluster {cluster} cannot be split: {reason}")
+        labels[half] = new
+    return labels
+
+
+def moved(corrections, labels):
+    """Return the cluster of each sample, ndarray of int (n_samples,), after moves."""
+    labels = np.array(labels)
     labels[list(corrections.moved)] = list(corrections.moved.values())
-    return numbers[labels]
+    return labels
 
 
-def in_words(corrections, names_found, found):
-    """Say what was corrected: return a line for each correction, for a screen."""
+def in_words(corrections, names_found, found, halved):
+    """Say what was corrected: return a line for each correction, for a screen.
+
+    Parameters
+    ----------
+    corrections : Corrections
+    names_found : sequence of str
+        Names before the corrections, by number.
+    found, halved : ndarray of int, shape (n_samples,)
+        Clusters before the corrections, and after splits alone.
+    """
     names = [*names_found, *[""] * (corrections.n_all - len(names_found))]
-    told = [f"{naming.caption(i, names[i])} is called {name or 'nothing'} now" for i, name in corrections.names.items()]
+    told = []
+    for i, new in corrections.split.items():
+        n, n_new = np.count_nonzero(found == i), np.count_nonzero(halved == new)
+        told.append(f"{naming.caption(i, names[i])} is split: {n_new:,} of its {n:,} samples are new cluster {new}")
+    told += [
+        f"{naming.caption(i, names[i])} is called {name or 'nothing'} now" for i, name in corrections.names.items()
+    ]
     told += [
         f"{naming.caption(i, names[i])} is part of {naming.caption(into, corrections.names.get(into, names[into]))} now"
         for i, into in corrections.merged.items()
     ]
-    pairs = Counter((int(found[i]), into) for i, into in corrections.moved.items())
+    pairs = Counter((int(halved[i]), into) for i, into in corrections.moved.items())
     for (source, into), n in sorted(pairs.items()):
-        where = f"new cluster {into}" if into >= corrections.n_clusters else naming.caption(into, names[into])
+        is_new = into >= corrections.n_clusters and into not in corrections.split.values()
+        where = f"new cluster {into}" if is_new else naming.caption(into, names[into])
         told.append(f"{_samples(n)} of {naming.caption(source, names[source])} moved to {where}")
     told += [f"{naming.caption(i, corrections.names.get(i, names[i]))} is marked" for i in corrections.marked]
     if n := len(corrections.outliers):

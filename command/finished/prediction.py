@@ -5,11 +5,13 @@ from pathlib import Path
 import pandas as pd
 
 from ... import metrics
+from ...method.new_points import in_layer
 from ...method.persistence import ModelError
 from ...pipeline import N2D
 from ...readers import annotated, samples
 from .. import arguments, features_of_run, folders, reading
-from ..report import clusters_table, score_line
+from ..printing import score_line
+from ..report import clusters_table
 from . import saved_model
 
 FAR = 0.9  # outlier score above which a point is reported as unlike all samples of the model
@@ -22,7 +24,7 @@ def main(argv):
     refuse_outputs(parser, args)
     try:
         model = N2D.load(args.model_dir)
-        numbers, names, corrected = saved_model.corrections_of(model)
+        made = saved_model.corrections_of(model)
     except ModelError as error:
         parser.error(str(error))
     folders.make_folder(parser, "out", args.out.parent)
@@ -32,17 +34,24 @@ def main(argv):
     features_of_run.refuse_other_kind(parser, args, model, data)
     data, unknown, _ = features_of_run.worked_out(parser, args, data, model=model)
     x = as_the_model_wants(parser, args, model, data)
-    labels, confidence, outlier = model.predict(x, return_confidence=True, return_outlier=True)
+    knn, fit = model.kneighbors(x), model.assignment_
+    found = fit.predict(knn)
+    confidence, outlier = fit.predict_confidence(knn, found), fit.predict_outlier(knn)
     features_of_run.mark_unknown(unknown, confidence, outlier)
-    labels = numbers[labels]
+    labels = saved_model.predict(model, knn, found, made)
     if is_h5ad(args.out):
         annotated.write_h5ad(args.dataset, args.out, labels, confidence, outlier, model.on_map(x))
     else:
-        table = clusters_table(data, labels, confidence, names, outlier)
+        table = clusters_table(data, labels, confidence, made.names, outlier)
+        numbers = [model.n_clusters_, *(other["n_clusters"] for other in model.alternatives_)] if args.layers else []
+        for number in numbers:
+            if number != made.n_clusters:
+                of_layer = in_layer(model, knn, found, number)
+                table.insert(table.columns.get_loc("confidence"), f"cluster_of_{number}", of_layer)
         table.to_csv(args.out, index_label="index", float_format="%.4f")
     print(samples.writable(f"{args.out}: the clusters of {len(labels):,} points of {args.dataset}"))
-    if corrected:
-        print(samples.in_columns(corrected))
+    if made.told:
+        print(samples.in_columns(made.told))
     if n_far := int((outlier > FAR).sum()):
         print(f"{n_far:,} of them are like no sample of the model: outlier above {FAR}")
     if data.y is not None:
@@ -59,6 +68,12 @@ def build_parser():
         type=Path,
         help="table to write, or of an .h5ad file a copy that has the clusters, if this ends in .h5ad (clusters.csv, "
         "if there is none yet)",
+    )
+    parser.add_argument(
+        "--layers",
+        action="store_true",
+        help="add a column cluster_of_N for each other number of clusters that the model has, as in its run's "
+        "clusters.csv",
     )
     parser.add_argument("--data_dir", type=Path, default=arguments.DATA_DIR)
     reading.add_label_column(parser.add_argument)
@@ -78,6 +93,8 @@ def refuse_outputs(parser, args):
         if args.out.exists():
             parser.error("clusters.csv is there: --out=FILE names another file, and --out=clusters.csv replaces it")
     folders.check_file(parser, args.out, args.dataset)
+    if args.layers and is_h5ad(args.out):
+        parser.error(f"--layers adds columns to a table, and --out {args.out} is annotated data: give a .csv")
     if is_h5ad(args.out) and not is_h5ad(args.dataset):
         parser.error(f"--out {args.out} would be a copy of an .h5ad file, and {args.dataset} is none: give a .csv")
 

@@ -48,6 +48,15 @@ def read_map(folder, n_samples):
     return _read_array(path, n_samples) if path.exists() else read_embedding(folder, n_samples)
 
 
+def read_halves(folder, n_samples):
+    """Load the halves of a run's clusters, ndarray of int8 (n_samples,); None if it has none, or of other samples."""
+    try:
+        halves = np.load(folder / "halves.npy")
+    except (OSError, ValueError, EOFError):
+        return None
+    return halves if halves.shape == (n_samples,) and halves.dtype == np.int8 else None
+
+
 def _read_array(path, n_samples):
     try:
         array = np.load(path)

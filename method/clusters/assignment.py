@@ -6,8 +6,34 @@ from itertools import chain
 import numpy as np
 
 from ..manifold import neighbors
-from . import clustering, confidence, hierarchy, judge, outliers
+from . import clustering, confidence, divisions, hierarchy, judge, outliers
 from .outliers import Reference
+
+
+def vote(knn, clusters, within=None):
+    """Return the clusters that most of points' nearest samples are in, each weighted as in `neighbors.place`.
+
+    Parameters
+    ----------
+    knn : tuple of ndarray
+        Indices and distances of each point's nearest samples, (n_points, n_neighbors).
+    clusters : ndarray of int, shape (n_samples,)
+    within : tuple of ndarray of int, shapes (n_points,) and (n_samples,), or None
+        Coarser clusters of the points and of the samples: each point gets a cluster that has samples of its coarser
+        one. None: any cluster.
+
+    Returns
+    -------
+    ndarray of int, shape (n_points,)
+    """
+    votes = neighbors.place(knn, np.eye(clusters.max() + 1)[clusters])
+    if within is not None:
+        of_points, of_samples = within
+        has = np.zeros((max(of_points.max(initial=0), of_samples.max()) + 1, votes.shape[1]), bool)
+        has[of_samples, clusters] = True
+        has[~has.any(axis=1)] = True  # a cluster that no sample of the fit is in
+        votes[~has[of_points]] = -1
+    return votes.argmax(axis=1)
 
 
 @dataclass(eq=False)
@@ -33,6 +59,12 @@ class Assignment:
         See `outliers.fit`.
     hierarchy : ndarray of float64, shape (n_clusters - 1, 4)
         See `hierarchy.merges`.
+    halves : ndarray of int8, shape (n_samples,)
+        The half of its cluster that each sample is in, see `divisions.halve`.
+    apart : ndarray of float64, shape (n_clusters,), or None
+        Height at which the halves would be merged, see `divisions.heights`; not saved with a model.
+    sizes : ndarray of int, shape (n_clusters,)
+        Samples in each cluster, also those that the fit left out.
     """
 
     n_clusters: int
@@ -45,9 +77,12 @@ class Assignment:
     outliers: Reference | None = None
     outlier: np.ndarray | None = None
     hierarchy: np.ndarray | None = None
+    halves: np.ndarray | None = None
+    apart: np.ndarray | None = None
+    sizes: np.ndarray | None = None
 
     @classmethod
-    def from_fit(cls, fit, n_clusters, embedding, x, neighbourhood, graph, progress):
+    def from_fit(cls, fit, n_clusters, embedding, x, neighbourhood, graph, progress, **settings):
         """Make the assignment of the best fit.
 
         Parameters
@@ -61,6 +96,8 @@ class Assignment:
         graph : sparse array of shape (n_samples, n_samples), or None
             None: the graph of the neighbourhood.
         progress : progress.Progress
+        **settings
+            `random_state` and `n_jobs` of `divisions.halve`.
 
         Returns
         -------
@@ -81,6 +118,10 @@ class Assignment:
             reach=float(np.quantile(knn[1][:, : neighbors.N_ALIKE][:, -1], 0.99)),  # a few samples may be outliers
         )
         assignment.compare(neighbourhood.latent, knn, graph)
+        with progress.stage("cluster", "each cluster divided in two"):
+            assignment.halves = divisions.halve(embedding, labels, graph, x, **settings)
+            found = graph, labels, assignment.halves, neighbourhood.latent, n_clusters
+            assignment.apart = divisions.heights(*found)
         return assignment
 
     def compare(self, latent, knn, graph):
@@ -99,9 +140,44 @@ class Assignment:
         memberships[moved] = of_labels[moved]
         return memberships
 
+    def cut(self, n_clusters):
+        """Return the new number of each cluster when merges leave `n_clusters`, see `hierarchy.cut`."""
+        return hierarchy.cut(self.hierarchy, n_clusters, self.sizes)
+
     def predict_memberships(self, knn):
         """Return the mean memberships of points' nearest samples: float32 (n_points, n_clusters); rows sum to 1."""
         return neighbors.place(knn, self.memberships)
+
+    def predict(self, knn):
+        """Return the clusters of points: those of most of their nearest samples, see `neighbors.place`."""
+        return self.predict_memberships(knn).argmax(axis=1)
+
+    def predict_others(self, knn, labels, others, nested):
+        """Predict the clusters of points in another clustering of the samples.
+
+        Parameters
+        ----------
+        knn : tuple of ndarray
+            Indices and distances of each point's nearest samples, (n_points, n_neighbors).
+        labels : ndarray of int, shape (n_points,)
+            The points' clusters, as `predict` returns them.
+        others : ndarray of int, shape (n_samples,)
+            The other clustering.
+        nested : bool
+            Whether one of the two divides the clusters of the other. Then a point gets one that the samples of its
+            cluster are in.
+
+        Returns
+        -------
+        ndarray of int, shape (n_points,)
+        """
+        return vote(knn, others, (labels, self.labels) if nested else None)
+
+    def predict_halves(self, knn, labels):
+        """Return the halves, see `divisions.halve`, that points of these clusters are in: int8 (n_points,)."""
+        parts = self.predict_others(knn, labels, divisions.joined(self.labels, self.halves), True)
+        divided = np.isin(labels, self.labels[self.halves >= 0])
+        return np.where(divided, parts % 2, -1).astype(np.int8)
 
     def predict_confidence(self, knn, labels):
         """Return the confidence of points in these clusters, see `confidence.predict`."""
@@ -132,6 +208,7 @@ class Assignment:
         numbers = np.argsort(order)
         self.labels = numbers[self.labels]
         self.hierarchy = hierarchy.renumbered(self.hierarchy, numbers)
+        self.apart, self.sizes = self.apart[order], sizes[order]
         for name in {"precisions_", *chain.from_iterable(clustering.STATE.values())}:
             if hasattr(self.clusterer, name):
                 setattr(self.clusterer, name, getattr(self.clusterer, name)[order])

@@ -50,6 +50,11 @@ def merges(graph, labels, points, n_clusters):
     return np.array(linkage, dtype=np.float64).reshape(-1, 4)
 
 
+def heights(graph, labels, points, n_clusters):
+    """Return how far apart any two clusters are, ndarray of float64 (n_clusters, n_clusters), see `merges`."""
+    return np.log10(1 + 1 / _similarity(graph, labels, points, n_clusters)[0])
+
+
 def _similarity(graph, labels, points, n_clusters):
     """Return the weight between clusters relative to chance, (n_clusters, n_clusters), and the weights of clusters."""
     member = sparse.csr_array((np.ones(len(labels)), (np.arange(len(labels)), labels)), (len(labels), n_clusters))
