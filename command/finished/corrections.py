@@ -19,7 +19,7 @@ from ...readers import annotated, samples
 from .. import arguments, delivery, folders, printing, report
 from . import saved_model
 from .corrections_file import CorrectionsError, corrected, divided, in_words, moved, read
-from .layers import classes, layer_of, with_layer
+from .layers import beside, classes, layer_of, with_layer
 from .run_files import RunError, read_embedding, read_halves, read_map, read_record, read_samples, read_table
 
 ORIGINAL = "clusters-original.csv"  # the clusters before any correction
@@ -136,8 +136,7 @@ def apply(corrections, folder, model=None):
             applied |= {"moved": corrections.moved, "outliers": list(corrections.outliers), "split": corrections.split}
             known |= {"profile": profiles.profile(data, layer.labels, corrections.n_clusters)}
             known |= {"neighbors": near[:, 1:]}
-            # here, once `explorer.page` takes them:
-            # known |= {"layers": layers.beside(layer, original, record), "halves": layer.halves}
+            known |= {"layers": beside(layer, original, record), "halves": layer.halves}
             report.draw_page(data, its_map, before, run, new, **known, corrections=applied)
             if getattr(run, "write_h5ad", False):
                 out = new / f"{run.name}-n2d.h5ad"
