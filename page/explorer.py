@@ -116,7 +116,7 @@ def page(
     outlier : ndarray of float, shape (n_samples,), or None
         Outlier scores, 0 to 1: close to 1 if a sample is much farther from its neighbours than they are from theirs.
     neighbors : ndarray of int, shape (n_samples, n_neighbors), or None
-        The nearest samples of each, -1 where there are fewer; see `nearest_in_graph`.
+        The nearest samples of each, -1 where there are fewer; see `nearest_samples`.
     corrections : dict or None
         Corrections applied to the clusters, as in the file that the page saves: `names`, `merged`, `marked`, `moved`,
         `outliers` and `split`.
@@ -193,15 +193,15 @@ def found_by(model):
     return {
         "confidence": model.confidence_,
         "outlier": model.outlier_,
-        "neighbors": nearest_in_graph(model),
+        "neighbors": nearest_samples(model),
         "layers": getattr(model, "alternatives_", ()),  # a model that was saved has none
         "reason": next((row["plausible"] for row in scan if row["n_clusters"] == model.n_clusters_), None),
         "halves": getattr(model, "halves_", None),
     }
 
 
-def nearest_in_graph(model):
-    """Find the samples that are linked most strongly to each sample in the neighbour graph of a fitted model.
+def nearest_samples(model):
+    """Return the nearest samples of each sample of a fitted model.
 
     Parameters
     ----------
@@ -210,22 +210,14 @@ def nearest_in_graph(model):
     Returns
     -------
     ndarray of int, shape (n_samples, 10), or None
-        The strongest first; -1 where there are fewer, and of samples that the fit left out. None without a graph.
+        The nearest first; -1 where there are fewer, and of samples that the fit left out. None without UMAP.
     """
-    graph = getattr(model, "graph_", None)
-    if graph is None:
+    if model.knn_ is None:
         return None
-    graph = graph.tocsr()
-    rows = np.repeat(np.arange(graph.shape[0]), np.diff(graph.indptr))
-    others = rows != graph.indices
-    rows, columns, weights = rows[others], graph.indices[others], graph.data[others]
-    by_weight = np.lexsort((columns, -weights, rows))
-    rows, columns = rows[by_weight], columns[by_weight]
-    rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    first = rank < N_NEIGHBORS
     sample = np.arange(len(model.labels_))[model.sample_]
+    near = model.knn_[0][:, 1 : N_NEIGHBORS + 1]
     nearest = np.full((len(model.labels_), N_NEIGHBORS), -1)
-    nearest[sample[rows[first]], rank[first]] = sample[columns[first]]
+    nearest[sample, : near.shape[1]] = sample[near]
     return nearest
 
 

@@ -278,13 +278,8 @@ def test_the_page_needs_no_network_and_runs_no_other_script(insects, tmp_path):
     assert "default-src 'none'; script-src 'sha256-" in text and "http://" not in text and "https://" not in text
 
 
-def test_neighbours_are_those_of_the_graph(fitted):
-    nearest = explorer.nearest_in_graph(fitted)
-    graph = fitted.graph_.toarray()
-    np.fill_diagonal(graph, 0)
-    assert nearest.shape == (400, 10)
-    for i in (0, 17, 399):
-        found = nearest[i][nearest[i] >= 0]
-        weights = graph[i, found]
-        assert len(found) == min(10, np.count_nonzero(graph[i])) and (np.diff(weights) <= 0).all()
-        assert weights.min() >= np.sort(graph[i])[-10]
+def test_neighbours_are_the_nearest_that_were_found(fitted):
+    nearest = explorer.nearest_samples(fitted)
+    n_found = min(10, fitted.knn_[0].shape[1] - 1)
+    assert nearest.shape == (400, 10) and (nearest[:, n_found:] == -1).all()
+    assert np.array_equal(nearest[:, :n_found], fitted.knn_[0][:, 1 : n_found + 1])
