@@ -185,7 +185,8 @@ def run_collection(dataset, seed, runs_dir, threads):
     from .peers import PEERS
 
     data_dir = os.environ.get("N2D_DATA_DIR", "data")
-    source = dataset if dataset in render.PAPER else f"{data_dir}/collection/{dataset}.npz"
+    files = [Path(data_dir, folder, f"{dataset}.npz") for folder in ("collection", "collection2")]
+    source = dataset if dataset in render.PAPER else str(next(filter(Path.is_file, files), files[0]))
     data, rows = datasets.load(source, data_dir), []
     k = len(data.label_names)
 

@@ -220,12 +220,13 @@ def test_the_estimator_starts_from_the_default_protocol():
     assert arguments.PROTOCOLS["default"].items() <= (parameters | flags).items()
 
 
-def test_data_of_other_kinds_are_clustered_by_the_default_and_by_its_peers(monkeypatch, tmp_path):
+@pytest.mark.parametrize("folder", ["collection", "collection2"])
+def test_data_of_other_kinds_are_clustered_by_the_default_and_by_its_peers(folder, monkeypatch, tmp_path):
     """With a stand-in for the runs of n2d.py, that says what it was asked for."""
     rng = np.random.default_rng(0)
     y = np.repeat(range(3), 40)
-    (tmp_path / "collection").mkdir()
-    np.savez(tmp_path / "collection/yale.npz", x=rng.normal(size=(120, 5)) + 20 * y[:, None], y=y)
+    (tmp_path / folder).mkdir()
+    np.savez(tmp_path / folder / "yale.npz", x=rng.normal(size=(120, 5)) + 20 * y[:, None], y=y)
     monkeypatch.setenv("N2D_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(tables, "SAMPLES", 90)
     asked = []
@@ -241,7 +242,7 @@ def test_data_of_other_kinds_are_clustered_by_the_default_and_by_its_peers(monke
         monkeypatch.delitem(peers.PEERS, "Leiden")
     rows = pd.DataFrame(tables.run_collection("yale", 3, tmp_path, 1))
     assert list(rows) == tables.TABLES["collection"].columns
-    source = [f"{tmp_path}/collection/yale.npz", "0", f"--data_dir={tmp_path}", "--seed=3"]
+    source = [f"{tmp_path}/{folder}/yale.npz", "0", f"--data_dir={tmp_path}", "--seed=3"]
     assert asked == [source, [*source, "--n_clusters=auto"]]
     assert rows["method"].tolist() == ["N2D", "N2D, auto", *peers.PEERS]
     assert (rows["k"] == 3).all() and rows["k_found"][:3].tolist() == [4, 4, 3]
