@@ -13,7 +13,7 @@ from ..kernels import by_threads, import_compiled, n_threads, njit
 from . import deformation
 
 EXACT_NEIGHBORS = 200_000  # samples up to which an exact search is faster than an approximate one
-N_FRIENDS = 15  # nearest candidates, itself included, whose own candidates are added to a point's
+FRIENDS = (15, 10)  # nearest ones, itself included, whose own are compared, too: first, and of those then once more
 METRICS = ("euclidean", "manhattan", "chebyshev", "canberra", "braycurtis", "cosine", "correlation")
 DIRECTIONS = ("cosine", "correlation")  # those that do not depend on the length of vectors
 N_ALIKE = 10  # nearest samples that a new point is predicted from
@@ -141,7 +141,7 @@ def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None, track=ite
     """Re-rank the candidates of each sample by the distance of the inputs, and return the nearest.
 
     The candidates come from the latent space, in which the autoencoder puts some points side by side by mistake. They
-    are made symmetric; and the nearest candidates of a point's nearest candidates are added to its own, as in
+    are made symmetric; and the nearest candidates of a point's nearest candidates are added to its own, twice, as in
     NN-descent (Dong, Moses, Li, WWW 2011).
 
     Parameters
@@ -157,7 +157,7 @@ def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None, track=ite
     n_jobs : int or None
         Threads, see `kernels.n_threads`.
     track : callable
-        Wraps the iterable of parts of the samples, to show progress: once for the candidates, once for theirs.
+        Wraps the iterable of parts of the samples, to show progress: for the candidates, theirs, and theirs again.
 
     Returns
     -------
@@ -168,21 +168,23 @@ def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None, track=ite
     if image_shape is not None:
         x = deformation.prepare(x, image_shape)  # once for all parts
     n, n_candidates = candidates.shape
-    n_friends = min(N_FRIENDS, n_candidates)
-    shape = (n, max(n_neighbors, n_friends))
+    shape = (n, max(n_neighbors, min(max(FRIENDS), n_candidates)))
     indices, distances = np.full(shape, n, np.int32), np.full(shape, np.inf, np.float32)
     indices[:, 0], distances[:, 0] = np.arange(n), 0
+    proposed, proposed_by = _adjacency(candidates)
+    compared = [lambda rows: proposed[rows] + proposed_by[rows]]  # pairs; rows at a time: all would take kilobytes each
 
-    def compare(pairs):  # some rows at a time: all pairs would take kilobytes a point
+    def compare(pairs):
         for start in track(range(0, n, ROWS)):
             upper = sparse.triu(pairs(slice(start, start + ROWS)), start + 1)  # the distances are the same both ways
             first, second = upper.row + start, upper.col
             _insert(first, second, _metric(image_shape)(x, x, first, second, n_jobs=n_jobs), indices, distances)
 
-    proposed, proposed_by = _adjacency(candidates)
-    compare(lambda rows: proposed[rows] + proposed_by[rows])
-    near, near_by = _adjacency(indices[:, :n_friends])
-    compare(lambda rows: near[rows] @ near + near_by[rows] @ near_by > proposed[rows] + proposed_by[rows])
+    compare(compared[0])
+    for n_friends in FRIENDS:
+        near, near_by = _adjacency(indices[:, : min(n_friends, n_candidates)].copy())
+        compared.append(lambda rows, near=near, near_by=near_by: near[rows] @ near + near_by[rows] @ near_by)
+        compare(lambda rows: compared[-1](rows) > sum(pairs(rows) for pairs in compared[:-1]))
     return indices[:, :n_neighbors], distances[:, :n_neighbors]
 
 
