@@ -4,6 +4,7 @@ import json
 import os
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
@@ -40,7 +41,7 @@ def begun(*argv):
     """The parser and the arguments of a command."""
     parser = arguments.build_parser()
     args = arguments.parse_arguments(parser, [*argv, "--n_clusters=2"])
-    launch.settle_epochs(args, 178)
+    launch.settle_epochs(args, SimpleNamespace(x=range(178), image_shape=None))
     return parser, args
 
 

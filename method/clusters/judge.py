@@ -11,6 +11,7 @@ N_RIVALS = 2  # 1, 4 or 9 make little difference to how well a confidence finds 
 MUCH_CLEARER = 30  # times, for a fit to replace the one of greatest merit: of fits to one embedding
 CLEARER = 3  # the same, of the best fits to several
 LEAST = 0.5  # of the greatest modularity, that such a fit has to have: a few outliers against the rest have less
+DIGITS = 12  # of scores: the same clusters with other numbers have the same
 BALANCE = 0.4  # power of the entropy in the merit: 0 favours clusters of equal sizes, 1 few large ones
 
 
@@ -134,7 +135,8 @@ def support(graph, labels):
     inside, of_each = np.trace(share), share.sum(axis=1)
     entropy = entr(of_each).sum()
     information = rel_entr(share, np.outer(of_each, share.sum(axis=0))).sum() / entropy**BALANCE if entropy > 0 else 0
-    return float(inside - (of_each**2).sum()), float(1 - inside), float(information)
+    scores = inside - (of_each**2).sum(), 1 - inside, information
+    return tuple(round(float(score), DIGITS) for score in scores)
 
 
 @njit(nogil=True)
