@@ -14,7 +14,7 @@ from . import adam
 from .torchrun import mean_of_processes, processes
 
 BATCH_SIZE = 256  # the paper's
-MIN_STEPS = 200
+MIN_STEPS, STEPS_TO_PROPOSE = 200, 50
 SEEN, SEEN_TO_PROPOSE = 550_000, 150_000  # samples in a whole training
 MAX_SHIFT, MAX_ANGLE = 0.1, math.radians(10)  # of distorted images; the shift is a share of the side
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
@@ -28,14 +28,14 @@ def default_epochs(n_samples, proposes=True):
     n_samples : int
     proposes : bool
         Whether the autoencoder only proposes neighbours, which the distance of the inputs ranks. Then a short training
-        is enough: 15 epochs; fewer, if 150,000 samples have been seen sooner. Else 50 epochs; fewer, if 550,000 have
-        been seen sooner, but at least 7. In both cases more, until there are 200 steps of 256 samples: an epoch of 165
-        samples is one step.
+        is enough: 15 epochs, more until there are 50 steps of 256 samples (an epoch of 165 samples is one step), and
+        fewer if 150,000 samples have been seen sooner. Else 50 epochs, more until there are 200 steps, and fewer if
+        550,000 samples have been seen sooner, but at least 7.
     """
-    at_least = math.ceil(MIN_STEPS / math.ceil(n_samples / BATCH_SIZE))
+    steps = math.ceil(n_samples / BATCH_SIZE)
     if proposes:
-        return max(1, min(max(15, at_least), SEEN_TO_PROPOSE // n_samples))
-    return max(7, min(50, SEEN // n_samples), at_least)
+        return max(1, min(max(15, math.ceil(STEPS_TO_PROPOSE / steps)), SEEN_TO_PROPOSE // n_samples))
+    return max(7, min(50, SEEN // n_samples), math.ceil(MIN_STEPS / steps))
 
 
 def keep_freed_memory():
