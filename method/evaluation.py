@@ -24,9 +24,10 @@ def internal_scores(model):
     Returns
     -------
     figures : dict
-        'agreement': adjusted Rand index with the clusters that another seed's manifold and clusterer find in the same
-        latent space; 'modularity'; 'silhouette' in the embedding, on at most 5,000 points (None if there is one cluster
-        alone); 'log_likelihood' of the points under the mixture, mean, None without one; 'sizes' of the clusters.
+        'agreement': adjusted Rand index with the clusters that another seed finds on one map, made from as many
+        neighbours as the kept one; 'modularity'; 'silhouette' in the embedding, on at most 5,000 points (None if there
+        is one cluster alone); 'log_likelihood' of the points under the mixture, mean, None without one; 'sizes' of the
+        clusters.
 
     Raises
     ------
@@ -37,6 +38,8 @@ def internal_scores(model):
         raise ValueError("the model must be one that was fitted, not loaded: its maps are not saved with it")
     other = copy.copy(model)
     other.progress_ = Progress(model.verbose)
+    other.n_neighbors = model.maps_.sizes[model.maps_.learners.index(model.manifold_)]  # three maps take three times
+    other.gmm_restarts = min(model.gmm_restarts, clustering.BATCH)
     _, fit, _ = other.embed_and_cluster(model.neighbourhood_, (model.seed_ + 1) % 2**32)
     return {
         "agreement": float(adjusted_rand_score(model.labels_[model.sample_], fit.labels)),
