@@ -79,31 +79,25 @@ def averaged(x, image_shape):
     return x.reshape(*x.shape[:2], height, down, width, right).mean(axis=(3, 5), dtype=np.float32)
 
 
-@njit(nogil=True)
 def _find_frames(images):
     """Return the box of each image's pixels that are not zero, and of one more on each side: see `Images`."""
-    n, channels, height, width = images.shape
-    frames = np.empty((n, 4), np.int64)
-    for i in range(n):
-        top, bottom, left, right = height, 0, width, 0
-        for c in range(channels):
-            for row in range(height):
-                pixels, first, last = images[i, c, row], 0, width
-                while first < last and pixels[first] == 0:
-                    first += 1
-                while first < last and pixels[last - 1] == 0:
-                    last -= 1
-                if first < last:
-                    top, bottom, left, right = min(top, row), max(bottom, row + 1), min(left, first), max(right, last)
-        frames[i] = max(top - 1, 0), min(bottom + 1, height), max(left - 1, 0), min(right + 1, width)
-    return frames
+    frames = []
+    for axis in (3, 2):  # rows that are not empty, then columns
+        filled = images.any(axis=(1, axis))
+        n = filled.shape[1]
+        first, last = filled.argmax(axis=1), n - filled[:, ::-1].argmax(axis=1)
+        is_empty = ~filled.any(axis=1)
+        frames += [np.where(is_empty, n, np.maximum(first, 1)) - 1, np.where(is_empty, 0, np.minimum(last, n - 1)) + 1]
+    return np.stack(frames, axis=1)
 
 
 @njit(fastmath=True, nogil=True)
 def _pair_distances(x, y, first, second, out, x_frames, y_frames, warp):
     """Compute the distances of pairs; pixels outside of both frames are equal, and are left out."""
-    a, b = _zeros(2 * x.shape[1]), _zeros(2 * x.shape[1])
-    pixels, sums, least = _zeros(1)[0], _zeros(2 * MAX_WARP + 1).ravel(), _zeros(2).view(np.int32)
+    n = 2 * x.shape[1]
+    buffers = _zeros(2 * n + 2 * MAX_WARP + 4)
+    a, b, pixels = buffers[:n], buffers[n : 2 * n], buffers[2 * n]
+    least, sums = buffers[2 * n + 1 : 2 * n + 3].view(np.int32), buffers[2 * n + 3 :].ravel()
     before = -1, 0, 0, 0, 0
     for p in range(len(out)):
         one, other = x_frames[first[p]], y_frames[second[p]]
