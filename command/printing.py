@@ -46,7 +46,7 @@ def print_unlabelled(figures):
     """Print the scores that need no classes."""
     print()
     for name, meaning in (
-        ("agreement", "with another seed's clusters: adjusted Rand index"),
+        ("agreement", "with the clusters of other maps: adjusted Rand index"),
         ("modularity", "how well the neighbour graph supports the clusters"),
         ("silhouette", "of the clusters in the embedding, of at most 5,000 points"),
         ("log_likelihood", "of the mixture, mean over the points"),

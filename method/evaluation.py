@@ -24,10 +24,10 @@ def internal_scores(model):
     Returns
     -------
     figures : dict
-        'agreement': adjusted Rand index with the clusters that another seed finds on one map, made from as many
-        neighbours as the kept one; 'modularity'; 'silhouette' in the embedding, on at most 5,000 points (None if there
-        is one cluster alone); 'log_likelihood' of the points under the mixture, mean, None without one; 'sizes' of the
-        clusters.
+        'agreement': mean adjusted Rand index with the best clusters of the other maps, which are made from more or
+        fewer neighbours, or if there is one map alone, of another seed's; 'modularity'; 'silhouette' in the embedding,
+        on at most 5,000 points (None if there is one cluster alone); 'log_likelihood' of the points under the mixture,
+        mean, None without one; 'sizes' of the clusters.
 
     Raises
     ------
@@ -36,13 +36,14 @@ def internal_scores(model):
     """
     if not hasattr(model, "maps_"):
         raise ValueError("the model must be one that was fitted, not loaded: its maps are not saved with it")
-    other = copy.copy(model)
-    other.progress_ = Progress(model.verbose)
-    other.n_neighbors = model.maps_.sizes[model.maps_.learners.index(model.manifold_)]  # three maps take three times
-    other.gmm_restarts = min(model.gmm_restarts, clustering.BATCH)
-    _, fit, _ = other.embed_and_cluster(model.neighbourhood_, (model.seed_ + 1) % 2**32)
+    agreement = model.assignment_.agreement
+    if agreement is None:
+        other = copy.copy(model)
+        other.progress_ = Progress(model.verbose)
+        _, fit, _ = other.embed_and_cluster(model.neighbourhood_, (model.seed_ + 1) % 2**32)
+        agreement = float(adjusted_rand_score(model.labels_[model.sample_], fit.labels))
     return {
-        "agreement": float(adjusted_rand_score(model.labels_[model.sample_], fit.labels)),
+        "agreement": agreement,
         "modularity": model.modularity_,
         "silhouette": metrics.silhouette(model.embedding_, model.labels_, model.seed_),
         "log_likelihood": _log_likelihood(model.clusterer_, model.embedding_),

@@ -253,4 +253,6 @@ def test_of_many_samples_two_maps_that_agree_are_enough(many, other, made, monke
     maps = OfThree(other)
     fit, _ = clustering.cluster_maps("GMM", maps, 2, Progress(False), restarts=3, random_state=0)
     assert len(maps.embeddings) == made
-    assert adjusted_rand_score(np.arange(40) < 20, fit.labels) == 1
+    halves = np.arange(40) < 20
+    assert adjusted_rand_score(halves, fit.labels) == 1
+    assert fit.agreement == (1 if other == 3 else adjusted_rand_score(halves, np.arange(40) % 2))

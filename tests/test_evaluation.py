@@ -54,6 +54,12 @@ def test_clusters_are_judged_without_labels(fitted):
     assert figures["log_likelihood"] == pytest.approx(fitted.clusterer_.score(fitted.embedding_.astype(np.float64)))
 
 
+def test_of_several_maps_none_is_made_again_to_judge_the_clusters(blobs, fitted, monkeypatch):
+    model = clone(fitted).set_params(n_neighbors=(5, 10)).fit(blobs[0])
+    monkeypatch.setattr(type(model), "embed_and_cluster", None)
+    assert evaluation.internal_scores(model)["agreement"] == 1
+
+
 def test_the_largest_seed_has_a_next_one(blobs, fitted):
     model = clone(fitted).set_params(random_state=2**32 - 1, n_autoencoders=1).fit(blobs[0])
     assert evaluation.internal_scores(model)["agreement"] == 1

@@ -63,6 +63,8 @@ class Assignment:
         The half of its cluster that each sample is in, see `divisions.halve`.
     apart : ndarray of float64, shape (n_clusters,), or None
         Height at which the halves would be merged, see `divisions.heights`; not saved with a model.
+    agreement : float or None
+        Mean adjusted Rand index with the best clusters of other maps; None without others. Not saved with a model.
     sizes : ndarray of int, shape (n_clusters,)
         Samples in each cluster, also those that the fit left out.
     """
@@ -79,6 +81,7 @@ class Assignment:
     hierarchy: np.ndarray | None = None
     halves: np.ndarray | None = None
     apart: np.ndarray | None = None
+    agreement: float | None = None
     sizes: np.ndarray | None = None
 
     @classmethod
@@ -114,6 +117,7 @@ class Assignment:
             embedding=embedding,
             labels=labels,
             modularity=modularity,
+            agreement=fit.agreement,
             confidence=confidence.score_samples(graph, labels, fit.rivals),
             reach=float(np.quantile(knn[1][:, : neighbors.N_ALIKE][:, -1], 0.99)),  # a few samples may be outliers
         )

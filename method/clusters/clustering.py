@@ -109,7 +109,7 @@ def cluster_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100,
     Returns
     -------
     Fit
-        The others' labels are among its rivals.
+        The others' labels are among its rivals, and it has their `agreement`.
     index : int
         Of the best map, also if k-means of the inputs is kept.
     """
@@ -124,15 +124,16 @@ def cluster_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100,
             if adjusted_rand_score(fits[0].labels, fits[1].labels) > AGREED:
                 break
     index = choose(fits)
-    kept = fits.pop(index)
-    others = [labels for other in fits for labels in (other.labels, *other.rivals)]
+    kept, of_maps = fits[index], [fit.labels for fit in fits]
+    others = [labels for other in fits if other is not kept for labels in (other.labels, *other.rivals)]
     kept = kept._replace(rivals=[*kept.rivals, *others])
     if inputs is not None and maps.graph is not None and name == "GMM":
         with progress.stage("cluster", f"k-means of the inputs, {n_clusters} clusters"):
             of_them = kmeans_of_inputs(inputs, n_clusters, maps.graph, random_state)
         if choose([kept, of_them]) == 1:
             kept = of_them._replace(rivals=[kept.labels, *kept.rivals])
-    return kept, index
+    agreement = [adjusted_rand_score(kept.labels, labels) for labels in of_maps if labels is not kept.labels]
+    return kept._replace(agreement=float(np.mean(agreement)) if agreement else None), index
 
 
 def mixtures(embedding, n_clusters, restarts, random_state=None, graph=None, refit=True, n_jobs=None, track=iter):

@@ -28,6 +28,8 @@ class Fit(NamedTuple):
         See `support`; None without a neighbour graph.
     rivals : sequence of ndarray of int, shape (n_samples,)
         Labels of other fits that are nearly as good, for `confidence.score_samples`.
+    agreement : float or None
+        Mean adjusted Rand index with the best fits to other maps; None without others.
     """
 
     clusterer: object
@@ -37,6 +39,7 @@ class Fit(NamedTuple):
     cut: float | None = None
     information: float | None = None
     rivals: tuple = ()
+    agreement: float | None = None
 
     @property
     def assortativity(self):
