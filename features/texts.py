@@ -93,8 +93,9 @@ class TextFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def transform(self, texts):
         """Return the features of texts.
 
-        A text of which nothing is known, without a word of the vocabulary or empty, has a random direction, which is
-        another for each such text, so that they are not alike. The same texts in the same order have the same features.
+        A text of which nothing is known, without a word of the vocabulary or empty, has the features of another one,
+        drawn at random, so that such texts are not alike, and are no cluster of their own. If nothing is known of any,
+        they have random directions. The same texts in the same order have the same features.
 
         Parameters
         ----------
@@ -120,10 +121,13 @@ class TextFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     @staticmethod
     def without_gaps(rows):
-        """Put random directions in place of rows of zeros; return the rows, and which were zeros."""
-        unknown = ~rows.any(axis=1)
-        noise = np.random.default_rng(0).standard_normal((np.count_nonzero(unknown), rows.shape[1]))
-        rows[unknown] = _of_length_1(noise.astype(np.float32))
+        """Put random other rows in place of those of zeros; return the rows, and which were zeros."""
+        unknown, rng = ~rows.any(axis=1), np.random.default_rng(0)
+        n = np.count_nonzero(unknown)
+        if n < len(rows):
+            rows[unknown] = rows[rng.choice(np.flatnonzero(~unknown), n)]
+        else:
+            rows[:] = _of_length_1(rng.standard_normal(rows.shape).astype(np.float32))
         return rows, unknown
 
     def encode(self, texts):

@@ -83,6 +83,16 @@ def test_texts_without_a_known_word_are_not_alike():
     np.testing.assert_array_equal(rows, made.transform(odd))
 
 
+def test_texts_without_a_known_word_lie_where_others_do():
+    texts, _ = corpus()
+    made = TextFeatures().fit(texts)
+    rows = made.transform([*[""] * 60, *texts])
+    of_known = made.rows(texts)
+    where = (rows[:60, None] == of_known).all(axis=2)
+    assert where.any(axis=1).all() and len(set(where.argmax(axis=1))) > 20
+    np.testing.assert_array_equal(rows[60:], of_known)
+
+
 def test_features_are_saved_and_loaded_to_the_bit(tmp_path):
     texts, _ = corpus()
     made = TextFeatures(n_components=10).fit(texts)
