@@ -50,6 +50,14 @@ def test_the_chosen_number_is_plausible_even_where_another_is_more_stable():
     assert list(found.items()) == [(4, "about as stable, and clearer"), (3, "most stable")]
 
 
+def test_the_number_that_the_graph_supports_most_is_plausible_however_stable_it_is():
+    found = n_clusters.plausible(rows_of([0.9, 0.3, 0.4, 0.88, 0.2, 0.85, 0.2], [0.4, 0.1, 0.6, 0.5, 0.1, 0.2, 0.1]), 5)
+    assert list(found) == [5, 2, 7, 4]
+    assert found[4] == "clearer, but less stable"
+    found = n_clusters.plausible(rows_of([0.9, 0.3, 0.83, 0.2], [0.3, 0.1, 0.6, 0.5]), 2)  # once, with this reason
+    assert found == {2: "most stable", 4: "clearer, but less stable"}
+
+
 def test_of_many_plausible_numbers_there_are_the_four_most_stable_ones():
     found = n_clusters.plausible(rows_of([0.91, 0, 0.92, 0, 0.93, 0, 0.94, 0, 0.95]), 10)
     assert list(found) == [10, 8, 6, 4]

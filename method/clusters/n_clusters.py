@@ -151,8 +151,9 @@ def _fit_half(half, embedding, n_clusters, graph, seed):
 def plausible(rows, best):
     """Choose the numbers of clusters that are worth a look, and say why.
 
-    They are `best` and the local maxima of the stability over the numbers that were tried which are at most 0.1 below
-    the greatest: four at most, those of the greatest stability.
+    They are `best`, the local maxima of the stability over the numbers that were tried which are at most 0.1 below the
+    greatest, and the number of the greatest modularity, four at most: of the maxima the most stable ones. Where large
+    groups of classes are stable, this last one is often nearer to the number of classes.
 
     Parameters
     ----------
@@ -163,7 +164,7 @@ def plausible(rows, best):
     Returns
     -------
     dict of int to str
-        A reason for each plausible number; `best` comes first, then the more stable ones.
+        A reason for each plausible number; `best` comes first, then the more stable ones, then the clearest.
     """
     stability = np.array([row["stability"] for row in rows])
     at = next(i for i, row in enumerate(rows) if row["n_clusters"] == best)
@@ -171,14 +172,19 @@ def plausible(rows, best):
     is_peak = (stability >= np.maximum(beside[:-2], beside[2:])) & (stability >= stability.max() - NEAR)
     order = [i for i in np.argsort(-stability, kind="stable").tolist() if is_peak[i] and i != at]
     first = at if stability[at] == stability.max() else order[0]
+    clearest = max(at, *range(len(rows)), key=lambda i: rows[i]["modularity"])
+    peaks = [i for i in order if i != clearest]
+    others = peaks[: PLAUSIBLE - 2] + [clearest] if clearest != at else peaks[: PLAUSIBLE - 1]
     reasons = {}
-    for i in (at, *order[: PLAUSIBLE - 1]):
-        if i == first:
+    for i in (at, *others):
+        if i == clearest != at:  # one that is as stable as any would have been chosen
+            reason = "clearer, but less stable"
+        elif i == first:
             reason = "most stable"
         elif stability[i] >= stability[first] - STEADY:
             reason = "about as stable, and clearer" if i == at else "about as stable"
         else:
-            others = [str(row["n_clusters"]) for row in (*rows[max(0, i - 1) : i], *rows[i + 1 : i + 2])]
-            reason = f"less stable, but more so than {' and '.join(others)}"
+            next_to_it = [str(row["n_clusters"]) for row in (*rows[max(0, i - 1) : i], *rows[i + 1 : i + 2])]
+            reason = f"less stable, but more so than {' and '.join(next_to_it)}"
         reasons[rows[i]["n_clusters"]] = reason
     return reasons
