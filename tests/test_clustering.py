@@ -233,6 +233,20 @@ def test_fits_are_the_same_under_every_backend(backend):
     assert np.array_equal(found.labels, expected.labels)
 
 
+@pytest.mark.parametrize(
+    ("figures", "settled"),
+    [
+        ([0.5] * 10 + [0.3] * 30, True),  # found ten times
+        ([0.5] * 9 + [0.3] * 31, False),
+        ([0.5] * 9 + [0.3] * 40, True),  # no better in the last forty
+        ([0.5] * 9 + [0.5004] + [0.3] * 39, True),  # hardly better
+        ([0.5] * 9 + [0.502] + [0.3] * 39, False),
+    ],
+)
+def test_a_figure_is_settled_when_found_often_or_hardly_raised_any_more(figures, settled):
+    assert clustering._is_settled(figures, 40) == settled
+
+
 class OfThree:
     """Three maps of points in two lines; from the map of this index on, other points are side by side."""
 
