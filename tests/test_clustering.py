@@ -244,7 +244,7 @@ def test_fits_are_the_same_under_every_backend(backend):
     ],
 )
 def test_a_figure_is_settled_when_found_often_or_hardly_raised_any_more(figures, settled):
-    assert clustering._is_settled(figures, 40) == settled
+    assert clustering._is_settled(figures) == settled
 
 
 class OfThree:

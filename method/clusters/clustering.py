@@ -23,6 +23,7 @@ SPECTRAL_NEIGHBORS = 10  # the point itself included, as in scikit-learn
 INPUT_STARTS = 20  # of k-means of the inputs
 BATCH = 20  # mixtures between two checks of whether to stop
 OFTEN = 10  # times that the best mixture has to be found, to stop
+IDLE = 40  # fits that have to raise the greatest merit or assortativity, not to stop
 SLIGHT = 1e-3  # share of the greatest merit or assortativity: less does not pay for as many mixtures again
 ALIKE = 1e-4  # difference in merit or assortativity of fits that are the same optimum
 MANY, AGREED = 10_000, 0.98  # samples, and the adjusted Rand index of two maps' clusters, from which two are enough
@@ -146,7 +147,7 @@ def mixtures(embedding, n_clusters, restarts, random_state=None, graph=None, ref
     fits sees at most 20,000 points, and every fit at most 16 million numbers: 20,408 points of 784 dimensions.
 
     With a graph, restarts stop when the greatest merit and the greatest assortativity were each found ten times, or
-    raised by no more than a thousandth in the last 40 (20, if each sees a sample).
+    raised by no more than a thousandth in the last 40.
 
     Parameters
     ----------
@@ -180,8 +181,7 @@ def mixtures(embedding, n_clusters, restarts, random_state=None, graph=None, ref
         if graph is not None:
             merits += [merit(fit) for fits in found for fit in fits]
             clearness += [fit.assortativity for fits in found for fit in fits]
-            idle = BATCH if common is not None else 2 * BATCH
-            if _is_settled(merits, idle) and _is_settled(clearness, idle):
+            if _is_settled(merits) and _is_settled(clearness):
                 break
     if collapsed:
         warnings.warn(
@@ -191,12 +191,12 @@ def mixtures(embedding, n_clusters, restarts, random_state=None, graph=None, ref
         )
 
 
-def _is_settled(figures, idle):
-    """Return whether the greatest figure of fits was found ten times, or the last `idle` fits have hardly raised it."""
+def _is_settled(figures):
+    """Return whether the greatest figure of fits was found ten times, or the last 40 fits have hardly raised it."""
     figures = np.array(figures)
     greatest = figures.max()
     is_found = np.count_nonzero(figures >= greatest - ALIKE) >= OFTEN
-    return is_found or (figures[:-idle] >= greatest - SLIGHT * abs(greatest)).any()
+    return is_found or (figures[:-IDLE] >= greatest - SLIGHT * abs(greatest)).any()
 
 
 def _fit_and_judge(embedding, common, graph, n_clusters, start, seed, refit):
