@@ -58,6 +58,16 @@ def test_the_card_of_a_table_can_be_read(fruit, screen):
 
 
 @pytest.mark.parametrize("screen", SCREENS)
+def test_names_of_features_are_whole_beside_their_numbers(fruit, screen):
+    one = fruit(screen)
+    one.cluster(0).locator(".open").click()
+    names = one.page.locator("#features tbody th")
+    assert "a long name of a feature, in five parts" in names.all_inner_texts()
+    is_whole = "name => name.scrollWidth <= name.clientWidth"
+    assert all(name.evaluate(is_whole) for name in names.all())
+
+
+@pytest.mark.parametrize("screen", SCREENS)
 def test_the_map_is_coloured_by_any_column(fruit, screen):
     page = fruit(screen).page
     names = page.locator("#colouring option").all_inner_texts()
