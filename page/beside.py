@@ -1,8 +1,8 @@
-"""The columns of the user's table that are not clustered, for a page."""
+"""The columns of the user's file that are not clustered, for a page."""
 
 import numpy as np
 
-from ..readers.samples import is_number
+from ..readers.samples import as_words, is_number, writable
 
 CELLS = 2_400_000  # of all these columns together, at most
 SHORTEST, LONGEST = 20, 200  # characters of a cell, at most: of many cells, and of few
@@ -14,7 +14,7 @@ def packed(columns, order):
 
     Parameters
     ----------
-    columns : dict of str to tuple of str
+    columns : dict of str to pandas.Series
         See `samples.Dataset`, `beside`.
     order : ndarray of int, shape (n_points,)
         The samples that are on the page.
@@ -22,7 +22,8 @@ def packed(columns, order):
     Returns
     -------
     about : list of dict
-        `name`, and `values`: its different words, in alphabetical order; None of a column of numbers.
+        `name`, and `values`: its different words, in the order of its categories, or else of the alphabet; None of a
+        column of numbers.
     arrays : dict of ndarray, shape (n_points,)
         `beside 0`, ...: numbers, float64, or positions in `values`, uint32.
     """
@@ -30,17 +31,25 @@ def packed(columns, order):
     most = min(len(columns), max(1, CELLS // len(order)))
     longest = min(LONGEST, max(SHORTEST, CHARACTERS // (len(order) * max(1, most))))
     for name in list(columns)[:most]:
-        cells = [columns[name][i] for i in order]
-        values = None
-        if all(is_number(cell) and np.isfinite(float(cell)) for cell in cells):
+        column, values = columns[name].iloc[order], None
+        categories = getattr(column.dtype, "categories", None)
+        cells = as_words(column)
+        if categories is None and all(is_number(cell) and np.isfinite(float(cell)) for cell in cells):
             array = np.array(cells, dtype=np.float64)
         else:
-            cells = [
-                cell if len(cell) <= longest else f"{cell[: longest - 1]}\N{HORIZONTAL ELLIPSIS}" for cell in cells
-            ]
+            cells = _shortened(cells, longest)
             values = sorted(set(cells))
+            if categories is not None:
+                rank = {word: i for i, word in enumerate(_shortened(map(str, categories), longest))}
+                values.sort(key=lambda word: rank.get(word, -1))  # a missing value is no category
             place = {value: i for i, value in enumerate(values)}
             array = np.array([place[cell] for cell in cells], dtype=np.uint32)
         arrays[f"beside {len(about)}"] = array
         about.append({"name": name, "values": values})
     return about, arrays
+
+
+def _shortened(cells, longest):
+    """Cut off the ends of long cells, and escape what cannot be written."""
+    cells = map(writable, cells)
+    return [cell if len(cell) <= longest else f"{cell[: longest - 1]}\N{HORIZONTAL ELLIPSIS}" for cell in cells]

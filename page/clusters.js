@@ -125,7 +125,7 @@ class ClusterPanel {
     merge.dataset.role = "merge";
     merge.setAttribute("aria-label", `Merge ${caption} into`);
     for (const other of points.roots) {
-      const textContent = shortened(corrections.captionOf(other), 40);
+      const textContent = corrections.captionOf(other, 40);
       const isAllowed = c >= corrections.n || other < corrections.n; // a saved model knows none of the new ones
       if (other !== c && isAllowed) merge.append(element("option", { value: other, textContent }));
     }

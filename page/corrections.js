@@ -74,8 +74,9 @@ class Corrections {
     return this.state.names[cluster] ?? this.layer.clusters[cluster].name ?? "";
   }
 
-  captionOf(cluster) {
-    const name = this.nameOf(cluster);
+  // Name and number, the name of at most so many characters.
+  captionOf(cluster, most = Infinity) {
+    const name = shortened(this.nameOf(cluster), most);
     return name ? `${name} (cluster ${cluster})` : `cluster ${cluster}`;
   }
 

@@ -11,6 +11,11 @@ function shortened(name, most) {
   return name.length > most ? `${name.slice(0, most - 1 - end).trimEnd()}…${name.slice(-end).trimStart()}` : name;
 }
 
+// A name whose lines may end after each "_".
+function inParts(name) {
+  return name.split(/(?<=_)/).flatMap((part, k) => (k ? [element("wbr"), part] : [part]));
+}
+
 function button(text, role, onclick, label) {
   const made = element("button", { type: "button", textContent: text, onclick });
   made.dataset.role = role;
@@ -57,7 +62,7 @@ function difference(z) {
 
 // A feature, numbers of it, and how far they are from the mean of all.
 function featureRow(name, numbers, z) {
-  const head = element("th", { scope: "row", textContent: name, title: name });
+  const head = element("th", { scope: "row", title: name }, ...inParts(name));
   return element("tr", {}, head, ...numbers.map((value) => element("td", { textContent: number(value) })), difference(z));
 }
 

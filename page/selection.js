@@ -30,7 +30,8 @@ class SelectionPanel {
     const { corrections, point, points, openedCluster } = this.explorer;
     const listed = this.sorted(shown).slice(0, this.most);
     const isCluster = openedCluster !== null;
-    byId("shown-head").textContent = isCluster ? corrections.captionOf(openedCluster) : "Selection";
+    const [, name, own] = (isCluster ? corrections.captionOf(openedCluster) : "Selection").match(/^(.*?)(\(cluster \d+\))?$/s);
+    byId("shown-head").replaceChildren(name, element("span", { className: "whole", textContent: own ?? "" }));
     byId("sort-label").hidden = shown.length < 2;
     byId("sort").querySelector("[value=column]")?.remove();
     if (this.by) {
@@ -55,7 +56,7 @@ class SelectionPanel {
     byId("edit").hidden = !selected || !shown.length;
     if (byId("edit").hidden) return;
     const option = (value, textContent) => element("option", { value, textContent });
-    const clusters = points.roots.map((c) => option(c, shortened(corrections.captionOf(c), 40)));
+    const clusters = points.roots.map((c) => option(c, corrections.captionOf(c, 40)));
     byId("move").replaceChildren(option("", "Move to…"), option("new", "a new cluster"), ...clusters);
     byId("odd").textContent = shown.every((i) => points.isOdd(i)) ? "No outliers" : "Mark as outliers";
   }
@@ -98,7 +99,7 @@ class SelectionPanel {
     const sizes = new Map();
     for (const i of shown) sizes.set(points.clusterOf(i), (sizes.get(points.clusterOf(i)) ?? 0) + 1);
     const sorted = [...sizes].sort(([, a], [, b]) => b - a);
-    const parts = sorted.slice(0, 4).map(([c, n]) => `${count(n)} in ${shortened(corrections.captionOf(c), 24)}`);
+    const parts = sorted.slice(0, 4).map(([c, n]) => `${count(n)} in ${corrections.captionOf(c, 24)}`);
     return parts.join(", ") + (sorted.length > 4 ? ` and the others in ${sorted.length - 4} more` : "");
   }
 
@@ -138,9 +139,8 @@ class SelectionPanel {
   // The head of a column, which puts the rows in its order.
   head({ id, name }) {
     const title = `${MEANINGS[id] ?? name} Click to sort.`;
-    const sort = element("button", { type: "button", title, onclick: () => this.sortBy(name) });
+    const sort = element("button", { type: "button", title, onclick: () => this.sortBy(name) }, ...inParts(name));
     sort.dataset.column = name;
-    name.split(/(?<=_)/).forEach((part, k) => sort.append(...(k ? [element("wbr"), part] : [part]))); // may be in two lines
     const head = element("th", { scope: "col" }, sort);
     if (this.by?.name === name) head.setAttribute("aria-sort", this.by.sign > 0 ? "ascending" : "descending");
     return head;

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from .array_files import dense
+from .frames import by_name
 from .samples import Dataset, DatasetError, classes, listed, or_near
 from .scales import are_counts
 
@@ -33,7 +34,7 @@ def save_h5ad(cells, out):
 
 
 def from_cells(cells, options):
-    """Convert annotated data to a dataset.
+    """Convert annotated data to a dataset; the columns of `obs` are beside it, without that of the classes.
 
     Raises
     ------
@@ -51,7 +52,8 @@ def from_cells(cells, options):
             )
         y, label_names = classes(cells.obs[options.label_column], len(x))
     names = {"feature_names": feature_names, "sample_names": tuple(map(str, cells.obs_names))}
-    return Dataset(x, y, label_names, scale=None, kinds=kinds, reading={"cell_total": total}, **names)
+    beside = by_name(cells.obs.drop(columns=options.label_column or []))
+    return Dataset(x, y, label_names, scale=None, kinds=kinds, reading={"cell_total": total}, beside=beside, **names)
 
 
 def _opened(path):

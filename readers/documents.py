@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .cells import SOME, may_be_number
-from .frames import as_texts
+from .frames import as_texts, by_name
 from .image_files import classes_of
 from .samples import DatasetError, classes, listed, notice, or_near, stand_in
 from .table_files import opened, opened_as_text
@@ -56,11 +56,15 @@ def read_lines(path, options):
 def read_jsonl(path, options):
     """Read a file with a JSON object a line, of which a field is the text, and others may be its name and class.
 
+    What is left is `beside`, without fields that hold lists or objects.
+
     Raises
     ------
     DatasetError
         If a line is no JSON object, or lacks a field: the message names both.
     """
+    import pandas as pd
+
     with opened(path) as file:
         encoding = encoding_of(file)
     wanted = {"text_column": options.text_column, "label_column": options.label_column, "id_column": options.id_column}
@@ -73,7 +77,7 @@ def read_jsonl(path, options):
         raise DatasetError("it is empty")
     if "text_column" not in wanted:
         wanted["text_column"] = _only_text([one for _, one in objects], set(wanted.values()))
-    columns, numbers = {flag: [] for flag in wanted}, []
+    columns, numbers, others = {flag: [] for flag in wanted}, [], []
     with opened_as_text(path, encoding) as file:
         for number, line in _lines(file):
             one = _object(number, line)
@@ -82,10 +86,18 @@ def read_jsonl(path, options):
                 if field not in one:
                     raise DatasetError(f"line {number} has no field {field} ({or_near(field, one)})")
                 columns[flag].append(_as_text(number, field, one[field]))
+            others.append({field: value for field, value in one.items() if field not in wanted.values()})
     y, label_names = (None, ()) if "label_column" not in wanted else classes(columns["label_column"], len(numbers))
     names = tuple(columns["id_column"]) if "id_column" in wanted else None
+    frame, left_out = pd.DataFrame(others, dtype=object), []
+    if frame.shape[1]:
+        left_out.append(f"field {listed(frame)}")
+        notice(f"texts are clustered by their words alone, without field {listed(frame)}")
+    are_nested = frame.map(lambda value: isinstance(value, (list, dict))).any()
+    beside = by_name(frame.loc[:, ~are_nested])
     reading = {"text_column": wanted["text_column"]}
-    return as_texts(columns["text_column"], y, label_names, names, lines=np.array(numbers), reading=reading)
+    texts = columns["text_column"]
+    return as_texts(texts, y, label_names, names, left_out, np.array(numbers), reading, beside)
 
 
 def _lines(file, most=None):

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 
-from .samples import LINE, Dataset, DatasetError, classes, is_number, listed, notice, or_near, writable
+from .samples import LINE, Dataset, DatasetError, as_words, classes, is_number, listed, notice, or_near, writable
 from .vectors import place, unfolded
 
 LABELS = ("label", "labels", "target", "class", "classes", "category", "species", "ground_truth")
@@ -87,7 +87,7 @@ def _without_nothing(frame, left_out):
 def _told(frame, options, left_out):
     """Split a table into classes with their names, names of the samples, and the columns that no flag mentions.
 
-    Of the columns to drop the words are kept, by the name of each.
+    The columns to drop are kept beside them.
     """
     names = [str(name) for name in frame]
     flags = {"label_column": options.label_column, "id_column": options.id_column}
@@ -102,26 +102,22 @@ def _told(frame, options, left_out):
         labels = classes(frame.iloc[:, taken["label_column"]], len(frame))
     if "id_column" in taken:
         column = frame.iloc[:, taken["id_column"]]
-        ids = _as_words(column)
+        ids = as_words(column)
     if "text_column" in taken:
-        texts = _as_words(frame.iloc[:, taken["text_column"]])
+        texts = as_words(frame.iloc[:, taken["text_column"]])
     if dropped:
         left_out.append(f"column {listed((names[i] for i in dropped), len(names))}")
     gone = {*taken.values(), *dropped}
-    beside = _beside(frame.iloc[:, sorted({*dropped} - {*taken.values()})])
+    beside = by_name(frame.iloc[:, sorted({*dropped} - {*taken.values()})])
     return labels, ids, texts, beside, frame.iloc[:, [i for i in range(len(names)) if i not in gone]]
 
 
-def _beside(frame):
-    """Return the columns that are not clustered, by name; of two of one name the first."""
+def by_name(frame):
+    """Return the columns of a table, for `Dataset.beside`; of two of one name the first."""
     columns = {}
     for i, name in enumerate(map(str, frame)):
-        columns.setdefault(writable(name), tuple(map(writable, _as_words(frame.iloc[:, i]))))
+        columns.setdefault(writable(name), frame.iloc[:, i].copy())  # a view would keep the whole table
     return columns
-
-
-def _as_words(column):
-    return tuple("" if is_missing else str(value) for value, is_missing in zip(column, column.isna()))
 
 
 def _of_texts(texts, frame, options, y, label_names, ids, beside, left_out):
@@ -133,7 +129,7 @@ def _of_texts(texts, frame, options, y, label_names, ids, beside, left_out):
     lines = frame.index.to_numpy() if frame.index.name == LINE else None
     reading = {"text_column": options.text_column}
     names = sample_names if ids is None else ids
-    return as_texts(texts, y, label_names, names, left_out, lines, reading, beside | _beside(frame))
+    return as_texts(texts, y, label_names, names, left_out, lines, reading, beside | by_name(frame))
 
 
 def as_texts(texts, y=None, label_names=(), sample_names=None, left_out=(), lines=None, reading=None, beside=None):

@@ -60,9 +60,8 @@ class Dataset:
         How the samples were read, so that new points are read in the same way: `background`, the grey behind
         transparent images; `cell_total`, the total that the counts of each cell were normalised to; `text_column`;
         `features`, what made the features of pictures or texts, see `features.images` and `features.texts`.
-    beside : dict of str to tuple of str
-        By name, the columns of the user's table that are not features, classes or names: a word a sample, '' where it
-        is missing.
+    beside : dict of str to pandas.Series
+        By name, the columns of the user's file that are not features, classes or names: a value a sample.
     pictures, documents : tuple of pathlib.Path, or of str, or None
         The picture or text of each sample, where x has, or will have, features of it.
     """
@@ -206,6 +205,12 @@ def settled(data):
 def no_formulas(names):
     """Put an apostrophe before names that a spreadsheet would take for formulas, as OWASP advises."""
     return tuple(f"'{name}" if re.match(FORMULA, name) and not is_number(name) else name for name in names)
+
+
+def as_words(column):
+    """Return the values of a column, pandas.Series, as words; a missing one is ''."""
+    values = column.to_numpy() if column.dtype.kind == "f" else column  # 0.1 of single precision is 0.1
+    return tuple("" if is_missing else str(value) for value, is_missing in zip(values, column.isna()))
 
 
 def classes(labels, n_samples):

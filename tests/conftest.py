@@ -1,6 +1,7 @@
 import contextlib
 import dataclasses
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ from sklearn.datasets import make_blobs
 
 import n2d
 from n2d import datasets
+from n2d.command.finished import corrections
 from n2d.page import explorer, naming, profiles
 from n2d.pipeline import N2D
 from n2d.readers.samples import Dataset
@@ -127,6 +129,43 @@ def digits(tmp_path_factory, worker_id):
                 n2d.main(["digits", "cpu", "--visualize", "--pretrain_epochs=10"])
             printed.write_text(output.getvalue())
     return folder / "runs/digits-n2d", printed.read_text()
+
+
+def table_of(folder, name="clusters.csv"):
+    return pd.read_csv(folder / name, dtype=str, keep_default_na=False)
+
+
+def saved(path, folder, name="clusters.csv", **changes):
+    """Write a file of corrections as the page saves it; return its path."""
+    labels = table_of(folder, name)["cluster"].astype(int).to_numpy()
+    found = {"n2d": "corrections", "title": "digits", "fingerprint": naming.fingerprint(labels)}
+    found |= {"n_samples": len(labels), "n_clusters": int(labels.max()) + 1, "names": {}, "merged": {}, "marked": []}
+    path.write_text(json.dumps(found | changes))
+    return path
+
+
+@pytest.fixture
+def apply(capsys):
+    """Function that applies a file of corrections to a run, and returns what `n2d.py apply` prints."""
+
+    def apply(path, folder, *flags):
+        corrections.main([str(path), str(folder), *flags])
+        return capsys.readouterr().out
+
+    return apply
+
+
+@pytest.fixture
+def refused(capsys):
+    """Function that asserts that `n2d.py apply` ends with one line that says this, and code 2."""
+
+    def refused(path, folder, message, *flags):
+        with pytest.raises(SystemExit) as stopped:
+            corrections.main([str(path), str(folder), *flags])
+        error = capsys.readouterr().err
+        assert stopped.value.code == 2 and error.count("\n") == 1 and message in error
+
+    return refused
 
 
 @pytest.fixture

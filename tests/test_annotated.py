@@ -9,8 +9,9 @@ import scipy.sparse
 
 import n2d
 from n2d import annotate
+from n2d.page import beside as page_columns
 from n2d.pipeline import N2D
-from n2d.readers import array_files, files
+from n2d.readers import array_files, files, samples
 from n2d.readers.samples import DatasetError
 
 anndata = pytest.importorskip("anndata", reason="anndata is not installed (pip install anndata)")
@@ -78,6 +79,26 @@ def test_a_cell_without_a_kind_belongs_to_no_class(tmp_path):
     data, notices = read(tmp_path / "a.h5ad", label_column="kind")
     assert data.y.tolist() == [0, -1, 1, 0] and data.label_names == ("x", "y")
     assert notices == ["1 of 4 samples have no label: the scores are of the others"]
+
+
+def test_the_columns_of_obs_are_kept_beside_the_cells_but_for_the_classes(tmp_path):
+    cells = anndata.AnnData(X)
+    cells.obs["kind"] = pd.Categorical(list("xyxy"))
+    cells.obs["leiden"] = pd.Categorical(["10", None, "2", "10"], categories=["2", "9", "10"])
+    cells.obs["n_genes"] = np.array([7, 8, 9, 10], np.int32)
+    cells.obs["share"] = np.array([0.1, np.nan, 0.3, 0.4], np.float32)
+    cells.obs["doublet"] = [True, False, False, True]
+    cells.write_h5ad(tmp_path / "a.h5ad")
+    data, _ = read(tmp_path / "a.h5ad", label_column="kind")
+    assert {name: samples.as_words(column) for name, column in data.beside.items()} == {
+        "leiden": ("10", "", "2", "10"),
+        "n_genes": ("7", "8", "9", "10"),
+        "share": ("0.1", "", "0.3", "0.4"),
+        "doublet": ("True", "False", "False", "True"),
+    }
+    assert list(read(tmp_path / "a.h5ad")[0].beside)[0] == "kind"
+    about, _ = page_columns.packed(data.beside, np.arange(4))
+    assert [one["values"] for one in about[:2]] == [["", "2", "10"], None]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import saved, table_of
 from sklearn.datasets import load_wine
 
 import n2d
@@ -13,7 +14,6 @@ from n2d import metrics
 from n2d.command.finished import corrections, corrections_file, layers
 from n2d.method.clusters import alternatives, n_clusters
 from n2d.page import explorer, naming
-from n2d.pipeline import N2D
 
 ORIGINAL = corrections.ORIGINAL
 EVIL = "</script><img src=x onerror=alert(1)>"
@@ -24,43 +24,6 @@ PICTURES = {"clusters.png", "confusion.png", "digits-n2d.png", "digits-n2d-predi
 def folder(digits, tmp_path):
     """A run's save folder, and a copy for this test."""
     return shutil.copytree(digits[0], tmp_path / "run")
-
-
-def table_of(folder, name="clusters.csv"):
-    return pd.read_csv(folder / name, dtype=str, keep_default_na=False)
-
-
-def saved(path, folder, name="clusters.csv", **changes):
-    """A file as the page saves it."""
-    labels = table_of(folder, name)["cluster"].astype(int).to_numpy()
-    found = {"n2d": "corrections", "title": "digits", "fingerprint": naming.fingerprint(labels)}
-    found |= {"n_samples": len(labels), "n_clusters": int(labels.max()) + 1, "names": {}, "merged": {}, "marked": []}
-    path.write_text(json.dumps(found | changes))
-    return path
-
-
-@pytest.fixture
-def apply(capsys):
-    """What the command prints."""
-
-    def apply(path, folder, *flags):
-        corrections.main([str(path), str(folder), *flags])
-        return capsys.readouterr().out
-
-    return apply
-
-
-@pytest.fixture
-def refused(capsys):
-    """That the command ends with one line that says this, and code 2."""
-
-    def refused(path, folder, message, *flags):
-        with pytest.raises(SystemExit) as stopped:
-            corrections.main([str(path), str(folder), *flags])
-        error = capsys.readouterr().err
-        assert stopped.value.code == 2 and error.count("\n") == 1 and message in error
-
-    return refused
 
 
 def test_table_scores_and_pictures_are_corrected_and_nothing_is_lost(apply, folder, tmp_path):
@@ -307,116 +270,6 @@ def test_the_saved_model_knows_no_clusters_of_a_number_that_it_was_not_saved_wit
     (model / "model.json").write_text(json.dumps(record | {"alternatives": []}))
     of_five = {"fingerprint": naming.fingerprint(table_of(folder)["cluster_of_5"].astype(int)), "n_clusters": 5}
     refused(saved(tmp_path / "c.json", folder, **of_five), folder, "it has no 5 clusters", f"--model={model}")
-
-
-@pytest.fixture
-def with_model(wines, tmp_path):
-    """Save folder and model of a run, and its table."""
-    for name in ("run", "model"):
-        shutil.copytree(wines / name, tmp_path / name)
-    return tmp_path / "run", tmp_path / "model", wines / "wines.csv"
-
-
-@pytest.fixture(scope="module")
-def wines(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wines")
-    load_wine(as_frame=True).frame.to_csv(folder / "wines.csv", index=False)
-    flags = ["--label_column=target", "--pretrain_epochs=2", "--gmm_restarts=2", "--manifold_learner=none"]
-    n2d.main([str(folder / "wines.csv"), *flags, f"--save_dir={folder / 'run'}", f"--save_model={folder / 'model'}"])
-    return folder
-
-
-def predicted(model, data, capsys):
-    out = model.with_name("new.csv")
-    n2d.main(["predict", str(model), str(data), "--label_column=target", f"--out={out}"])
-    return table_of(out.parent, out.name), " ".join(capsys.readouterr().out.split())
-
-
-def test_the_saved_model_follows_with_numbers_and_names(with_model, apply, tmp_path, capsys):
-    folder, model, data = with_model
-    assert "corrected by hand" not in predicted(model, data, capsys)[1]
-    before = N2D.load(model).predict(load_wine().data)
-    path = saved(tmp_path / "c.json", folder, names={"2": "red"}, merged={"0": 2})
-    assert f"n2d.py predict {model} follows these corrections" in apply(path, folder, f"--model={model}")
-    table, told = predicted(model, data, capsys)
-    assert "clusters are corrected by hand: 0 is part of 2, 2 is called red" in told
-    for column in ("cluster", "cluster_name"):
-        assert table[column].equals(table_of(folder)[column])
-    assert set(table["cluster"]) == {"1", "2"} and set(table["cluster_name"][table["cluster"] == "2"]) == {"red"}
-    again = N2D.load(model)
-    assert np.array_equal(again.predict(load_wine().data), before)  # it stays what was fitted
-    again.save(model)
-    assert predicted(model, data, capsys)[0].equals(table)
-
-
-@pytest.mark.parametrize("fit_samples", [None, 120])
-def test_new_points_follow_splits_moves_merges_and_names(apply, tmp_path, capsys, fit_samples):
-    load_wine(as_frame=True).frame.to_csv(tmp_path / "wine.csv", index=False)
-    flags = ["--label_column=target", "--n_clusters=4", "--pretrain_epochs=5", "--gmm_restarts=5"]
-    flags += [] if fit_samples is None else [f"--umap_fit_samples={fit_samples}"]
-    folder, model = tmp_path / "run", tmp_path / "model"
-    n2d.main([str(tmp_path / "wine.csv"), *flags, f"--save_dir={folder}", f"--save_model={model}"])
-    rows = N2D.load(model).rows_ if fit_samples else np.arange(178)
-    found, halves = table_of(folder)["cluster"].astype(int).to_numpy(), np.load(folder / "halves.npy")
-    moved = np.intersect1d(np.flatnonzero(found == 1), rows)[:5].tolist()
-    changes = {"split": {"0": 4}, "moved": {str(i): 5 for i in moved}, "merged": {"3": 2}, "names": {"4": "new"}}
-    apply(saved(tmp_path / "c.json", folder, **changes), folder)
-    after, (table, told) = table_of(folder), predicted(model, tmp_path / "wine.csv", capsys)
-    assert "4 is new, split off from 0, 3 is part of 2, 4 is called new, 5 samples moved" in told
-    for column in ("cluster", "cluster_name"):
-        assert table[column][rows].equals(after[column][rows])
-    assert set(after["cluster"][(found == 0) & (halves == 1)]) == {"4"} and set(after["cluster"][moved]) == {"5"}
-    far = np.setdiff1d(np.arange(178), rows)  # of those that the fit left out, few are near samples that were moved
-    assert np.count_nonzero(table["cluster"][far] != after["cluster"][far]) <= 0.2 * len(far)
-    again = N2D.load(model)
-    again.save(model)
-    assert predicted(model, tmp_path / "wine.csv", capsys)[0].equals(table)
-
-
-def test_the_model_that_the_run_has_saved_is_corrected_if_it_is_still_of_these_clusters(
-    with_model, apply, refused, tmp_path, wines, capsys
-):
-    folder, model, data = with_model
-    record = json.loads((folder / "metrics.json").read_text())
-    record["arguments"]["save_model"] = str(model)
-    (folder / "metrics.json").write_text(json.dumps(record))
-    path = saved(tmp_path / "c.json", folder, merged={"0": 2})
-    apply(path, folder)
-    assert set(predicted(model, data, capsys)[0]["cluster"]) == {"1", "2"}
-    kept = json.loads((model / "model.json").read_text())
-    (model / "model.json").write_text(json.dumps({**kept, "fingerprint": "another"}))
-    with pytest.warns(UserWarning, match="the saved model stays as it is: .* holds none of these clusters"):
-        apply(path, folder)
-    refused(path, folder, f"--model: {model} is no saved model of these clusters", f"--model={model}")
-    refused(path, folder, f"--model: {folder} is no saved model of these clusters", f"--model={folder}")
-    (model / "model.json").write_text(
-        json.dumps({**kept, "fingerprint": None})
-    )  # as it was saved before there were any
-    assert "follows these corrections" in apply(path, folder)
-
-
-@pytest.mark.parametrize(
-    "damaged",
-    [
-        {},
-        {"numbers": [0, 1], "names": None},
-        {"numbers": [0, 1, 9], "names": None},
-        [],
-        7,
-        {"numbers": "abc"},
-        {"numbers": [0, 1, 2], "names": None, "n_clusters": 9},
-        {"numbers": [0, 1, 2, 3], "names": None, "split": {"3": [178]}},
-        {"numbers": [0, 1, 2, 3], "names": None, "moved": {"4": [0]}},
-        {"numbers": [0, 1, 2, 3], "names": None, "moved": [0]},
-    ],
-)
-def test_damaged_corrections_of_a_model_are_refused(with_model, damaged, capsys):
-    _, model, data = with_model
-    record = json.loads((model / "model.json").read_text())
-    (model / "model.json").write_text(json.dumps({**record, "corrections": damaged}))
-    with pytest.raises(SystemExit) as stop:
-        predicted(model, data, capsys)
-    assert stop.value.code == 2 and "corrections of the saved model are damaged" in capsys.readouterr().err
 
 
 def test_without_the_data_the_rest_is_written(run, folder, tmp_path):

@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from n2d.readers import files
-from n2d.readers.samples import DatasetError, summary
+from n2d.readers.samples import DatasetError, as_words, summary
 
 
 def read(path, content=None, **options):
@@ -17,6 +17,10 @@ def read(path, content=None, **options):
     return data, " ".join(str(warning.message) for warning in caught)
 
 
+def beside(data):
+    return {name: as_words(column) for name, column in data.beside.items()}
+
+
 def test_a_column_of_texts_with_names_and_classes(tmp_path):
     content = 'id,title,topic,year\na,"Cats, and dogs",x,1999\nb,NA,y,2000\nc,,x,2001\nd,007,y,2002\n'
     flags = {"text_column": "title", "label_column": "topic", "id_column": "id"}
@@ -24,7 +28,7 @@ def test_a_column_of_texts_with_names_and_classes(tmp_path):
     assert data.documents == ("Cats, and dogs", "NA", "", "007")
     assert data.x.shape == (4, 0) and data.sample_names == tuple("abcd") and data.y.tolist() == [0, 1, 0, 1]
     assert "1 of 4 texts are empty" in told and "without column year" in told
-    assert data.beside == {"year": ("1999", "2000", "2001", "2002")}
+    assert beside(data) == {"year": ("1999", "2000", "2001", "2002")}
     assert summary("t", data).startswith("t: 4 samples, 2 classes; texts")
 
 
@@ -71,6 +75,25 @@ def test_json_lines(tmp_path):
     data, _ = read(tmp_path / "t.jsonl", content, text_column="title", label_column="kind", id_column="n")
     assert (data.documents, data.sample_names, data.label_names) == (("a b", ""), ("1", "2"), ("x", "y"))
     assert read(tmp_path / "o.jsonl", '{"text": "a b", "n": 1}\n{"text": "c", "n": 2}\n')[0].documents == ("a b", "c")
+
+
+def test_other_fields_of_json_lines_are_kept_beside_the_texts_if_they_are_one_value_each(tmp_path):
+    lines = [
+        '{"id": 7, "title": "a b", "year": 1999, "tags": ["x"], "good": true, "by": {"name": "z"}}',
+        '{"title": "c", "id": 8, "year": null, "place": "007", "tags": "y", "score": 0.1}',
+        '{"title": "d e", "id": 9, "year": 2001, "good": false, "score": NaN}',
+    ]
+    data, told = read(tmp_path / "t.jsonl", "\n".join(lines), text_column="title", id_column="id")
+    assert beside(data) == {
+        "year": ("1999", "", "2001"),
+        "good": ("True", "", "False"),
+        "place": ("", "007", ""),
+        "score": ("", "0.1", ""),
+    }
+    assert data.sample_names == ("7", "8", "9")
+    assert data.left_out == ("field year, tags, good, by, place and 1 more",) and "without field year, tags" in told
+    data, told = read(tmp_path / "o.jsonl", '{"title": "a b"}\n{"title": "c"}\n')
+    assert data.beside == {} and data.left_out == () and not told
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.neighbors import kneighbors_graph
 
@@ -63,3 +64,22 @@ def test_of_many_plausible_numbers_there_are_the_four_most_stable_ones():
     assert list(found) == [10, 8, 6, 4]
     assert n_clusters.plausible(rows_of([1.0, 1.0]), 3) == {3: "most stable", 2: "about as stable"}
     assert list(n_clusters.plausible(rows_of([0.3]), 2)) == [2]
+
+
+def test_every_number_of_clusters_has_maps_of_neighbourhoods_that_suit_it(fitted, monkeypatch):
+    """1,100 samples in 2 clusters have neighbourhoods of 20 and more; in 40 they have 10."""
+    x = np.random.default_rng(0).normal(size=(1100, 2)) + 20 * np.arange(44).repeat(25)[:, None]
+    model = clone(fitted).set_params(n_clusters="auto", n_neighbors=None, pretrain_epochs=1, scale="minmax")
+    seen = []
+
+    def scan(maps, numbers, sizes, **settings):
+        for n in numbers:
+            seen.append(n)
+            assert {size for size, _, _ in maps} >= set(sizes(n)) == set(model.sizes(1100, n))
+        assert len(maps) >= n_clusters.MAPS and len(settings["inputs"]) == 1100
+        return [], 44
+
+    monkeypatch.setattr(n_clusters, "scan", scan)
+    model.fit_autoencoder(x).fit_latent(x).fit_neighbors(x)
+    assert model.sizes(1100, 2) == [20, 50, 100] and model.sizes(1100, 43) == [10] and model.n_clusters_ == 44
+    assert seen == list(n_clusters.NUMBERS)

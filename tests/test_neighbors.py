@@ -201,3 +201,17 @@ def test_embeddings_have_exact_neighbours_whatever_the_latent_space_proposes(mon
     of_many = found()
     assert np.mean([len(set(a) & set(b)) / 6 for a, b in zip(of_many.knn[0], exact.knn[0])]) > 0.9
     assert np.array_equal(of_many.query(latent, x, n_neighbors=6)[0], exact.knn[0])  # few new points by all features
+
+
+@pytest.mark.parametrize("metric", ["cosine", "correlation"])
+def test_inputs_are_ranked_by_the_metric(metric):
+    """Classes are directions; lengths are noise."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(range(4), 50)
+    x = (rng.normal(size=(4, 12))[y] + rng.normal(0, 0.3, size=(200, 12))) * rng.uniform(1, 100, size=(200, 1))
+    latent = np.ones((200, 1), np.float32)  # it proposes nothing
+    found = neighbourhood.Neighbourhood(latent, x, metric=metric, n_candidates=199)
+    exact = neighbors.nearest_neighbors(x, 10, metric)
+    ranked = found.rank((np.argsort(rng.random((200, 200)), axis=1)[:, :199], None), 10)
+    assert (y[ranked[0]] == y[:, None]).mean() > 0.95
+    assert (y[exact[0]] == y[:, None]).mean() > 0.95

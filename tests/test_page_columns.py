@@ -1,9 +1,12 @@
 """The columns of the data on the page, in a browser: to colour, filter and sort by, to show and to save."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import n2d
 from n2d.page import beside, explorer, naming
 from n2d.readers.samples import Dataset
 
@@ -52,6 +55,16 @@ def test_the_card_of_a_table_can_be_read(fruit, screen):
     }"""
     assert card.evaluate(apart)
     assert "dark blue" in card.inner_text() and f"{one.price[7]:g}" in card.inner_text()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_names_of_features_are_whole_beside_their_numbers(fruit, screen):
+    one = fruit(screen)
+    one.cluster(0).locator(".open").click()
+    names = one.page.locator("#features tbody th")
+    assert "a long name of a feature, in five parts" in names.all_inner_texts()
+    is_whole = "name => name.scrollWidth <= name.clientWidth"
+    assert all(name.evaluate(is_whole) for name in names.all())
 
 
 @pytest.mark.parametrize("screen", SCREENS)
@@ -151,7 +164,7 @@ def test_columns_that_were_not_clustered_are_shown_searched_filtered_and_saved(o
         "height": tuple(str(1e6 * i + 0.5) for i in range(40)),
         "index": ("", "=cmd()") * 20,
     }
-    changes = {"beside": others}
+    changes = {"beside": {name: pd.Series(column) for name, column in others.items()}}
     if kind == "texts":
         changes |= {"documents": tuple(f"a text, number {i}" for i in range(40)), "image_shape": None}
     insects(kind, tmp_path / "e.html", **changes)
@@ -188,10 +201,52 @@ def test_columns_that_were_not_clustered_are_shown_searched_filtered_and_saved(o
     assert page.evaluate("document.documentElement.scrollWidth") <= one.screen["width"]
 
 
+def fields_of_lines(path, kinds, heights):
+    """Write texts with other fields; return the flags that the run needs."""
+    texts = [("cats and dogs in a house", "stars and moons in the sky")[i % 2] + f" {i}" for i in range(40)]
+    rows = zip(texts, kinds, heights, range(40))
+    lines = [json.dumps({"title": t, "kind": k, "height": h, "tags": ["a"], "n": n}) for t, k, h, n in rows]
+    path.write_text("\n".join(lines))
+    return ["--text_column=title", "--id_column=n"]
+
+
+def columns_of_cells(path, kinds, heights):
+    """Write cells with other columns; return the flags that the run needs."""
+    anndata = pytest.importorskip("anndata", reason="anndata is not installed (pip install anndata)")
+    x = np.random.default_rng(0).normal(np.arange(40)[:, None] % 2 * 9, 1, (40, 5)).astype(np.float32)
+    obs = {"kind": pd.Categorical(kinds), "height": heights, "truth": pd.Categorical(kinds)}
+    anndata.AnnData(x, obs=pd.DataFrame(obs, index=[f"cell {i}" for i in range(40)])).write_h5ad(path)
+    return ["--label_column=truth"]
+
+
+@pytest.mark.parametrize("write, name", [(fields_of_lines, "a.jsonl"), (columns_of_cells, "a.h5ad")])
+def test_fields_of_json_lines_and_columns_of_cells_are_on_the_page_of_a_run(opened, tmp_path, write, name):
+    kinds, heights = ["oak", "ash", "elm", "yew"] * 10, [i + 0.25 for i in range(40)]
+    flags = write(tmp_path / name, kinds, heights)
+    flags += ["--n_clusters=2", "--pretrain_epochs=1", "--gmm_restarts=1", "--umap_neighbors=5", "--visualize"]
+    n2d.main([f"{tmp_path / name}", "cpu", *flags, f"--save_dir={tmp_path / 'run'}"])
+    one = opened(tmp_path / "run/explore.html")
+    page = one.page
+    offered = page.locator("#colouring option").all_inner_texts()
+    assert {"kind", "height"} <= {*offered} and not {"tags", "n", "truth"} & {*offered}
+    page.get_by_label("Colour by").select_option("kind")
+    assert page.locator("#legend .name").all_inner_texts() == ["ash", "elm", "oak", "yew"]
+    page.locator("#filtering").select_option("height")
+    page.get_by_role("spinbutton", name="height, from").fill("30")
+    assert np.flatnonzero(one.visible()).tolist() == list(range(30, 40))
+    page.get_by_role("button", name="Show all").click()
+    page.mouse.move(*one.place_of(4))
+    assert "kind\noak" in page.locator("#card").inner_text() and "4.25" in page.locator("#card").inner_text()
+    one.drag_over_the_map()
+    assert {"kind", "height"} <= {*page.locator("#rows th").all_text_contents()}
+    table = pd.read_csv(one.saved("Save as CSV")).sort_values("index")
+    assert table["kind"].tolist() == kinds and table["height"].tolist() == heights
+
+
 def test_long_cells_of_many_points_are_cut_and_of_many_columns_the_first_are_shown(monkeypatch):
     monkeypatch.setattr(beside, "CELLS", 6)
     monkeypatch.setattr(beside, "CHARACTERS", 120)
-    columns = {"a": ("x" * 50, "y", "x" * 50), "b": ("1", "2.5", "-3"), "c": ("1", "2", "3")}
+    columns = {"a": pd.Series(["x" * 50, "y", "x" * 50]), "b": pd.Series([1, 2.5, -3]), "c": pd.Series([1, 2, 3])}
     about, arrays = beside.packed(columns, np.array([0, 1]))
     assert [column["name"] for column in about] == ["a", "b", "c"]
     about, arrays = beside.packed(columns, np.arange(3))
@@ -201,5 +256,11 @@ def test_long_cells_of_many_points_are_cut_and_of_many_columns_the_first_are_sho
 
 @pytest.mark.parametrize("cells", [("1", ""), ("1", "nan"), ("1", "inf"), ("1", "two")])
 def test_a_column_that_has_anything_but_numbers_is_one_of_words(cells):
-    about, arrays = beside.packed({"a": cells}, np.arange(2))
+    about, arrays = beside.packed({"a": pd.Series(cells)}, np.arange(2))
     assert about[0]["values"] == sorted(cells) and arrays["beside 0"].dtype == np.uint32
+
+
+def test_categories_are_words_in_their_own_order_even_if_they_are_numbers():
+    cells = pd.Series(pd.Categorical(["10", None, "2", "2"], categories=["2", "9", "10"]))
+    about, arrays = beside.packed({"leiden": cells}, np.array([0, 1, 3]))
+    assert about == [{"name": "leiden", "values": ["", "2", "10"]}] and arrays["beside 0"].tolist() == [2, 0, 1]

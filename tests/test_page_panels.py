@@ -6,6 +6,8 @@ import pytest
 
 from n2d.command.report import clusters_table
 
+SCREENS = ("desk", "phone")
+
 
 def test_the_panel_says_what_is_in_each_cluster(one):
     page = one.page
@@ -45,6 +47,22 @@ def test_a_click_shows_a_cluster_and_a_double_click_shows_it_alone(one):
     page.mouse.move(0, 0)  # what is under the pointer is shown
     page.keyboard.press("Escape")
     assert page.locator("#shown-head").inner_text() == "Selection" and not one.listed()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_long_name_is_cut_but_never_its_number_and_buttons_are_in_a_row(opened, insects, tmp_path, screen):
+    name = "ants of the northern meadow, of May and June"
+    none = {"merged": {}, "marked": [], "moved": {}, "outliers": [], "split": {}}
+    insects("table", tmp_path / "e.html", corrections={"names": {0: name}, **none})
+    one = opened(tmp_path / "e.html", screen)
+    page = one.page
+    page.evaluate("explorer.select([1, 2, 30], 'selected')")
+    assert "2 in ants of the…May and June (cluster 0), 1 in" in page.locator("#shown").inner_text()
+    one.cluster(0).locator(".open").click()
+    assert page.locator("#shown-head").inner_text() == f"{name} (cluster 0)"
+    assert page.locator("#shown-head .whole").evaluate("one => one.getClientRects().length") == 1
+    tops = [page.locator(f"#{one}").bounding_box()["y"] for one in ("undo", "discard", "keep")]
+    assert len(set(tops)) == 1
 
 
 def test_the_swatch_hides_a_cluster_and_hidden_points_are_not_selected(one):

@@ -22,7 +22,6 @@ from n2d.method.autoencoder import training, weights
 from n2d.method.autoencoder.checkpoint import Checkpoint
 from n2d.method.clusters import assignment, judge, n_clusters
 from n2d.method.manifold import neighbors
-from n2d.method.manifold.neighbourhood import Neighbourhood
 
 
 def test_separate_blobs_are_found(blobs, fitted):
@@ -388,41 +387,8 @@ def test_without_a_manifold_points_that_were_left_out_lie_where_they_are(blobs, 
     np.testing.assert_allclose(model.transform(blobs[0]), model.embedding_, atol=1e-5)
 
 
-@pytest.mark.parametrize("metric", ["cosine", "correlation"])
-def test_inputs_are_ranked_by_the_metric(metric):
-    """Classes are directions; lengths are noise."""
-    rng = np.random.default_rng(0)
-    y = np.repeat(range(4), 50)
-    x = (rng.normal(size=(4, 12))[y] + rng.normal(0, 0.3, size=(200, 12))) * rng.uniform(1, 100, size=(200, 1))
-    latent = np.ones((200, 1), np.float32)  # it proposes nothing
-    found = Neighbourhood(latent, x, metric=metric, n_candidates=199)
-    exact = neighbors.nearest_neighbors(x, 10, metric)
-    ranked = found.rank((np.argsort(rng.random((200, 200)), axis=1)[:, :199], None), 10)
-    assert (y[ranked[0]] == y[:, None]).mean() > 0.95
-    assert (y[exact[0]] == y[:, None]).mean() > 0.95
-
-
 def test_a_metric_that_cannot_rank_leaves_the_latent_space_alone(blobs, fitted):
     model = clone(fitted).set_params(metric="manhattan").fit(blobs[0])
     assert model.neighbourhood_.inputs is None
     expected = neighbors.nearest_neighbors(model.latent_, 10, "manhattan")
     assert np.array_equal(model.knn_[0], expected[0])
-
-
-def test_every_number_of_clusters_has_maps_of_neighbourhoods_that_suit_it(fitted, monkeypatch):
-    """1,100 samples in 2 clusters have neighbourhoods of 20 and more; in 40 they have 10."""
-    x = np.random.default_rng(0).normal(size=(1100, 2)) + 20 * np.arange(44).repeat(25)[:, None]
-    model = clone(fitted).set_params(n_clusters="auto", n_neighbors=None, pretrain_epochs=1, scale="minmax")
-    seen = []
-
-    def scan(maps, numbers, sizes, **settings):
-        for n in numbers:
-            seen.append(n)
-            assert {size for size, _, _ in maps} >= set(sizes(n)) == set(model.sizes(1100, n))
-        assert len(maps) >= n_clusters.MAPS and len(settings["inputs"]) == 1100
-        return [], 44
-
-    monkeypatch.setattr(n_clusters, "scan", scan)
-    model.fit_autoencoder(x).fit_latent(x).fit_neighbors(x)
-    assert model.sizes(1100, 2) == [20, 50, 100] and model.sizes(1100, 43) == [10] and model.n_clusters_ == 44
-    assert seen == list(n_clusters.NUMBERS)

@@ -290,7 +290,8 @@ def test_a_column_names_the_samples_and_others_are_dropped(tmp_path):
     assert data.sample_names == ("ann", "bob", "cem", "") and data.feature_names == ("a",)
     assert data.y.tolist() == [0, 1, 0, 1] and data.x.tolist() == [[1], [3], [5], [8]]
     assert data.left_out == ("column note, b",)
-    assert data.beside == {"b": ("2", "4", "7", "9"), "note": ("ok", "", "ok", "")}  # - is a missing value
+    beside = {name: samples.as_words(column) for name, column in data.beside.items()}
+    assert beside == {"b": ("2", "4", "7", "9"), "note": ("ok", "", "ok", "")}  # - is a missing value
 
 
 def test_missing_values_are_refused_with_columns_and_counts_or_filled(tmp_path):
