@@ -168,8 +168,10 @@ def _counted(corrections):
         "merged": corrections.merged,
         "marked": corrections.marked,
     }
-    parts |= {"samples moved": corrections.moved, "samples marked as outliers": corrections.outliers}
-    return ", ".join(f"{len(part):,} {what}" for what, part in parts.items() if part) or "nothing changed"
+    told = [f"{len(part):,} {what}" for what, part in parts.items() if part]
+    of_samples = {"moved": corrections.moved, "marked as outliers": corrections.outliers}
+    told += [f"{n:,} sample{'s' * (n > 1)} {what}" for what, part in of_samples.items() if (n := len(part))]
+    return ", ".join(told) or "nothing changed"
 
 
 def _of_added(corrections):

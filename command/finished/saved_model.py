@@ -174,5 +174,6 @@ def predict(model, knn, labels, made):
         corrected[rows] = new
     if made.moved:
         is_near = np.isin(knn[0], np.concatenate(list(made.moved.values()))).any(axis=1)
-        labels[is_near] = vote((knn[0][is_near], knn[1][is_near]), corrected)
+        if is_near.any():
+            labels[is_near] = vote((knn[0][is_near], knn[1][is_near]), corrected)
     return made.numbers[labels]
