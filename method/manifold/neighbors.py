@@ -1,5 +1,6 @@
 """Nearest neighbours of samples and of new points: exact, approximate, and re-ranked by the distance of the inputs."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -155,7 +156,7 @@ def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None, track=ite
         (height, width) or (channels, height, width), if the features are pixels: distances are those of
         `deformation.pair_distances`. None: Euclidean distances.
     n_jobs : int or None
-        Threads, see `kernels.n_threads`.
+        Threads that compare, see `kernels.n_threads`; two more prepare what they compare, and sort it.
     track : callable
         Wraps the iterable of parts of the samples, to show progress: for the candidates, theirs, and theirs again.
 
@@ -175,10 +176,20 @@ def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None, track=ite
     compared = [lambda rows: proposed[rows] + proposed_by[rows]]  # pairs; rows at a time: all would take kilobytes each
 
     def compare(pairs):
-        for start in track(range(0, n, ROWS)):
-            upper = sparse.triu(pairs(slice(start, start + ROWS)), start + 1)  # the distances are the same both ways
-            first, second = upper.row + start, upper.col
-            _insert(first, second, _metric(image_shape)(x, x, first, second, n_jobs=n_jobs), indices, distances)
+        def upper(start):
+            found = sparse.triu(pairs(slice(start, start + ROWS)), start + 1)  # the distances are the same both ways
+            return found.row + start, found.col
+
+        with ThreadPoolExecutor(2) as beside:  # of the comparison: the next pairs, and the insertion of the last ones
+            ahead, behind = beside.submit(upper, 0), beside.submit(tuple)
+            for start in track(range(0, n, ROWS)):
+                first, second = ahead.result()
+                if start + ROWS < n:
+                    ahead = beside.submit(upper, start + ROWS)
+                found = _metric(image_shape)(x, x, first, second, n_jobs=n_jobs)
+                behind.result()
+                behind = beside.submit(_insert, first, second, found, indices, distances)
+            behind.result()
 
     compare(compared[0])
     for n_friends in FRIENDS:
@@ -247,7 +258,7 @@ def symmetric_graph(indices):
     return graph + graph.T
 
 
-@njit()
+@njit(nogil=True)
 def _insert(first, second, found, indices, distances):
     """Insert each pair's distance into the rows of both, which begin with the point itself and are sorted."""
     last = indices.shape[1] - 1
