@@ -69,9 +69,7 @@ def test_new_points_follow_splits_moves_merges_and_names(apply, tmp_path, capsys
     for column in ("cluster", "cluster_name"):
         assert table[column][rows].equals(after[column][rows])
     assert set(after["cluster"][(found == 0) & (halves == 1)]) == {"4"} and set(after["cluster"][moved]) == {"5"}
-    load_wine(as_frame=True).frame[found == 2].to_csv(
-        tmp_path / "few.csv", index=False
-    )  # none of those that were moved
+    load_wine(as_frame=True).frame[found == 2].to_csv(tmp_path / "few.csv", index=False)  # none of these was moved
     assert set(predicted(model, tmp_path / "few.csv", capsys)[0]["cluster"]) == {"2"}
     far = np.setdiff1d(np.arange(178), rows)  # of those that the fit left out, few are near samples that were moved
     assert np.count_nonzero(table["cluster"][far] != after["cluster"][far]) <= 0.2 * len(far)
