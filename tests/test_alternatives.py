@@ -10,7 +10,8 @@ from n2d.method.clusters import alternatives, hierarchy
 from n2d.method.progress import Progress
 from n2d.pipeline import N2D
 
-ROWS = [{"n_clusters": k, "stability": stability} for k, stability in ((2, 0.9), (3, 0.1), (4, 0.95), (5, 0.2))]
+SCANNED = (2, 0.9), (3, 0.1), (4, 0.95), (5, 0.2)
+ROWS = [{"n_clusters": k, "stability": stability, "modularity": 0.5} for k, stability in SCANNED]
 
 
 @pytest.fixture(scope="module")
