@@ -159,7 +159,7 @@ class Parameters(BaseEstimator):
             Learn the manifold and its clusters from so many random samples, and predict the others from their
             neighbours among these, as new points. None takes all.
         gmm_restarts : int
-            Random restarts of the clusterer on each embedding; the best fit is kept, see `judge.best`.
+            Random restarts of the clusterer on each embedding, at most; the best fit is kept, see `judge.best`.
         n_jobs : int or None
             Threads that search for neighbours, embed and fit mixtures; their number changes no result. None: as many as
             PyTorch has (OMP_NUM_THREADS); -1: as many as there are processors.

@@ -266,7 +266,7 @@ def add_clustering(parser):
     """Add the flags for clustering the embedding."""
     add = parser.add_argument_group("Clustering").add_argument
     add("--cluster", choices=CLUSTERERS, default="GMM", help="mixture, k-means or spectral (%(default)s)")
-    add("--gmm_restarts", type=int, help=f"fits of the mixture, of which one is kept ({of_protocol('gmm_restarts')})")
+    add("--gmm_restarts", type=int, help=f"fits of the mixture, at most ({of_protocol('gmm_restarts')})")
     add(
         "--eval_all",
         action="store_true",

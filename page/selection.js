@@ -30,8 +30,9 @@ class SelectionPanel {
     const { corrections, point, points, openedCluster } = this.explorer;
     const listed = this.sorted(shown).slice(0, this.most);
     const isCluster = openedCluster !== null;
-    const [, name, own] = (isCluster ? corrections.captionOf(openedCluster) : "Selection").match(/^(.*?)(\(cluster \d+\))?$/s);
-    byId("shown-head").replaceChildren(name, element("span", { className: "whole", textContent: own ?? "" }));
+    const name = isCluster ? corrections.nameOf(openedCluster) : "Selection";
+    const textContent = !isCluster ? "" : name ? ` (cluster ${openedCluster})` : `cluster ${openedCluster}`;
+    byId("shown-head").replaceChildren(name, element("span", { className: "whole", textContent }));
     byId("sort-label").hidden = shown.length < 2;
     byId("sort").querySelector("[value=column]")?.remove();
     if (this.by) {

@@ -77,7 +77,7 @@ def read_jsonl(path, options):
         raise DatasetError("it is empty")
     if "text_column" not in wanted:
         wanted["text_column"] = _only_text([one for _, one in objects], set(wanted.values()))
-    columns, numbers, others = {flag: [] for flag in wanted}, [], []
+    columns, numbers, others, nested = {flag: [] for flag in wanted}, [], [], set()
     with opened_as_text(path, encoding) as file:
         for number, line in _lines(file):
             one = _object(number, line)
@@ -86,15 +86,16 @@ def read_jsonl(path, options):
                 if field not in one:
                     raise DatasetError(f"line {number} has no field {field} ({or_near(field, one)})")
                 columns[flag].append(_as_text(number, field, one[field]))
-            others.append({field: value for field, value in one.items() if field not in wanted.values()})
+            nested.update(field for field, value in one.items() if isinstance(value, list | dict))
+            of_line = {field: None if field in nested else value for field, value in one.items()}
+            others.append({field: value for field, value in of_line.items() if field not in wanted.values()})
     y, label_names = (None, ()) if "label_column" not in wanted else classes(columns["label_column"], len(numbers))
     names = tuple(columns["id_column"]) if "id_column" in wanted else None
     frame, left_out = pd.DataFrame(others, dtype=object), []
     if frame.shape[1]:
         left_out.append(f"field {listed(frame)}")
         notice(f"texts are clustered by their words alone, without field {listed(frame)}")
-    are_nested = frame.map(lambda value: isinstance(value, (list, dict))).any()
-    beside = by_name(frame.loc[:, ~are_nested])
+    beside = by_name(frame.loc[:, ~frame.columns.isin(nested)])
     reading = {"text_column": wanted["text_column"]}
     texts = columns["text_column"]
     return as_texts(texts, y, label_names, names, left_out, np.array(numbers), reading, beside)

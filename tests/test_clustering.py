@@ -270,3 +270,13 @@ def test_of_many_samples_two_maps_that_agree_are_enough(many, other, made, monke
     halves = np.arange(40) < 20
     assert adjusted_rand_score(halves, fit.labels) == 1
     assert fit.agreement == (1 if other == 3 else adjusted_rand_score(halves, np.arange(40) % 2))
+
+
+def test_kmeans_of_the_inputs_has_no_agreement_with_the_only_map_that_it_was_better_than():
+    maps = OfThree(other=0)
+    maps.sizes = [10]
+    inputs = np.r_[np.zeros((20, 2)), np.ones((20, 2))].astype(np.float32)
+    settings = {"inputs": inputs, "restarts": 3, "random_state": 0}
+    fit, _ = clustering.cluster_maps("GMM", maps, 2, Progress(False), **settings)
+    assert adjusted_rand_score(np.arange(40) < 20, fit.labels) == 1 and not hasattr(fit.clusterer, "predict_proba")
+    assert fit.agreement is None

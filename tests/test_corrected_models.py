@@ -79,7 +79,7 @@ def test_new_points_follow_splits_moves_merges_and_names(apply, tmp_path, capsys
 
 
 def test_the_model_that_the_run_has_saved_is_corrected_if_it_is_still_of_these_clusters(
-    with_model, apply, refused, tmp_path, wines, capsys
+    with_model, apply, refused, tmp_path, capsys
 ):
     folder, model, data = with_model
     record = json.loads((folder / "metrics.json").read_text())

@@ -59,7 +59,7 @@ def test_the_number_that_the_graph_supports_most_is_plausible_however_stable_it_
     assert found == {2: "most stable", 4: "clearer, but less stable"}
 
 
-def test_of_many_plausible_numbers_there_are_the_four_most_stable_ones():
+def test_of_many_plausible_numbers_there_are_four_at_most():
     found = n_clusters.plausible(rows_of([0.91, 0, 0.92, 0, 0.93, 0, 0.94, 0, 0.95]), 10)
     assert list(found) == [10, 8, 6, 4]
     assert n_clusters.plausible(rows_of([1.0, 1.0]), 3) == {3: "most stable", 2: "about as stable"}

@@ -23,7 +23,7 @@ SPECTRAL_NEIGHBORS = 10  # the point itself included, as in scikit-learn
 INPUT_STARTS = 20  # of k-means of the inputs
 BATCH = 20  # mixtures between two checks of whether to stop
 OFTEN = 10  # times that the best mixture has to be found, to stop
-IDLE = 40  # fits that have to raise the greatest merit or assortativity, not to stop
+IDLE = 40  # fits without a rise of the greatest merit and assortativity, after which to stop
 SLIGHT = 1e-3  # share of the greatest merit or assortativity: less does not pay for as many mixtures again
 ALIKE = 1e-4  # difference in merit or assortativity of fits that are the same optimum
 MANY, AGREED = 10_000, 0.98  # samples, and the adjusted Rand index of two maps' clusters, from which two are enough
@@ -126,15 +126,15 @@ def cluster_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100,
             if adjusted_rand_score(fits[0].labels, fits[1].labels) > AGREED:
                 break
     index = choose(fits)
-    kept, of_maps = fits[index], [fit.labels for fit in fits]
-    others = [labels for other in fits if other is not kept for labels in (other.labels, *other.rivals)]
+    kept = fits.pop(index)
+    others = [labels for other in fits for labels in (other.labels, *other.rivals)]
     kept = kept._replace(rivals=[*kept.rivals, *others])
     if inputs is not None and maps.graph is not None and name == "GMM":
         with progress.stage("cluster", f"k-means of the inputs, {n_clusters} clusters"):
             of_them = kmeans_of_inputs(inputs, n_clusters, maps.graph, random_state)
         if choose([kept, of_them]) == 1:
             kept = of_them._replace(rivals=[kept.labels, *kept.rivals])
-    agreement = [adjusted_rand_score(kept.labels, labels) for labels in of_maps if labels is not kept.labels]
+    agreement = [adjusted_rand_score(kept.labels, other.labels) for other in fits]
     return kept._replace(agreement=float(np.mean(agreement)) if agreement else None), index
 
 
@@ -147,7 +147,7 @@ def mixtures(embedding, n_clusters, restarts, random_state=None, graph=None, ref
     fits sees at most 20,000 points, and every fit at most 16 million numbers: 20,408 points of 784 dimensions.
 
     With a graph, restarts stop when the greatest merit and the greatest assortativity were each found ten times, or
-    raised by no more than a thousandth in the last 40.
+    raised by no more than a thousandth in the last 40 fits.
 
     Parameters
     ----------

@@ -156,7 +156,7 @@ def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None, track=ite
         (height, width) or (channels, height, width), if the features are pixels: distances are those of
         `deformation.pair_distances`. None: Euclidean distances.
     n_jobs : int or None
-        Threads that compare, see `kernels.n_threads`; two more prepare what they compare, and sort it.
+        Threads that compare, see `kernels.n_threads`; two more make the next pairs, and insert the last distances.
     track : callable
         Wraps the iterable of parts of the samples, to show progress: for the candidates, theirs, and theirs again.
 
@@ -181,13 +181,14 @@ def closest(x, candidates, n_neighbors, image_shape=None, n_jobs=None, track=ite
             return found.row + start, found.col
 
         with ThreadPoolExecutor(2) as beside:  # of the comparison: the next pairs, and the insertion of the last ones
-            ahead, behind = beside.submit(upper, 0), beside.submit(tuple)
+            ahead, behind = beside.submit(upper, 0), None
             for start in track(range(0, n, ROWS)):
                 first, second = ahead.result()
                 if start + ROWS < n:
                     ahead = beside.submit(upper, start + ROWS)
                 found = _metric(image_shape)(x, x, first, second, n_jobs=n_jobs)
-                behind.result()
+                if behind is not None:  # one insertion after another
+                    behind.result()
                 behind = beside.submit(_insert, first, second, found, indices, distances)
             behind.result()
 

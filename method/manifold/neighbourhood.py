@@ -33,7 +33,8 @@ class Neighbourhood:
     """Nearest neighbours of samples: candidates from the latent space, re-ranked by the distance of the inputs.
 
     Where only directions count, in embeddings and other wide features, all samples are candidates: an autoencoder
-    proposes badly there. Of more than 20,000 in more than 100 dimensions, the nearest by 50 principal components are.
+    proposes badly there. Of more than 20,000 in more than 100 dimensions, the nearest by 50 principal components are
+    candidates; of more than 200,000 the search is approximate.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ class Neighbourhood:
         Distance in the latent space, and of inputs that are no images. With one that is not in `RANKED`, the neighbours
         are those in the latent space.
     n_candidates : int
-        Neighbours in the latent space that are re-ranked.
+        Neighbours in the latent space, or by principal components, that are re-ranked.
     image_shape : tuple of int or None
         (height, width) or (channels, height, width): inputs are compared by `deformation.pair_distances`.
     scaling : scaling.Scaling or None
