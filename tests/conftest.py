@@ -264,6 +264,11 @@ class Opened:
         """Return the row of a cluster in the panel."""
         return self.page.locator(f'.cluster[data-cluster="{number}"]')
 
+    def labels(self):
+        """Return the names on the map, once it is drawn."""
+        self.wait_until("!explorer.map.due")
+        return self.page.locator(".label")
+
     def place_of(self, index):
         """Return the position of a point of the map on the screen."""
         return self.page.evaluate(

@@ -70,7 +70,7 @@ def test_one_control_switches_all_that_is_said_of_clusters(layered, screen, kind
     profile = profiles.profile(one.data, FINER["labels"], 4)
     assert rows(one, "name") == [f"{name} cluster {i}" for i, name in enumerate(named.names)]
     assert rows(one, "description") == [text for text in profile["description"] if text]
-    assert sorted(page.locator(".label").all_text_contents()) == sorted(named.names)
+    assert sorted(one.labels().all_text_contents()) == sorted(named.names)
     assert page.evaluate("[...explorer.map.groups]") == FINER["labels"].tolist()
     shown = page.evaluate("[...Array(4).keys()].map(c => explorer.points.ofCluster.get(c).members)")
     assert shown == [list(map(int, members)) for members in profile["members"]]
@@ -168,6 +168,11 @@ def test_each_layer_has_its_own_corrections(layered, screen):
     assert "first cluster 0" in rows(one, "name")
 
 
+def unfold_tree(one):
+    one.page.locator("#tree summary").click()
+    one.wait_until("!!document.querySelector('[data-role=node]')")  # a browser tells of it a little later
+
+
 def branches(one):
     """The tree in lines: how deep each node is, and what it says."""
     return one.page.evaluate("""() => {
@@ -181,7 +186,7 @@ def branches(one):
 def test_the_tree_has_finer_clusters_under_coarser_ones(layered, screen):
     one = layered(screen, "unlabelled", layers=[FINER])
     page = one.page
-    page.locator("#tree summary").click()
+    unfold_tree(one)
     coarse = [[1, "cluster 0 of 2 20"], [2, "cluster 0 of 4 10"], [2, "cluster 1 of 4 10"]]
     fine = [[1, "cluster 1 of 2 20"], [2, "cluster 2 of 4 10"], [2, "cluster 3 of 4 10"]]
     assert branches(one) == coarse + fine
@@ -214,7 +219,7 @@ def test_the_tree_has_finer_clusters_under_coarser_ones(layered, screen):
 
 def test_clusters_that_are_no_divisions_stand_where_most_of_them_is(layered):
     one = layered(kind="unlabelled", layers=[ACROSS])
-    one.page.locator("#tree summary").click()
+    unfold_tree(one)
     assert branches(one) == [
         [1, "cluster 0 of 2 20"],
         [2, "cluster 0 of 3 14"],
@@ -245,7 +250,7 @@ def test_a_cluster_is_split_in_two_after_a_look_at_its_parts(layered, screen, ki
     expected = [0] * 15 + [2] * 5 + [1] * 20
     assert page.evaluate("[...explorer.map.groups]") == expected and page.locator(".cluster").count() == 2
     color = page.evaluate("explorer.map.colors[2]")
-    assert page.locator(".label", has_text="cluster 2").count() == 1
+    assert one.labels().filter(has_text="cluster 2").count() == 1
     page.get_by_role("button", name="Cancel").click()
     assert page.evaluate("[...explorer.map.groups]") == one.clusters.labels.tolist()
     split.click()
@@ -339,7 +344,7 @@ def test_layers_take_a_byte_a_point_and_a_sample_of_many_points_has_their_typica
 @pytest.mark.parametrize("screen", SCREENS)
 def test_all_that_layers_bring_has_a_name(layered, screen):
     one = layered(screen, halves=HALVES)
-    one.page.locator("#tree summary").click()
+    unfold_tree(one)
     one.cluster(0).locator(".open").click()
     one.cluster(0).locator("[data-role=split]").click()
     for control in one.page.locator("#layers button, #tree button, .cluster button").all():

@@ -15,7 +15,7 @@ def test_the_panel_says_what_is_in_each_cluster(one):
     rows = page.locator(".cluster")
     named = [f"{name} cluster {i}" for i, name in enumerate(one.clusters.names or ())]
     assert rows.locator(".name").all_inner_texts() == (named or ["cluster 0", "cluster 1"])  # and the number is small
-    assert page.locator(".label").all_inner_texts() == list(one.clusters.names or ["cluster 0", "cluster 1"])
+    assert one.labels().all_inner_texts() == list(one.clusters.names or ["cluster 0", "cluster 1"])
     assert rows.locator(".count").all_inner_texts() == ["20", "20"]
     confidence = np.linspace(1, 0.5, 40)
     expected = [f"confidence {mean:.2f}" for mean in (confidence[:20].mean(), confidence[20:].mean())]
