@@ -116,15 +116,22 @@ def _caching_njit(njit, thread, *args, **options):
     """
     if threading.get_ident() != thread:  # another thread's kernel, which numba may be unable to cache
         return njit(*args, **options)
-    is_plain = not args or inspect.isfunction(args[0])
+    cached = partial(_cached, njit, options)
+    if not args:
+        return cached
+    return cached(args[0]) if inspect.isfunction(args[0]) else lambda f: _compiled_later(cached(f), *args)
+
+
+def _cached(njit, options, function):
     folder = config.CACHE_DIR
+    if function.__module__ == "umap.umap_":  # little work: as fast on one thread, and compiled in a third of the time
+        options = {**options, "parallel": False}
     if options.get("parallel"):
         config.CACHE_DIR = os.path.join(folder, "parallel")
     try:
-        compiled = njit(*(args if is_plain else ()), **{"cache": True, **options})
+        return njit(function, **{"cache": True, **options})
     finally:
         config.CACHE_DIR = folder
-    return compiled if is_plain else lambda function: _compiled_later(compiled(function), *args)
 
 
 def _compiled_later(kernel, signatures):

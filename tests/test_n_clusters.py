@@ -28,6 +28,15 @@ def test_of_the_steady_numbers_of_clusters_the_greatest_is_taken():
     assert best == 4
 
 
+def test_numbers_after_four_that_are_neither_plausible_nor_clearer_are_not_tried():
+    x, _ = make_blobs(400, n_features=3, centers=4, cluster_std=0.3, random_state=1)
+    graph = kneighbors_graph(x, 15)
+    rows, best = n_clusters.scan([(10, x, graph + graph.T)] * 2, range(2, 60), lambda number: [10], random_state=0)
+    assert best == 4 and 8 <= rows[-1]["n_clusters"] < 20
+    unstable, clear = [row["stability"] < 0.9 for row in rows], np.diff([0, *(row["modularity"] for row in rows)]) > 0
+    assert unstable[-4:] == [True] * 4 and not clear[-4:].any()
+
+
 def rows_of(stability, modularity=None):
     """Rows of a scan: one for 2 clusters, one for 3, and so on."""
     modularity = modularity or [0.5] * len(stability)

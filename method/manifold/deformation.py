@@ -57,7 +57,7 @@ def pair_distances(x, y, first, second, image_shape, n_jobs=None):
     ones, others = prepare(x, image_shape), prepare(y, image_shape)
     warp = min(MAX_WARP, max(1, min(ones.pixels.shape[2:]) // 8))
     frames = ones.frames, others.frames
-    return by_threads(_pair_distances, ones.pixels, others.pixels, first, second, *frames, warp, n_jobs=n_jobs)
+    return by_threads(_compare, ones.pixels, others.pixels, first, second, *frames, warp, n_jobs=n_jobs)
 
 
 def prepare(x, image_shape):
@@ -91,11 +91,18 @@ def _find_frames(images):
     return np.stack(frames, axis=1)
 
 
+def _compare(x, *pairs):
+    """Compute the distances of pairs, in zeros aligned to a cache line: what lies in one line is stored at once."""
+    n = 4 * x.shape[1] + 2 * MAX_WARP + 4
+    whole = np.zeros(n * SIZE + LANES, np.float32)
+    first = -whole.ctypes.data // 4 % LANES
+    _pair_distances(x, *pairs, whole[first : first + n * SIZE].reshape(n, SIZE))
+
+
 @njit(fastmath=True, nogil=True)
-def _pair_distances(x, y, first, second, out, x_frames, y_frames, warp):
+def _pair_distances(x, y, first, second, out, x_frames, y_frames, warp, buffers):
     """Compute the distances of pairs; pixels outside of both frames are equal, and are left out."""
     n = 2 * x.shape[1]
-    buffers = _zeros(2 * n + 2 * MAX_WARP + 4)
     a, b, pixels = buffers[:n], buffers[n : 2 * n], buffers[2 * n]
     least, sums = buffers[2 * n + 1 : 2 * n + 3].view(np.int32), buffers[2 * n + 3 :].ravel()
     before = -1, 0, 0, 0, 0
@@ -112,14 +119,6 @@ def _pair_distances(x, y, first, second, out, x_frames, y_frames, warp):
             _gradients(x[first[p]], top, bottom, left, right, pixels, a)
         _gradients(y[second[p]], top, bottom, left, right, pixels, b)
         out[p] = np.sqrt(_distortion(a, b, rows, stride, warp, sums, least))
-
-
-@njit()
-def _zeros(n):
-    """Return zeros, float32 (n, SIZE), aligned to a cache line: what lies in one line is stored at once."""
-    whole = np.zeros(n * SIZE + LANES, np.float32)
-    first = -whole.ctypes.data // 4 % LANES
-    return whole[first : first + n * SIZE].reshape(n, SIZE)
 
 
 @inlined
