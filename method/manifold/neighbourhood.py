@@ -105,13 +105,12 @@ class Neighbourhood:
 
     @property
     def ranks(self):
-        """Whether candidates from the latent space are re-ranked by the inputs."""
-        return self.inputs is not None and not self.compares_all
+        """Whether candidates, from the latent space or by principal components, are re-ranked by the inputs."""
+        return self.projects or self.inputs is not None and not self.compares_all
 
     def n_proposed(self, n_neighbors):
         """Return how many candidates are searched for to find so many neighbours."""
-        are_ranked = self.ranks or self.projects
-        return min(max(self.n_candidates, n_neighbors) if are_ranked else n_neighbors, len(self.latent) - 1)
+        return min(max(self.n_candidates, n_neighbors) if self.ranks else n_neighbors, len(self.latent) - 1)
 
     def propose(self, n_neighbors, track=iter):
         """Return the `n_proposed` nearest neighbours of each sample, see `nearest_neighbors`."""
@@ -131,7 +130,7 @@ class Neighbourhood:
             where = f"by {N_COMPONENTS} PCA components"
         with progress.stage("neighbours", f"{self.n_proposed(n_neighbors)} nearest of each sample {where}"):
             self.knn = self.propose(n_neighbors, progress.bar("searched", unit="part"))
-        if self.ranks or self.projects:
+        if self.ranks:
             with progress.stage("neighbours", f"re-ranked by the {self.distance}"):
                 self.knn = self.rank(self.knn, n_neighbors, progress.bar("compared", unit="part"))
 
@@ -153,7 +152,7 @@ class Neighbourhood:
         graph : sparse array, shape (n_samples, n_samples)
         """
         knn = self.propose(GRAPH_NEIGHBORS, track)
-        if self.ranks or self.projects:
+        if self.ranks:
             knn = self.rank(knn, GRAPH_NEIGHBORS)
         return knn, symmetric_graph(knn[0])
 
@@ -177,7 +176,8 @@ class Neighbourhood:
         """
         rows = np.arange(len(latent)) if rows is None else rows
         (space, metric), samples, n_proposed = self._space, self.inputs, n_neighbors
-        if self.ranks:
+        ranks = self.ranks and not self.compares_all  # which has the nearest already
+        if ranks:
             n_proposed = max(self.n_candidates, n_neighbors)
             if self.image_shape is not None and len(rows) > ROWS:
                 samples = deformation.prepare(samples, self.image_shape)  # once for all parts
@@ -186,7 +186,7 @@ class Neighbourhood:
             some = rows[part]
             points = None if samples is None else self._comparable(inputs[some])
             knn = nearest_among(points if self.compares_all else latent[some], space, n_proposed, metric, self.n_jobs)
-            if self.ranks:
+            if ranks:
                 knn = closest_among(points, samples, knn[0], n_neighbors, self.image_shape, self.n_jobs)
             found.append(knn)
         return tuple(np.concatenate(arrays) for arrays in zip(*found))
