@@ -51,7 +51,8 @@ def pytest_collectreport(report):
 
 def pytest_sessionfinish(session):
     is_whole = not (session.config.getoption("file_or_dir") or session.config.getoption("skipped"))
-    if is_whole and "PYTEST_XDIST_WORKER" not in os.environ:
+    has_cache = session.config.pluginmanager.hasplugin("cacheprovider")
+    if is_whole and has_cache and "PYTEST_XDIST_WORKER" not in os.environ:
         session.config.cache.set(SKIPPED, sorted(skipped_now))
 
 

@@ -138,6 +138,24 @@ def test_many_points_have_approximate_neighbors(roll, monkeypatch):
     assert np.mean([len(set(a) & set(b)) for a, b in zip(indices, exact)]) > 9.8
 
 
+def test_in_the_cells_around_a_point_nearly_all_of_its_neighbours_are_found_with_any_number_of_threads(
+    roll, monkeypatch
+):
+    monkeypatch.setattr(neighbors, "CELL", 20)
+    monkeypatch.setattr(neighbors, "PROBED", 2)
+    x = np.vstack([roll, roll[:10]])  # some points lie twice
+    one, *others = [neighbors.nearest_in_cells(x, 12, n_jobs=n_jobs) for n_jobs in (1, 2, 5)]
+    for other in others:
+        assert np.array_equal(one[0], other[0]) and np.array_equal(one[1], other[1])
+    indices, distances = one
+    assert indices[:, 0].tolist() == list(range(810)) and not distances[:, 0].any()
+    np.testing.assert_allclose(distances[:, 1:], np.linalg.norm(x[indices] - x[:, None], axis=2)[:, 1:], atol=1e-2)
+    exact, _ = neighbors.nearest_neighbors(x, 12)
+    assert 0.9 < np.mean([len(set(a) & set(b)) for a, b in zip(indices, exact)]) / 12 < 0.99
+    monkeypatch.setattr(neighbors, "CELL", 1)  # so small that all samples have to be searched
+    assert np.array_equal(neighbors.nearest_in_cells(x, 12)[1], neighbors.nearest_neighbors(x, 12)[1])
+
+
 def test_many_standardised_features_are_compared_by_the_direction_of_their_components():
     """Sixty features say a little of which of four groups a sample is in; six hundred say nothing."""
     rng = np.random.default_rng(0)
@@ -197,7 +215,6 @@ def test_embeddings_have_exact_neighbours_whatever_the_latent_space_proposes(mon
     assert 0.3 < np.mean([len(set(a) & set(b)) / 6 for a, b in zip(of_five, exact.knn[0])]) < 0.95
     monkeypatch.undo()
     monkeypatch.setattr(neighbourhood, "PROJECTED", (100, 70))
-    monkeypatch.setattr(neighbors, "EXACT_NEIGHBORS", 100)  # an approximate search of the components
     of_many = found()
     assert np.mean([len(set(a) & set(b)) / 6 for a, b in zip(of_many.knn[0], exact.knn[0])]) > 0.9
     assert np.array_equal(of_many.query(latent, x, n_neighbors=6)[0], exact.knn[0])  # few new points by all features

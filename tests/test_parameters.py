@@ -107,7 +107,7 @@ def test_a_small_sample_is_trained_on_for_some_steps_at_least():
     large = [training.default_epochs(n, proposes=False) for n in (5121, 11_000, 14_000, 70_000, 1_000_000)]
     assert large == [50, 50, 39, 7, 7]
     assert [training.default_epochs(n) for n in (165, 257, 4000)] == [50, 25, 15]
-    assert [training.default_epochs(n) for n in (10_000, 14_000, 70_000, 1_000_000)] == [15, 10, 2, 1]
+    assert [training.default_epochs(n) for n in (10_000, 20_000, 70_000, 1_000_000)] == [15, 14, 4, 1]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from .torchrun import mean_of_processes, processes
 
 BATCH_SIZE = 256  # the paper's
 MIN_STEPS, STEPS_TO_PROPOSE = 200, 50
-SEEN, SEEN_TO_PROPOSE = 550_000, 150_000  # samples in a whole training
+SEEN, SEEN_TO_PROPOSE = 550_000, 280_000  # samples in a whole training
 MAX_SHIFT, MAX_ANGLE = 0.1, math.radians(10)  # of distorted images; the shift is a share of the side
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
@@ -29,7 +29,7 @@ def default_epochs(n_samples, proposes=True):
     proposes : bool
         Whether the autoencoder only proposes neighbours, which the distance of the inputs ranks. Then a short training
         is enough: 15 epochs, more until there are 50 steps of 256 samples (an epoch of 165 samples is one step), and
-        fewer if 150,000 samples have been seen sooner. Else 50 epochs, more until there are 200 steps, and fewer if
+        fewer if 280,000 samples have been seen sooner. Else 50 epochs, more until there are 200 steps, and fewer if
         550,000 samples have been seen sooner, but at least 7.
     """
     steps = math.ceil(n_samples / BATCH_SIZE)

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import joblib
 import numpy as np
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
@@ -10,10 +11,12 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
 from threadpoolctl import threadpool_limits
 
-from ..kernels import by_threads, import_compiled, n_threads, njit
+from ..kernels import by_threads, n_threads, njit
 from . import deformation
 
-EXACT_NEIGHBORS = 200_000  # samples up to which an exact search is faster than an approximate one
+EXACT_NEIGHBORS = 100_000  # samples up to which all pairs are compared
+CELL = 100  # samples in a cell, on average
+PROBED = 25  # cells around a sample that are searched
 FRIENDS = (15, 10)  # nearest ones, itself included, whose own are compared, too: first, and of those then once more
 METRICS = ("euclidean", "manhattan", "chebyshev", "canberra", "braycurtis", "cosine", "correlation")
 DIRECTIONS = ("cosine", "correlation")  # those that do not depend on the length of vectors
@@ -24,8 +27,7 @@ ROWS = 2_048  # points that are compared, or times threads, searched for, at onc
 def nearest_neighbors(x, n_neighbors, metric="euclidean", n_jobs=None, track=iter):
     """Return the nearest neighbours of each sample, itself first.
 
-    Exact up to 200,000 samples: on 70,000 samples of 30 dimensions the exact search takes 8 s where NN-descent takes
-    10 to 16 s, after 17 s of compilation. Above that, NN-descent.
+    Exact up to 100,000 samples. Above that nearly all of them are found, see `nearest_in_cells`.
 
     Parameters
     ----------
@@ -36,7 +38,7 @@ def nearest_neighbors(x, n_neighbors, metric="euclidean", n_jobs=None, track=ite
     n_jobs : int or None
         Threads, see `kernels.n_threads`.
     track : callable
-        Wraps the iterable of parts of the samples, to show the progress of an exact search.
+        Wraps the iterable of parts of the samples, to show progress.
 
     Returns
     -------
@@ -44,9 +46,7 @@ def nearest_neighbors(x, n_neighbors, metric="euclidean", n_jobs=None, track=ite
     distances : ndarray of float32, shape (n_samples, n_neighbors)
     """
     if len(x) > EXACT_NEIGHBORS:
-        pynndescent = import_compiled("pynndescent")
-        search = pynndescent.NNDescent(x, metric, n_neighbors=n_neighbors, random_state=0, n_jobs=n_threads(n_jobs))
-        return search.neighbor_graph
+        return nearest_in_cells(x, n_neighbors, metric, n_jobs, track)
     n_jobs = n_threads(n_jobs)
     x, metric, distance = _searchable(x, metric)
     search = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute", metric=metric, n_jobs=n_jobs).fit(x)
@@ -54,13 +54,66 @@ def nearest_neighbors(x, n_neighbors, metric="euclidean", n_jobs=None, track=ite
     indices, distances = np.empty(shape, np.int32), np.zeros(shape, np.float32)
     with threadpool_limits(n_jobs):
         for part in track(list(gen_batches(len(x), ROWS * n_jobs, min_batch_size=ROWS * n_jobs))):
-            rows = np.arange(len(x))[part, None]
             its_distances, found = search.kneighbors(x[part])
-            others = found != rows
-            others[others.all(axis=1), 0] = False  # one of several equal points
-            indices[part] = np.hstack([rows, found[others].reshape(len(rows), -1)])
-            distances[part, 1:] = distance(its_distances[others].reshape(len(rows), -1))
+            indices[part], distances[part] = _itself_first(np.arange(len(x))[part], found, distance(its_distances))
     return indices, distances
+
+
+def nearest_in_cells(x, n_neighbors, metric="euclidean", n_jobs=None, track=iter):
+    """Return nearly all of the nearest neighbours of each sample, itself first.
+
+    Random samples divide the space into cells of those that are nearest to them. The samples of a cell are compared
+    with all in the 25 cells nearest to any of them, so that the time is about proportional to the number of samples.
+
+    Parameters
+    ----------
+    x : ndarray of float32, shape (n_samples, n_features)
+    n_neighbors : int
+        With the point itself.
+    metric : str
+    n_jobs : int or None
+        Threads, see `kernels.n_threads`.
+    track : callable
+        Wraps the iterable of cells, to show progress.
+
+    Returns
+    -------
+    indices, distances
+        As `nearest_neighbors` returns them.
+
+    References
+    ----------
+    Jegou, Douze, Schmid, "Product Quantization for Nearest Neighbor Search", IEEE TPAMI 33(1), 2011: the inverted file.
+    """
+    x, metric, distance = _searchable(x, metric)
+    centres = np.random.default_rng(0).choice(x, -(-len(x) // CELL), replace=False)
+    near = nearest_among(x, centres, PROBED, metric, n_jobs)[0]
+    ends = np.cumsum(np.bincount(near[:, 0], minlength=len(centres)))
+    members = np.split(np.argsort(near[:, 0], kind="stable"), ends[:-1])
+    indices, distances = np.empty((len(x), n_neighbors), np.int32), np.empty((len(x), n_neighbors), np.float32)
+
+    def search(own):
+        others = np.concatenate([members[cell] for cell in np.unique(near[own])])
+        if len(others) < n_neighbors:
+            others = np.arange(len(x))
+        found, its_distances = nearest_among(x[own], x[others], n_neighbors, metric, n_jobs=1)
+        indices[own], distances[own] = _itself_first(own, others[found], distance(its_distances))
+
+    parallel = joblib.Parallel(n_threads(n_jobs), require="sharedmem")
+    with threadpool_limits(1):
+        parallel(joblib.delayed(search)(own) for own in track(members) if len(own))
+    return indices, distances
+
+
+def _itself_first(rows, indices, distances):
+    """Put each point before its neighbours, of which it may be one; if not, it takes the place of the first."""
+    others = indices != rows[:, None]
+    others[others.all(axis=1), 0] = False  # one of several equal points
+    shape = len(rows), -1
+    zero = np.zeros((len(rows), 1))
+    return np.hstack([rows[:, None], indices[others].reshape(shape)]), np.hstack(
+        [zero, distances[others].reshape(shape)]
+    )
 
 
 def nearest_among(points, x, n_neighbors, metric="euclidean", n_jobs=None):

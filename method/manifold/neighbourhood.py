@@ -17,6 +17,7 @@ from .neighbors import (
     closest_among,
     directions,
     nearest_among,
+    nearest_in_cells,
     nearest_neighbors,
     symmetric_graph,
 )
@@ -34,7 +35,7 @@ class Neighbourhood:
 
     Where only directions count, in embeddings and other wide features, all samples are candidates: an autoencoder
     proposes badly there. Of more than 20,000 in more than 100 dimensions, the nearest by 50 principal components are
-    candidates; of more than 200,000 the search is approximate.
+    candidates, or nearly so (`nearest_in_cells`). Otherwise, of more than 100,000 the search is approximate.
 
     Parameters
     ----------
@@ -114,10 +115,10 @@ class Neighbourhood:
 
     def propose(self, n_neighbors, track=iter):
         """Return the `n_proposed` nearest neighbours of each sample, see `nearest_neighbors`."""
-        space, metric = self._space
+        (space, metric), n_proposed = self._space, self.n_proposed(n_neighbors)
         if self.projects:
-            space = project(fit_components(space), space)
-        return nearest_neighbors(space, self.n_proposed(n_neighbors), metric, self.n_jobs, track)
+            return nearest_in_cells(project(fit_components(space), space), n_proposed, metric, self.n_jobs, track)
+        return nearest_neighbors(space, n_proposed, metric, self.n_jobs, track)
 
     def rank(self, candidates, n_neighbors, track=iter):
         """Re-rank the candidates, and those of the nearest ones, by the distance of the inputs, see `closest`."""
