@@ -179,8 +179,8 @@ def add_autoencoder(parser):
     add(
         "--pretrain_epochs",
         type=int,
-        help="epochs of training of each (50, of more than 11,000 samples fewer, down to 7; or 1000 with --protocol "
-        "paper)",
+        help="epochs of training of each (15, of more than 18,666 samples fewer, of less than 769 more; 50, down to 7, "
+        "where clusters depend on the latent space; 1000 with --protocol paper)",
     )
     add("--batch_size", type=int, help="samples in one training step (the architecture's; 256 for the paper's)")
     add("--augment", action="store_true", help="train on images shifted and rotated a little, anew in every epoch")

@@ -36,7 +36,7 @@ def njit(**options):
 
 
 def import_compiled(name):
-    """Import umap or pynndescent so that its kernels are cached for the next process, and compiled when needed."""
+    """Import umap, and pynndescent with it: kernels are compiled when needed, and cached for the next process."""
     with _importing:
         if name not in sys.modules:
             choose_folder()
@@ -126,7 +126,8 @@ def _cached(njit, options, function):
     folder = config.CACHE_DIR
     if function.__module__ == "umap.umap_":  # little work: as fast on one thread, and compiled in a third of the time
         options = {**options, "parallel": False}
-    if options.get("parallel"):
+        config.CACHE_DIR = os.path.join(folder, "serial")  # in `folder` are those of older versions, with threads
+    elif options.get("parallel"):
         config.CACHE_DIR = os.path.join(folder, "parallel")
     try:
         return njit(function, **{"cache": True, **options})
@@ -137,8 +138,8 @@ def _cached(njit, options, function):
 def _compiled_later(kernel, signatures):
     """Compile a kernel for the types that it was declared for when it is first called, and not when it is imported.
 
-    umap-learn imports a hundred kernels of pynndescent's trees, which take 15 s to compile, and an exact search needs
-    none of them.
+    umap-learn imports a hundred kernels of pynndescent's trees, which take 15 s to compile, and searches
+    here need none of them.
     """
 
     def compile_declared(types):

@@ -40,6 +40,11 @@ def test_of_a_kernel_compiled_in_two_ways_each_is_kept_in_its_own_place():
     assert len({kernel.stats.cache_path for kernel in compiled}) == 2
 
 
+def test_kernels_of_little_work_have_no_threads_nor_what_older_versions_have_kept_of_them():
+    kernel = kernels.import_compiled("umap").umap_.smooth_knn_dist
+    assert not kernel.targetoptions.get("parallel") and "/serial/" in kernel.stats.cache_path.replace("\\", "/")
+
+
 def no_home(name):
     raise RuntimeError("could not determine the home directory for '~/.cache'")  # as of a user id of a container's
 

@@ -215,6 +215,8 @@ def test_embeddings_have_exact_neighbours_whatever_the_latent_space_proposes(mon
     assert 0.3 < np.mean([len(set(a) & set(b)) / 6 for a, b in zip(of_five, exact.knn[0])]) < 0.95
     monkeypatch.undo()
     monkeypatch.setattr(neighbourhood, "PROJECTED", (100, 70))
+    monkeypatch.setattr(neighbors, "CELL", 10)
+    monkeypatch.setattr(neighbors, "PROBED", 3)
     of_many = found()
     assert np.mean([len(set(a) & set(b)) / 6 for a, b in zip(of_many.knn[0], exact.knn[0])]) > 0.9
     assert np.array_equal(of_many.query(latent, x, n_neighbors=6)[0], exact.knn[0])  # few new points by all features

@@ -21,7 +21,7 @@ MEMBERS = 8  # samples per cluster on average, at least
 STEADY = 0.02  # at most this below the greatest stability, a number is stable
 NEAR = 0.1  # at most this below the greatest stability, a number that is more stable than those beside it is plausible
 PLAUSIBLE = 4  # numbers, at most
-PAST = 4  # numbers in a row that are neither plausible nor clearer than one before: no larger one is tried
+PAST = 4  # numbers in a row that are neither plausible nor the clearest so far: no larger one is tried
 MAPS = 6  # whose clusters are compared, at least
 
 
@@ -55,7 +55,7 @@ def find(neighbourhood, sizes, learner, progress, *, random_state, inputs=None, 
     numbers = [n for n in NUMBERS if n <= max(2, n_samples // MEMBERS)]
     suited = partial(sizes, n_samples)
     every = sorted({size for number in numbers for size in suited(number)})
-    with progress.stage("scan", f"{numbers[0]} to {numbers[-1]} clusters, or fewer"):
+    with progress.stage("scan", f"{numbers[0]} to at most {numbers[-1]} clusters"):
         maps = []
         for seed in range(random_state, random_state + math.ceil(MAPS / len(every))):
             for size in every:
@@ -91,8 +91,8 @@ def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4, n_
         The size of the neighbourhoods, the embedding, ndarray of shape (n_samples, n_components), and the neighbour
         graph, sparse array of shape (n_samples, n_samples), of each map.
     numbers : sequence of int
-        Of clusters, in ascending order; those after four in a row that are neither plausible nor clearer than one
-        before are not tried.
+        Of clusters, in ascending order; those after four in a row that are too unstable to be plausible, and less clear
+        than the clearest, are not tried.
     sizes : callable
         From a number of clusters to the sizes of the neighbourhoods that suit it.
     inputs : ndarray, shape (n_samples, n_features), or None
@@ -147,7 +147,7 @@ def scan(maps, numbers, sizes, *, inputs=None, random_state=None, restarts=4, n_
 
 
 def _is_past(rows):
-    """Whether each of the last four numbers is too unstable to be plausible, and less clear than another one."""
+    """Whether each of the last four numbers is too unstable to be plausible, and less clear than the clearest."""
     stability, modularity = (max(row[score] for row in rows) for score in ("stability", "modularity"))
     last = rows[-PAST:]
     return all(row["stability"] < stability - NEAR and row["modularity"] < modularity for row in last)

@@ -9,14 +9,14 @@ from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from ..kernels import by_threads, n_threads, njit
 from . import deformation
 
 EXACT_NEIGHBORS = 100_000  # samples up to which all pairs are compared
 CELL = 100  # samples in a cell, on average
-PROBED = 25  # cells around a sample that are searched
+PROBED = 25  # cells nearest to a sample: those of all samples of its cell are searched
 FRIENDS = (15, 10)  # nearest ones, itself included, whose own are compared, too: first, and of those then once more
 METRICS = ("euclidean", "manhattan", "chebyshev", "canberra", "braycurtis", "cosine", "correlation")
 DIRECTIONS = ("cosine", "correlation")  # those that do not depend on the length of vectors
@@ -63,7 +63,8 @@ def nearest_in_cells(x, n_neighbors, metric="euclidean", n_jobs=None, track=iter
     """Return nearly all of the nearest neighbours of each sample, itself first.
 
     Random samples divide the space into cells of those that are nearest to them. The samples of a cell are compared
-    with all in the 25 cells nearest to any of them, so that the time is about proportional to the number of samples.
+    with all in the 25 cells nearest to any of them. In clusters, or in few dimensions, nearly all neighbours are found;
+    without clusters and in many dimensions fewer.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def nearest_in_cells(x, n_neighbors, metric="euclidean", n_jobs=None, track=iter
     Jegou, Douze, Schmid, "Product Quantization for Nearest Neighbor Search", IEEE TPAMI 33(1), 2011: the inverted file.
     """
     x, metric, distance = _searchable(x, metric)
-    centres = np.random.default_rng(0).choice(x, -(-len(x) // CELL), replace=False)
+    centres = np.unique(np.random.default_rng(0).choice(x, -(-len(x) // CELL), replace=False), axis=0)
     near = nearest_among(x, centres, PROBED, metric, n_jobs)[0]
     ends = np.cumsum(np.bincount(near[:, 0], minlength=len(centres)))
     members = np.split(np.argsort(near[:, 0], kind="stable"), ends[:-1])
@@ -96,17 +97,20 @@ def nearest_in_cells(x, n_neighbors, metric="euclidean", n_jobs=None, track=iter
         others = np.concatenate([members[cell] for cell in np.unique(near[own])])
         if len(others) < n_neighbors:
             others = np.arange(len(x))
-        found, its_distances = nearest_among(x[own], x[others], n_neighbors, metric, n_jobs=1)
+        among = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute", metric=metric).fit(x[others])
+        with controller.limit(limits=1):  # OpenMP's number is that of each thread
+            its_distances, found = among.kneighbors(x[own])
         indices[own], distances[own] = _itself_first(own, others[found], distance(its_distances))
 
+    controller = ThreadpoolController()
     parallel = joblib.Parallel(n_threads(n_jobs), require="sharedmem")
-    with threadpool_limits(1):
+    with controller.limit(limits=1):
         parallel(joblib.delayed(search)(own) for own in track(members) if len(own))
     return indices, distances
 
 
 def _itself_first(rows, indices, distances):
-    """Put each point before its neighbours, of which it may be one; if not, it takes the place of the first."""
+    """Put each point first in its row; where it was not found, it replaces the first neighbour."""
     others = indices != rows[:, None]
     others[others.all(axis=1), 0] = False  # one of several equal points
     shape = len(rows), -1

@@ -34,8 +34,8 @@ class Neighbourhood:
     """Nearest neighbours of samples: candidates from the latent space, re-ranked by the distance of the inputs.
 
     Where only directions count, in embeddings and other wide features, all samples are candidates: an autoencoder
-    proposes badly there. Of more than 20,000 in more than 100 dimensions, the nearest by 50 principal components are
-    candidates, or nearly so (`nearest_in_cells`). Otherwise, of more than 100,000 the search is approximate.
+    proposes badly there. Of more than 20,000 in more than 100 dimensions, nearly all of the nearest by 50 principal
+    components are candidates (`nearest_in_cells`). Any other search among more than 100,000 is approximate.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ class Neighbourhood:
         """
         rows = np.arange(len(latent)) if rows is None else rows
         (space, metric), samples, n_proposed = self._space, self.inputs, n_neighbors
-        ranks = self.ranks and not self.compares_all  # which has the nearest already
+        ranks = self.ranks and not self.compares_all  # where all samples are compared, the nearest are found at once
         if ranks:
             n_proposed = max(self.n_candidates, n_neighbors)
             if self.image_shape is not None and len(rows) > ROWS:
