@@ -45,7 +45,7 @@ TEXTS = {
 MISTAKES = {
     "": "the following arguments are required: dataset",
     "digits --visualise": "unrecognized arguments: --visualise: did you mean --visualize?",
-    "digits --cluster=gm": "invalid choice: 'gm' (choose from 'GMM', 'KM', 'SC'): did you mean GMM?",
+    "digits --cluster=gm": "did you mean GMM?",
     "DIGITS cpu": "DIGITS is neither a dataset nor a file: did you mean digits?",
     "wordz.csv cpu": "wordz.csv is neither a dataset nor a file: did you mean words.csv?",
     "digits --visualize 7x": "gpu must be cpu, mps or the index of a CUDA device, got 7x",
