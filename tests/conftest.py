@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 # A worker of pytest-xdist keeps to one core, before libraries count them: threads of several workers, each as many as
@@ -27,6 +28,7 @@ from n2d import datasets
 from n2d.command.finished import corrections
 from n2d.page import explorer, naming, profiles
 from n2d.pipeline import N2D
+from n2d.readers import files
 from n2d.readers.samples import Dataset
 
 SKIPPED = "n2d/skipped"  # key in pytest's cache: tests, and files of tests, that the last whole run skipped
@@ -228,6 +230,16 @@ def browser():
         browser = playwright.chromium.launch(executable_path=path, args=quiet)
         yield browser
         browser.close()
+
+
+def read(path, text=None, **options):
+    """Return the dataset in a file, and the notices."""
+    if text is not None:
+        path.write_text(text)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        data = files.read(path, **options)
+    return data, [str(warning.message) for warning in caught]
 
 
 class Opened:

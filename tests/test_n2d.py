@@ -1,3 +1,5 @@
+"""The command line as a user runs it: what whole runs print, and the files that they leave."""
+
 import itertools
 import json
 import os
@@ -17,27 +19,12 @@ import n2d
 from n2d.command import launch, report
 from n2d.method.clusters import n_clusters
 
-"""The command line as a user runs it."""
-
-
 ROOT = Path(__file__).parents[1]
-
-
 QUICK = ["--umap_neighbors=20", "--gmm_restarts=10"]
-
-
 COSTS = ["seconds", "peak_rss_mb", "trustworthiness"]
-
-
 PICTURES = {"clusters.png", "confusion.png", "explore.html", "hierarchy.png", "history.png"}
-
-
 TABLES = {"clusters.csv", "hierarchy.csv", "history.csv", "merged.csv", "profile.csv"}
-
-
 FILES = TABLES | {"embedding.npy", "halves.npy", "latent.npy", "map.npy", "metrics.json", "weights.safetensors"}
-
-
 OF_FEATURES = {"features.csv", "profile.png"}
 
 
