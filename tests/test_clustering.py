@@ -248,32 +248,43 @@ def test_a_figure_is_settled_when_found_often_or_hardly_raised_any_more(figures,
 
 
 class OfThree:
-    """Three maps of points in two lines; from the map of this index on, other points are side by side."""
+    """Maps of points in two lines, for three sizes; the first are of other points each, those from `right` on alike."""
 
-    def __init__(self, other):
+    def __init__(self, right):
         self.graph = sparse.csr_array(np.kron(np.eye(2), np.ones((20, 20))))
-        self.sizes, self.other, self.embeddings = [10, 20, 50], other, []
-        self.line = np.random.default_rng(0).normal(size=(40, 2))
+        self.sizes, self.right, self.embeddings = [10, 20, 50], right, []
+        self.latent = self.line = np.random.default_rng(0).normal(size=(40, 2))
 
     def make_next(self):
-        halves = np.arange(40) < 20 if len(self.embeddings) < self.other else np.arange(40) % 2 == 0
+        halves = np.arange(40) < 20
+        if len(self.embeddings) < self.right:
+            halves = np.random.default_rng(len(self.embeddings)).permutation(halves)
         self.embeddings.append(self.line + 50 * halves[:, None])
         return self.embeddings[-1]
 
 
-@pytest.mark.parametrize(("many", "other", "made"), [(39, 3, 2), (39, 1, 3), (40, 3, 3)])
-def test_of_many_samples_two_maps_that_agree_are_enough(many, other, made, monkeypatch):
+@pytest.mark.parametrize(
+    ("many", "right", "made"), [(39, 0, 2), (39, 1, 3), (39, 4, 6), (39, 6, 6), (40, 6, 3), (40, 0, 3)]
+)
+def test_of_many_samples_maps_are_made_until_two_agree(many, right, made, monkeypatch):
     monkeypatch.setattr(clustering, "MANY", many)
-    maps = OfThree(other)
-    fit, _ = clustering.cluster_maps("GMM", maps, 2, Progress(False), restarts=3, random_state=0)
+    maps = OfThree(right)
+    fit, index = clustering.cluster_maps("GMM", maps, 2, Progress(False), restarts=3, random_state=0)
     assert len(maps.embeddings) == made
-    halves = np.arange(40) < 20
-    assert adjusted_rand_score(halves, fit.labels) == 1
-    assert fit.agreement == (1 if other == 3 else adjusted_rand_score(halves, np.arange(40) % 2))
+    assert (index >= right and adjusted_rand_score(np.arange(40) < 20, fit.labels) == 1) == (right < made)
+    assert (fit.agreement == 1) == (right == 0)
+
+
+def test_of_one_size_there_is_one_map_of_many_samples(monkeypatch):
+    monkeypatch.setattr(clustering, "MANY", 39)
+    maps = OfThree(right=0)
+    maps.sizes = [10]
+    clustering.cluster_maps("GMM", maps, 2, Progress(False), restarts=3, random_state=0)
+    assert len(maps.embeddings) == 1
 
 
 def test_kmeans_of_the_inputs_has_no_agreement_with_the_only_map_that_it_was_better_than():
-    maps = OfThree(other=0)
+    maps = OfThree(right=1)
     maps.sizes = [10]
     inputs = np.r_[np.zeros((20, 2)), np.ones((20, 2))].astype(np.float32)
     settings = {"inputs": inputs, "restarts": 3, "random_state": 0}

@@ -121,7 +121,8 @@ def test_maps_are_made_one_by_one_of_graphs_that_are_there_before(roll):
     settings = {"n_components": 2, "knn": neighbors.nearest_neighbors(roll, 20), "random_state": 0}
     made = maps.Maps("UMAP", roll, [10, 20], Progress(False), **settings)
     assert made.graph.sum() == pytest.approx(2) and not made.embeddings
-    for n, size in enumerate([10, 20], start=1):
+    for n, (seed, size) in enumerate([(0, 10), (0, 20), (1, 10), (1, 20)], start=1):
+        settings["random_state"] = seed
         expected = learners.manifold_learner("UMAP", n_neighbors=size, **settings).fit_transform(roll)
         assert np.array_equal(made.make_next(), expected) and len(made.embeddings) == n
 

@@ -27,6 +27,7 @@ IDLE = 40  # fits without a rise of the greatest merit and assortativity, after 
 SLIGHT = 1e-3  # share of the greatest merit or assortativity: less does not pay for as many mixtures again
 ALIKE = 1e-4  # difference in merit or assortativity of fits that are the same optimum
 MANY, AGREED = 10_000, 0.98  # samples, and the adjusted Rand index of two maps' clusters, from which two are enough
+ROUNDS = 2  # seeds of each size where no two maps of so many samples agree
 SHARED = 2_000  # points from which on several threads fit mixtures faster than one
 REG_COVAR = 1e-6  # scikit-learn's default
 MIXTURE_SAMPLE = 20_000  # points: enough for the few hundred numbers of a mixture in ten dimensions
@@ -93,8 +94,9 @@ def fit(
 def cluster_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100, random_state=None, n_jobs=None):
     """Cluster several maps of the same samples, and keep the best fit.
 
-    `judge.choose` takes it from the best fits to each map, and k-means of the inputs if these are given. Of more than
-    10,000 samples, no further map is made when the best fits to two have nearly the same clusters.
+    `judge.choose` takes it from the best fits to each map, and k-means of the inputs if these are given. There is a map
+    for each size of the neighbourhoods. Of more than 10,000 samples, none is made after the best fits to two had nearly
+    the same clusters; and if no two have, there is another one for each size.
 
     Parameters
     ----------
@@ -117,14 +119,15 @@ def cluster_maps(name, maps, n_clusters, progress, *, inputs=None, restarts=100,
     """
     settings = {"restarts": restarts, "random_state": random_state, "graph": maps.graph, "n_jobs": n_jobs}
     fits = []
-    for size in maps.sizes:
+    is_large = len(maps.latent) > MANY and maps.graph is not None and len(maps.sizes) > 1
+    for size in maps.sizes * (ROUNDS if is_large else 1):
         embedding = maps.make_next()
         with progress.stage("cluster", f"{name}, {n_clusters} clusters, {size} neighbours"):
             track = progress.bar("mixtures", unit="batch")
             fits.append(fit(name, embedding, n_clusters=n_clusters, track=track, **settings))
-        if len(fits) == 2 and len(embedding) > MANY and maps.graph is not None:
-            if adjusted_rand_score(fits[0].labels, fits[1].labels) > AGREED:
-                break
+        *others, last = fits
+        if is_large and any(adjusted_rand_score(last.labels, other.labels) > AGREED for other in others):
+            break
     index = choose(fits)
     kept = fits.pop(index)
     others = [labels for other in fits for labels in (other.labels, *other.rivals)]

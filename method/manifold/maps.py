@@ -31,7 +31,7 @@ def embed(name, latent, n_neighbors, progress, **settings):
 
 
 class Maps:
-    """Embeddings of the same samples, for several neighbourhood sizes, made one by one.
+    """Embeddings of the same samples, for several neighbourhood sizes and seeds, made one by one.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Maps:
     ----------
     sizes : sequence of int
     learners, embeddings : list
-        One for each size that was made, as `embed` returns them.
+        One for each map that was made, as `embed` returns them.
     graph : sparse array of shape (n_samples, n_samples), or None
         UMAP's neighbour graphs of all sizes, each of total weight 1, added up; None with other learners.
     """
@@ -62,8 +62,10 @@ class Maps:
                 self.graph = sum(graph / graph.sum() for graph in self._graphs)
 
     def make_next(self):
-        """Embed with the next size, and return the embedding."""
-        index, settings = len(self.embeddings), dict(self.settings)
+        """Embed with the next size, and after the last one with the first and another seed; return the embedding."""
+        (n_before, index), settings = divmod(len(self.embeddings), len(self.sizes)), dict(self.settings)
+        if n_before:
+            settings["random_state"] = (settings["random_state"] + n_before) % 2**32
         if self.name == "UMAP":
             settings["graph"] = self._graphs[index]
         n_dimensions = f"{self.latent.shape[1]} -> {settings['n_components']} dimensions"
