@@ -12,7 +12,7 @@ MUCH_CLEARER = 30  # times, for a fit to replace the one of greatest merit: of f
 CLEARER = 3  # the same, of the best fits to several
 LEAST = 0.5  # of the greatest modularity, that such a fit has to have: a few outliers against the rest have less
 DIGITS = 12  # of scores: the same clusters with other numbers have the same
-BALANCE = 0.4  # power of the entropy in the merit: 0 favours clusters of equal sizes, 1 few large ones
+BALANCE = 0.35  # power of the entropy in the merit: 0 favours clusters of equal sizes, 1 few large ones
 
 
 class Fit(NamedTuple):
@@ -126,7 +126,7 @@ def support(graph, labels):
     cut : float
         Share of the weight between clusters, 0 to 1.
     information : float
-        I / H^0.4, in nats to the power of 0.6; 0 if all samples are one cluster.
+        I / H^0.35, in nats to the power of 0.65; 0 if all samples are one cluster.
     """
     from scipy import sparse
     from scipy.special import entr, rel_entr
