@@ -149,8 +149,8 @@ class Parameters(BaseEstimator):
         n_neighbors : int, sequence of int, or None
             Size of the neighbourhoods, at most n_samples - 1. Of several (UMAP alone), that of the best clusters is
             kept, see `judge.choose`. None: of 10, 20, 50 and 100 the three largest that are at most a fifth of the
-            samples that a cluster has on average, or 10; without UMAP 10. Of more than 10,000 samples there may be fewer
-            maps, or two of each size, see `clustering.cluster_maps`.
+            samples that a cluster has on average, or 10; without UMAP 10. Of more than 10,000 samples there may be
+            fewer maps, or two of each size, see `clustering.cluster_maps`.
         n_candidates : int or None
             UMAP alone: number of neighbours in the latent space that are re-ranked by the distance of the inputs, of
             images by the deformation-invariant one, see `neighbors.closest`; of few large images more, see

@@ -79,7 +79,7 @@ def test_new_points_follow_splits_moves_merges_and_names(apply, tmp_path, capsys
 
 
 def test_the_model_that_the_run_has_saved_is_corrected_if_it_is_still_of_these_clusters(
-    with_model, apply, refused, tmp_path, capsys
+    with_model, apply, refused, tmp_path, capsys, monkeypatch
 ):
     folder, model, data = with_model
     record = json.loads((folder / "metrics.json").read_text())
@@ -97,7 +97,8 @@ def test_the_model_that_the_run_has_saved_is_corrected_if_it_is_still_of_these_c
     (model / "model.json").write_text(
         json.dumps({**kept, "fingerprint": None})
     )  # as it was saved before there were any
-    assert "follows these corrections" in apply(path, folder)
+    monkeypatch.chdir(model.parent)
+    assert f"n2d.py predict {model.name} follows these corrections" in apply(path, folder)
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,7 @@ def apply(corrections, folder, model=None):
     if not is_gone:
         printing.print_profile(profile)
     if saved is not None:
+        saved = saved.relative_to(Path.cwd()) if saved.is_relative_to(Path.cwd()) else saved
         print(f"\nn2d.py predict {saved} follows these corrections")
     print(f"\n{delivered.listing(run.name)}")
 
