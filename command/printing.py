@@ -8,7 +8,7 @@ from ..readers import samples
 def tell(model, data, args, scores, profile):
     """Print the scores, a row that describes each cluster, and the other numbers of clusters."""
     if args.n_clusters == "auto":
-        print(f"{model.n_clusters_} clusters: the halves of the data agree on them best. Plausible numbers:")
+        print(f"{model.n_clusters_} clusters, on which halves of the data agree. Plausible numbers:")
         for number, reason in n_clusters.plausible(model.scan_, model.n_clusters_).items():
             print(f"{number:>4}: {reason}")
     if model.kept_kmeans:

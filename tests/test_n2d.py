@@ -390,7 +390,7 @@ def test_without_classes_a_run_tells_what_can_be_known(wine, monkeypatch, capsys
     assert sum(record["sizes"]) == 178 and -1 <= record["agreement"] <= 1
     assert record["arguments"]["n_clusters"] == "auto"
     chosen = len(record["sizes"])
-    assert f"{chosen} clusters: the halves of the data agree on them best" in output
+    assert f"{chosen} clusters, on which halves of the data agree" in output
     scan = pd.read_csv(run_dir / "n_clusters.csv", keep_default_na=False).set_index("n_clusters")
     assert scan["stability"][chosen] >= scan["stability"].max() - 0.02
     reasons = scan["plausible"][scan["plausible"] != ""]
