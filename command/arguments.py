@@ -16,7 +16,7 @@ from .version import __version__
 
 USAGE = """\
 n2d.py DATASET [GPU] [flags]
-       n2d.py predict MODEL_DIR FILE [--out=FILE]
+       n2d.py predict MODEL_DIR FILE [--out=FILE] [--layers]
        n2d.py inspect FILE
        n2d.py apply CORRECTIONS SAVE_DIR [--model=DIR]
        n2d.py export SAVE_DIR --to=csv|parquet|h5ad [--out=FILE]"""
@@ -107,8 +107,8 @@ def add_most_used(parser):
     add(
         "dataset",
         help=f"{' | '.join(datasets.REGISTRY)}, or your own: a table (.csv, .tsv, .xlsx, .parquet, .feather), arrays "
-        "(.npy, .npz, .mat, .h5, .zarr), an .h5ad file, or a folder of images, or of one folder of images "
-        "for each class",
+        "(.npy, .npz, .mat, .h5, .zarr), an .h5ad file, texts (.txt, .jsonl, a folder of .txt), or a folder of images, "
+        "or of one folder of images for each class",
     )
     add(
         "gpu",

@@ -31,7 +31,7 @@ def add_file_arguments(parser):
         action="extend",
         default=[],
         metavar="NAME|NUMBER",
-        help="a table's columns that are left out",
+        help="a table's columns that are not clustered; the page shows them",
     )
     add(
         "--header",
