@@ -58,12 +58,12 @@ def test_compact_weights_are_the_encoders_up_to_rounding(tmp_path):
 @pytest.mark.parametrize(
     "name, epochs, n_features, k",
     [
-        ("mnist", 7, 784, 10),
-        ("mnist-test", 50, 784, 10),
-        ("usps", 50, 256, 10),
-        ("fashion", 7, 784, 10),
-        ("pendigits", 50, 16, 10),
-        ("har", 50, 561, 6),
+        ("mnist", 4, 784, 10),
+        ("mnist-test", 15, 784, 10),
+        ("usps", 15, 256, 10),
+        ("fashion", 4, 784, 10),
+        ("pendigits", 15, 16, 10),
+        ("har", 15, 561, 6),
     ],
 )
 def test_shipped_weights_say_what_they_are(name, epochs, n_features, k):
